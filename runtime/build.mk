@@ -1,0 +1,23 @@
+# libmrbase, libmailrun (spec, kernel, container), libmrstack, mailbox-run, mailbox-run-stack
+
+$(eval $(call archive,libmrbase,$(call objects,runtime/base/*.c)))
+$(eval $(call archive,libmailrun,$(call objects,runtime/spec/*.c runtime/kernel/*.c runtime/container/*.c)))
+$(eval $(call archive,libmrstack,$(call objects,runtime/stack/*.c)))
+
+LIBMRBASE  := $(BUILD)/lib/libmrbase.a
+LIBMAILRUN := $(BUILD)/lib/libmailrun.a
+LIBMRSTACK := $(BUILD)/lib/libmrstack.a
+
+RUNTIME_PROGRAMS :=
+
+# The runtime proper is static and lean: what it links is paid for at every start of a container.
+ifneq ($(wildcard runtime/cli/main.c),)
+RUNTIME_PROGRAMS += mailbox-run
+$(eval $(call program,mailbox-run,$(call objects,runtime/cli/*.c),$(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -ljansson,$(STATIC)))
+endif
+
+# up, down, image, user ...: the verbs that need archives, TLS and netlink. mailbox-run executes it.
+ifneq ($(wildcard runtime/cli/stack/main.c),)
+RUNTIME_PROGRAMS += mailbox-run-stack
+$(eval $(call program,mailbox-run-stack,$(call objects,runtime/cli/stack/*.c),$(LIBMRSTACK) $(BUILD)/lib/libmrimage.a $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -lnl-route-3 -lnl-3 -ljansson -lz -lzstd -lcrypt -lssl -lcrypto,$(STATIC)))
+endif
