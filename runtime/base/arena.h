@@ -3,7 +3,8 @@
  * arena - memory that dies together
  *
  * One arena per unit of work: a container start, an SMTP transaction, an IMAP command. What is
- * allocated lives until arena_reset or arena_free; cleanups registered on it run then, newest first.
+ * allocated lives until arena_reset or arena_free; cleanups registered on it run then, newest
+ * first.
  *
  * Limits:    allocating beyond `max` in total returns NULL with arena_failed() true: the caller
  *            compares with its own named limits first, so that this is the last line of defence.
@@ -28,8 +29,10 @@ bool arena_failed(const struct arena *a);
 /* Zeroed, aligned for any type. n == 0 gives a valid pointer. */
 must_check void *arena_alloc(struct arena *a, size_t n);
 must_check void *arena_array(struct arena *a, size_t n, size_t each); /* checks n * each */
-must_check char *arena_copy(struct arena *a, struct str s); /* terminated copy; a NUL inside stays */
-must_check struct str arena_str(struct arena *a, struct str s); /* copy as a view; p NULL on failure */
+must_check char *arena_copy(struct arena *a,
+                            struct str s); /* terminated copy; a NUL inside stays */
+must_check struct str arena_str(struct arena *a,
+                                struct str s); /* copy as a view; p NULL on failure */
 must_check char *arena_printf(struct arena *a, const char *fmt, ...) fmt_printf(2, 3);
 
 /* Calls fn(ctx) when the arena is reset or freed. */

@@ -5,10 +5,10 @@
 #ifndef MR_BASE_ATTR_H
 #define MR_BASE_ATTR_H
 
-#define must_check __attribute__((warn_unused_result))
+#define must_check            __attribute__((warn_unused_result))
 #define fmt_printf(fmt, args) __attribute__((format(printf, fmt, args)))
-#define no_return __attribute__((noreturn))
-#define may_be_unused __attribute__((unused))
+#define no_return             __attribute__((noreturn))
+#define may_be_unused         __attribute__((unused))
 
 /* The number of elements of a real array. */
 #define ARRAY_N(a) (sizeof(a) / sizeof((a)[0]))

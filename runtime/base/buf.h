@@ -30,11 +30,14 @@ struct buf {
     bool failed;
 };
 
-#define BUF_INIT(limit) {NULL, 0, 0, (limit), false}
+#define BUF_INIT(limit)            \
+    {                              \
+        NULL, 0, 0, (limit), false \
+    }
 
 void buf_init(struct buf *b, size_t max);
-void buf_done(struct buf *b);  /* frees; the struct may be used again as after buf_init */
-void buf_reset(struct buf *b); /* empty and not failed; keeps storage */
+void buf_done(struct buf *b);   /* frees; the struct may be used again as after buf_init */
+void buf_reset(struct buf *b);  /* empty and not failed; keeps storage */
 void buf_shrink(struct buf *b); /* gives back storage that is not used; all of it if empty */
 
 void buf_append(struct buf *b, struct str s);

@@ -25,7 +25,8 @@ struct child {
 /* Watches a direct child; when it ends it is reaped and fn called once. */
 must_check int child_watch(struct loop *l, struct child *c, pid_t pid, struct err *err);
 void child_unwatch(struct child *c); /* closes the pidfd; does not kill or wait */
-must_check int child_kill(struct child *c, int signo, struct err *err); /* by pidfd: never a stranger */
+must_check int child_kill(struct child *c, int signo,
+                          struct err *err); /* by pidfd: never a stranger */
 
 #define CHILD_TEXT_MAX 64
 /* "exited with 1", "killed by SIGSEGV", "killed by SIGKILL (core dumped)". */

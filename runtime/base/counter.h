@@ -4,8 +4,8 @@
  *
  * A daemon is given a memfd under the name "counters" (LISTEN_FDNAMES); it maps it and adds to its
  * counters without a system call, also from worker processes forked later. The supervisor maps the
- * same page read-only and trusts nothing in it: names are checked, values are just numbers. Without a
- * descriptor the page is anonymous memory: the program works the same when it runs alone.
+ * same page read-only and trusts nothing in it: names are checked, values are just numbers. Without
+ * a descriptor the page is anonymous memory: the program works the same when it runs alone.
  *
  * Names are [a-z0-9_]+, Prometheus style, with the unit last: "smtp_messages_total".
  * A gauge goes up and down (counter_add with a negative number).
@@ -23,7 +23,7 @@
 struct err;
 
 #define COUNTER_NAME_MAX 56
-#define COUNTER_MAX 64
+#define COUNTER_MAX      64
 
 struct counter {
     char name[COUNTER_NAME_MAX]; /* terminated; empty: unused, and so is the rest */

@@ -2,8 +2,9 @@
 /*
  * dialmsg - asking for an outbound TCP connection over a SOCK_SEQPACKET socket; pure
  *
- * A service without a network interface sends a request over the socket named "dial"; the supervisor
- * answers each with one message of the same id, the connected descriptor attached to an "ok".
+ * A service without a network interface sends a request over the socket named "dial"; the
+ * supervisor answers each with one message of the same id, the connected descriptor attached to an
+ * "ok".
  *
  *     request    "dial ID ADDRESS PORT TIMEOUT_MS"
  *     answer     "ok ID"                         with one descriptor, connected, non-blocking
@@ -38,7 +39,11 @@ struct dialmsg_request {
     uint32_t timeout_ms;
 };
 
-enum dialmsg_kind { DIALMSG_OK, DIALMSG_REFUSED, DIALMSG_ERROR };
+enum dialmsg_kind {
+    DIALMSG_OK,
+    DIALMSG_REFUSED,
+    DIALMSG_ERROR
+};
 
 struct dialmsg_answer {
     enum dialmsg_kind kind;

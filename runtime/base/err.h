@@ -2,10 +2,10 @@
 /*
  * err - a failure with a message, in fixed storage, wrapped on the way up
  *
- * A function that can fail takes `struct err *err` last and returns 0 or -1 (or a descriptor or -1).
- * The one who finds the failure calls err_set; a caller that knows more calls err_wrap. The text is
- * one sentence, lower case, names in single quotes, the cause at its end:
- *     "create container 'web': open '/b/config.json': No such file or directory"
+ * A function that can fail takes `struct err *err` last and returns 0 or -1 (or a descriptor or
+ * -1). The one who finds the failure calls err_set; a caller that knows more calls err_wrap. The
+ * text is one sentence, lower case, names in single quotes, the cause at its end: "create container
+ * 'web': open '/b/config.json': No such file or directory"
  *
  * Lifetime:  fixed storage, no allocation; works after fork and under memory pressure.
  * Limits:    a text longer than ERR_TEXT_MAX - 1 bytes is cut at its end and ends in "...".

@@ -29,9 +29,9 @@ must_check int fd_close_from(int first, struct err *err);
 must_check int fd_pipe(int out[2], struct err *err);                 /* O_CLOEXEC */
 must_check int fd_socketpair(int type, int out[2], struct err *err); /* AF_UNIX, cloexec */
 
-/* One message with its descriptors. Sending: 0, or -1 (EAGAIN is in err->code). Receiving: the bytes
- * read (0 at EOF); at most *fds_n descriptors are stored in fds, *fds_n is set to how many came; all
- * are cloexec; a message whose descriptors did not fit is an error and leaks none. */
+/* One message with its descriptors. Sending: 0, or -1 (EAGAIN is in err->code). Receiving: the
+ * bytes read (0 at EOF); at most *fds_n descriptors are stored in fds, *fds_n is set to how many
+ * came; all are cloexec; a message whose descriptors did not fit is an error and leaks none. */
 must_check int fd_send(int sock, struct str data, const int *fds, size_t fds_n, struct err *err);
 must_check ssize_t fd_recv(int sock, void *p, size_t n, int *fds, size_t *fds_n, struct err *err);
 

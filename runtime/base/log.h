@@ -8,7 +8,8 @@
  * A line is written with one write(2) to standard error (or the descriptor of log_to), at most
  * LOG_LINE_MAX bytes; longer values are cut and end in "...". Values with spaces, quotes, '=',
  * control or non-UTF-8 bytes are quoted, with \n, \", \\ and \xHH escapes, so that no data can make
- * a second line. The level can be set; debug is off at first. Never log content of mail or passwords.
+ * a second line. The level can be set; debug is off at first. Never log content of mail or
+ * passwords.
  *
  * State:     level, descriptor and format are process-wide (the only mutable state of this room
  *            together with clock.c).
@@ -25,9 +26,19 @@
 
 #define LOG_LINE_MAX 2048
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
 
-enum log_kind { LOG_KIND_END, LOG_KIND_STR, LOG_KIND_UINT, LOG_KIND_INT };
+enum log_kind {
+    LOG_KIND_END,
+    LOG_KIND_STR,
+    LOG_KIND_UINT,
+    LOG_KIND_INT
+};
 
 struct log_field {
     const char *key; /* NULL ends the list */
@@ -37,21 +48,22 @@ struct log_field {
     int64_t i;
 };
 
-/* log_X("event.name", LOG_S("key", cstring), LOG_STR("key", str), LOG_U("key", n), LOG_I("key", n)) */
-#define LOG_S(k, v) ((struct log_field){.key = (k), .kind = LOG_KIND_STR, .s = str_of(v)})
+/* log_X("event.name", LOG_S("key", cstring), LOG_STR("key", str), LOG_U("key", n), LOG_I("key", n))
+ */
+#define LOG_S(k, v)   ((struct log_field){.key = (k), .kind = LOG_KIND_STR, .s = str_of(v)})
 #define LOG_STR(k, v) ((struct log_field){.key = (k), .kind = LOG_KIND_STR, .s = (v)})
-#define LOG_U(k, v) ((struct log_field){.key = (k), .kind = LOG_KIND_UINT, .u = (uint64_t)(v)})
-#define LOG_I(k, v) ((struct log_field){.key = (k), .kind = LOG_KIND_INT, .i = (int64_t)(v)})
+#define LOG_U(k, v)   ((struct log_field){.key = (k), .kind = LOG_KIND_UINT, .u = (uint64_t)(v)})
+#define LOG_I(k, v)   ((struct log_field){.key = (k), .kind = LOG_KIND_INT, .i = (int64_t)(v)})
 
 void log_event(enum log_level level, const char *event, const struct log_field *fields);
 
 #define log_error(...) LOG_CALL_(LOG_LEVEL_ERROR, __VA_ARGS__)
-#define log_warn(...) LOG_CALL_(LOG_LEVEL_WARN, __VA_ARGS__)
-#define log_info(...) LOG_CALL_(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_warn(...)  LOG_CALL_(LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(...)  LOG_CALL_(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) LOG_CALL_(LOG_LEVEL_DEBUG, __VA_ARGS__)
 /* The event, then zero or more fields; a terminator is added. */
-#define LOG_CALL_(level, event, ...)                                                               \
-    log_event((level), (event),                                                                    \
+#define LOG_CALL_(level, event, ...) \
+    log_event((level), (event),      \
               (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = (const char *)0}})
 
 void log_to(int fd);

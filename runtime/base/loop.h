@@ -25,14 +25,18 @@
 struct err;
 struct loop;
 
-enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_HANGUP = 4 }; /* HANGUP is reported, need not be asked */
+enum {
+    LOOP_READ = 1,
+    LOOP_WRITE = 2,
+    LOOP_HANGUP = 4
+}; /* HANGUP is reported, need not be asked */
 
 struct loop_io {
     void (*fn)(struct loop_io *io, unsigned events);
     int fd;
-    unsigned events; /* what is asked for now */
+    unsigned events;   /* what is asked for now */
     struct loop *loop; /* NULL while not watched */
-    size_t slot; /* the loop's own */
+    size_t slot;       /* the loop's own */
 };
 
 struct loop_timer {

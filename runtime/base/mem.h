@@ -14,8 +14,8 @@
 
 #include "runtime/base/attr.h"
 
-must_check void *mem_new(size_t n);                   /* zeroed */
-must_check void *mem_array(size_t n, size_t each);    /* zeroed; n * each overflowing aborts */
+must_check void *mem_new(size_t n);                        /* zeroed */
+must_check void *mem_array(size_t n, size_t each);         /* zeroed; n * each overflowing aborts */
 must_check void *mem_grow(void *p, size_t n, size_t each); /* as realloc; new part not zeroed */
 must_check char *mem_dup_c(const char *c);
 no_return void mem_out(void);

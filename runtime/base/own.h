@@ -19,9 +19,9 @@
 void own_close_fd(const int *fd); /* keeps errno; a value below 0 is left alone */
 void own_free_ptr(void *ptr);     /* ptr is the address of the pointer */
 
-#define own_fd __attribute__((cleanup(own_close_fd)))
+#define own_fd   __attribute__((cleanup(own_close_fd)))
 #define own_free __attribute__((cleanup(own_free_ptr)))
-#define own_buf __attribute__((cleanup(buf_done)))
+#define own_buf  __attribute__((cleanup(buf_done)))
 
 static inline int take_fd(int *fd)
 {
@@ -31,11 +31,11 @@ static inline int take_fd(int *fd)
     return taken;
 }
 
-#define take_ptr(ptr)                                                                              \
-    __extension__({                                                                                \
-        __typeof__(*(ptr)) taken_ = *(ptr);                                                        \
-        *(ptr) = NULL;                                                                             \
-        taken_;                                                                                    \
+#define take_ptr(ptr)                       \
+    __extension__({                         \
+        __typeof__(*(ptr)) taken_ = *(ptr); \
+        *(ptr) = NULL;                      \
+        taken_;                             \
     })
 
 #endif

@@ -16,7 +16,7 @@
 #define MR_DAEMON_DAEMON_H
 
 #include "runtime/base/attr.h"
-#include "runtime/base/json.h"
+#include "runtime/base/jv.h"
 
 struct counter_page;
 struct err;
@@ -40,7 +40,7 @@ struct daemon_ops {
     const char *const *descriptors; /* names it listens on, NULL-terminated: "smtp", ... */
     /* Checks and takes the configuration into a new struct; `conf` lives until the next load that
      * succeeds. */
-    int (*load)(struct daemon *d, const struct json_at *conf, struct err *err);
+    int (*load)(struct daemon *d, const struct jv *conf, struct err *err);
     int (*start)(struct daemon *d, struct err *err); /* after the first load */
     void (*reload)(struct daemon *d);                /* after a later one; may be NULL */
     void (*drain)(struct daemon *d);                 /* NULL: stop at once */

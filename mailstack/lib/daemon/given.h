@@ -13,14 +13,14 @@
 
 struct err;
 struct given;
-struct json_at;
+struct jv;
 
 #define GIVEN_MAX 64
 
 /* Reads and clears LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES; marks the descriptors cloexec. */
 must_check struct given *given_take(struct err *err);
 /* For names that were not given: binds what conf's "listen" object says. */
-must_check int given_bind(struct given *g, const struct json_at *conf, const char *const *names,
+must_check int given_bind(struct given *g, const struct jv *conf, const char *const *names,
                           struct err *err);
 void given_free(struct given *g); /* closes what was not taken */
 
