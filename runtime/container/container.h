@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container - the OCI life cycle as a library: create, start, state, kill, exec, delete
+ *
+ * A container is known by its id beneath a root directory, where its state is kept
+ * (ROOT/ID/state.json). Functions block for the milliseconds the kernel needs; they start no thread
+ * and print nothing. The process a call makes is a direct child of the caller, who gets its pid and
+ * pidfd and may wait for it; a caller that exits leaves it to its subreaper, as runc does.
+ *
+ * Errors:    one sentence with the step that failed; a failure inside the new process and the
+ *            stderr of a hook travel back into it. A failed create or run leaves nothing behind.
+ * Lifetime:  structs of options are read during the call only.
+ * Tests:     tests/unit/runtime/container/, tests/oci/
+ */
+#ifndef MR_CONTAINER_CONTAINER_H
+#define MR_CONTAINER_CONTAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "runtime/base/attr.h"
+#include "runtime/base/str.h"
+
+struct arena;
+struct buf;
+struct err;
+struct oci_config;
+struct oci_process;
+struct oci_resources;
+
+#define CONTAINER_ID_MAX  1024 /* bytes of an id */
+#define CONTAINER_FDS_MAX 64   /* descriptors handed in by number */
+
+enum container_cgroups {
+    CONTAINER_CGROUPFS,
+    CONTAINER_CGROUPS_DISABLED /* no group is made, resources are refused by the caller's config */
+};
+
+/* Where containers live, the same for all calls. */
+struct container_env {
+    const char *root; /* "/run/mailbox-run"; made (0700) at the first create */
+    enum container_cgroups cgroups;
+};
+
+/* The descriptor `fd` of the caller becomes number `at` (>= 0) in the container. */
+struct container_fd {
+    int fd;
+    int at;
+};
+
+enum container_flag {
+    CONTAINER_NO_PIVOT = 1,       /* MS_MOVE and chroot, for a root on initramfs */
+    CONTAINER_NO_NEW_KEYRING = 2, /* keep the caller's session keyring */
+    CONTAINER_LISTEN_PID = 4      /* sets LISTEN_PID to the pid the process sees of itself */
+};
+
+/* What a new process gets from its maker; of create, run and exec alike. Zeroed is a sound default,
+ * except that stdio must be set to -1 (or use CONTAINER_IO_INIT). */
+struct container_io {
+    int stdio[3];               /* become 0, 1, 2; -1: the caller's own. Not with a terminal. */
+    const char *console_socket; /* the pty's master is sent there; NULL: returned to the caller */
+    const char *pid_file;       /* the pid in the caller's namespace is written there; or NULL */
+    const char *pidfd_socket;   /* the pidfd is sent there; or NULL */
+    unsigned preserve_fds;      /* the caller's descriptors 3 .. 3 + n - 1 are kept */
+    const struct container_fd *fds; /* more, by number; none of them closed in the caller */
+    size_t fds_n;
+};
+
+#define CONTAINER_IO_INIT       \
+    {                           \
+        .stdio = { -1, -1, -1 } \
+    }
+
+struct container_create {
+    const char *id;                  /* see container_id_check */
+    const char *bundle;              /* directory of config.json; roots are relative to it */
+    const struct oci_config *config; /* NULL: BUNDLE/config.json is loaded and checked */
+    unsigned flags;                  /* enum container_flag */
+    struct container_io io;
+};
+
+/* A process that was made. The caller closes the descriptors. */
+struct container_child {
+    pid_t pid;      /* in the caller's pid namespace */
+    int pid_fd;     /* readable when it has ended; waitid(P_PIDFD) reaps it */
+    int console_fd; /* master of its terminal where no console_socket took it; else -1 */
+};
+
+enum container_status {
+    CONTAINER_CREATING,
+    CONTAINER_CREATED,
+    CONTAINER_RUNNING,
+    CONTAINER_PAUSED,
+    CONTAINER_STOPPED
+};
+
+extern const char *const container_status_names[]; /* "creating", "created", ... NULL */
+
+struct container_pair {
+    const char *key;
+    const char *value;
+};
+
+struct container_state {
+    const char *id;
+    const char *bundle;  /* absolute */
+    const char *rootfs;  /* absolute */
+    const char *cgroup;  /* as config.json or the default has it; "" where disabled */
+    const char *created; /* RFC 3339, UTC */
+    uid_t owner;
+    enum container_status status;
+    pid_t pid; /* of its init; 0 when stopped */
+    uint64_t pid_start;
+    bool own_pid_ns; /* killing the init kills all */
+    struct container_pair *annotations;
+    size_t annotations_n;
+};
+
+/* An id is letters, digits and "_+-.", 1 to CONTAINER_ID_MAX bytes, not "." or "..". */
+must_check int container_id_check(const char *id, struct err *err);
+
+/* create: everything up to the point where the process waits for `start`. run: create and start in
+ * one, cheaper than the two. On success *child is filled in. */
+must_check int container_create(const struct container_env *env, const struct container_create *c,
+                                struct container_child *child, struct err *err);
+must_check int container_run(const struct container_env *env, const struct container_create *c,
+                             struct container_child *child, struct err *err);
+
+/* Lets a created container execute its process; an execve that fails is an error here. */
+must_check int container_start(const struct container_env *env, const char *id, struct err *err);
+
+/* Everything in *out lives in the arena. */
+must_check int container_state(const struct container_env *env, const char *id, struct arena *a,
+                               struct container_state *out, struct err *err);
+/* The state as the OCI specification prints it (`state` verb), without a final newline. */
+void container_state_format(const struct container_state *s, struct buf *out);
+
+/* Ids, sorted, in the arena: *ids has *n members. An absent root has none. */
+must_check int container_list(const struct container_env *env, struct arena *a, const char ***ids,
+                              size_t *n, struct err *err);
+
+/* signo to the init. With `all`: to every process of the container (needs its cgroup). */
+enum container_whom {
+    CONTAINER_INIT,
+    CONTAINER_ALL
+};
+
+must_check int container_kill(const struct container_env *env, const char *id, int signo,
+                              enum container_whom whom, struct err *err);
+
+/* Ends what is left of it and removes it: processes, cgroup, state; then the poststop hooks run (a
+ * failing one is reported after everything is gone). Without force a running container is an error;
+ * with force it is killed, and an absent one is no error. */
+enum container_force {
+    CONTAINER_GENTLE,
+    CONTAINER_FORCE
+};
+
+must_check int container_delete(const struct container_env *env, const char *id,
+                                enum container_force force, struct err *err);
+
+/* One more process in a running container. */
+struct container_exec {
+    const char *id;
+    /* Complete: args, env, cwd, user, caps ... as exec --process gives it, or as
+     * container_exec_base made it from the container's own. */
+    const struct oci_process *process;
+    const char *cgroup; /* a sub-group, relative to the container's; NULL: the container's own */
+    unsigned flags;     /* CONTAINER_LISTEN_PID */
+    struct container_io io;
+};
+
+must_check int container_exec(const struct container_env *env, const struct container_exec *e,
+                              struct container_child *child, struct err *err);
+/* The container's own process section, to be changed by options (`exec ID args`). */
+must_check int container_exec_base(const struct container_env *env, const char *id, struct arena *a,
+                                   struct oci_process *out, struct err *err);
+
+/* Processes of the container, in the caller's pid namespace; array in the arena. */
+must_check int container_pids(const struct container_env *env, const char *id, struct arena *a,
+                              pid_t **pids, size_t *n, struct err *err);
+
+must_check int container_pause(const struct container_env *env, const char *id, struct err *err);
+must_check int container_resume(const struct container_env *env, const char *id, struct err *err);
+must_check int container_update(const struct container_env *env, const char *id,
+                                const struct oci_resources *r, struct err *err);
+
+/* Figures of the cgroup; a value that the kernel does not give is UINT64_MAX. */
+struct container_stats {
+    uint64_t memory_bytes;
+    uint64_t memory_limit; /* UINT64_MAX: none */
+    uint64_t memory_peak;
+    uint64_t cpu_ns;
+    uint64_t cpu_user_ns;
+    uint64_t cpu_system_ns;
+    uint64_t pids;
+    uint64_t pids_limit;
+    uint64_t oom_kills;
+};
+
+must_check int container_stats(const struct container_env *env, const char *id,
+                               struct container_stats *out, struct err *err);
+
+/* Keeps the program's own file out of reach of containers: executes the program again from a
+ * read-only detached mount (or a sealed copy) unless it already runs from one, or cannot be written
+ * to by this user. Call it first thing in verbs that make processes; argv as of main. Returns 0
+ * when nothing needs to be done; does not return when it executed. */
+must_check int container_protect_self(char *const *argv, struct err *err);
+
+/* Waits for the child, in the foreground: signals the caller gets are forwarded to it, its terminal
+ * (console_fd >= 0) is copied to and from the caller's descriptors 0 and 1, with the caller's
+ * terminal in raw mode and its size followed. *status is as of waitpid. */
+must_check int container_attend(const struct container_child *child, int *status, struct err *err);
+
+/* The plan of a start as text, one step a line; what tests compare and `--dry-run` could show. */
+must_check int container_plan_text(const struct container_env *env,
+                                   const struct container_create *c, struct buf *out,
+                                   struct err *err);
+
+#endif
