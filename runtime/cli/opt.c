@@ -19,7 +19,7 @@ struct parse {
     struct arena *a;
     const struct opt_table *t;
     int argc;
-    char *const *argv;
+    const char *const *argv;
     int at;     /* the next word */
     char *into; /* the caller's struct */
     struct opt_args *args;
@@ -237,8 +237,8 @@ static bool is_help(const struct parse *p, const char *word)
     return strcmp(word, "--help") == 0 || (strcmp(word, "-h") == 0 && by_letter(p->t, 'h') == NULL);
 }
 
-int opt_parse(struct arena *a, const struct opt_table *t, int argc, char *const *argv, void *into,
-              struct opt_args *args, struct err *err)
+int opt_parse(struct arena *a, const struct opt_table *t, int argc, const char *const *argv,
+              void *into, struct opt_args *args, struct err *err)
 {
     struct parse p = {a, t, argc, argv, 0, into, args};
     bool options = true;

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/cli/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/child.h"
+#include "runtime/base/num.h"
+#include "runtime/base/own.h"
+#include "runtime/spec/oci.h"
+
+int launch_check_console(const struct oci_process *p, const char *console_socket,
+                         enum launch_how how, struct err *err)
+{
+    if (p->terminal && how == LAUNCH_DETACHED && console_socket == NULL)
+        return err_set(err, 0,
+                       "the process wants a terminal and nobody stays to serve it: "
+                       "--console-socket is needed");
+    if (console_socket != NULL && !p->terminal)
+        return err_set(err, 0, "--console-socket: the process has no terminal");
+    if (console_socket != NULL && how == LAUNCH_FOREGROUND)
+        return err_set(err, 0, "--console-socket goes with --detach only");
+    return 0;
+}
+
+static int add_env(struct cmd *c, struct oci_process *p, const char *name, const char *value,
+                   struct err *err)
+{
+    const char **grown = arena_array(c->arena, p->env.n + 2, sizeof *grown);
+    const char *entry = arena_printf(c->arena, "%s=%s", name, value);
+
+    if (grown == NULL || entry == NULL)
+        return err_set(err, 0, "the environment is too large");
+    if (p->env.n > 0)
+        memcpy(grown, p->env.v, p->env.n * sizeof *grown);
+    grown[p->env.n] = entry;
+    p->env = (struct oci_strings){grown, p->env.n + 1};
+    return 0;
+}
+
+/* LISTEN_PID says whether the descriptors are meant for us and not for a parent of ours. */
+static bool is_for_us(void)
+{
+    const char *pid = getenv("LISTEN_PID");
+    struct err ignored; /* anything else is not our pid */
+    uint32_t v;
+
+    return pid != NULL && num_parse_u32(str_of(pid), 1, INT32_MAX, &v, &ignored) == 0 &&
+           (pid_t)v == getpid();
+}
+
+int launch_pass_listen_fds(struct cmd *c, struct oci_process *p, struct container_io *io,
+                           unsigned *flags, struct err *err)
+{
+    const char *count = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+    uint32_t n;
+
+    if (count == NULL || !is_for_us())
+        return 0;
+    if (num_parse_u32(str_of(count), 0, LAUNCH_FDS_MAX, &n, err) < 0)
+        return err_wrap(err, "$LISTEN_FDS");
+    if (add_env(c, p, "LISTEN_FDS", count, err) < 0)
+        return -1;
+    if (names != NULL && add_env(c, p, "LISTEN_FDNAMES", names, err) < 0)
+        return -1;
+    io->preserve_fds += n;
+    *flags |= CONTAINER_LISTEN_PID;
+    return 0;
+}
+
+int launch_check_fds(unsigned n, struct err *err)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (fcntl((int)i + 3, F_GETFD) < 0)
+            return err_set(err, errno, "descriptor %u that is to be preserved", i + 3);
+    return 0;
+}
+
+static int load_config(struct cmd *c, const char *bundle, struct oci_config **out, struct err *err)
+{
+    own_fd int dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir < 0)
+        return err_set(err, errno, "open the bundle '%s'", bundle);
+    if (oci_load_file(c->arena, dir, "config.json", out, err) < 0)
+        return -1;
+    for (size_t i = 0; i < (*out)->warnings.n; i++)
+        report_line(c->report, REPORT_WARN, (*out)->warnings.v[i]);
+    if (oci_check(*out, err) < 0)
+        return err_wrap(err, "config.json");
+    return 0;
+}
+
+static const char *bundle_of(struct cmd *c, const struct launch_opts *o)
+{
+    own_free char *cwd = NULL;
+
+    if (o->bundle != NULL)
+        return o->bundle;
+    cwd = get_current_dir_name();
+    return cwd == NULL ? NULL : arena_copy(c->arena, str_of(cwd));
+}
+
+int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how how,
+                   struct container_create *out, struct err *err)
+{
+    struct oci_config *config;
+
+    *out = (struct container_create){.id = c->args[0], .io = CONTAINER_IO_INIT};
+    if (container_id_check(out->id, err) < 0)
+        return -1;
+    out->bundle = bundle_of(c, o);
+    if (out->bundle == NULL)
+        return err_set(err, 0, "the current directory is gone");
+    if (load_config(c, out->bundle, &config, err) < 0)
+        return -1;
+    if (launch_check_console(&config->process, o->console_socket, how, err) < 0)
+        return -1;
+    out->config = config;
+    out->flags = (o->no_pivot.on ? CONTAINER_NO_PIVOT : 0U) |
+                 (o->no_new_keyring.on ? CONTAINER_NO_NEW_KEYRING : 0U);
+    out->io.console_socket = o->console_socket;
+    out->io.pid_file = o->pid_file;
+    out->io.pidfd_socket = o->pidfd_socket;
+    out->io.preserve_fds = (unsigned)o->preserve_fds.v;
+    if (launch_pass_listen_fds(c, &config->process, &out->io, &out->flags, err) < 0)
+        return -1;
+    return launch_check_fds(out->io.preserve_fds, err);
+}
+
+void launch_let_go(const struct container_child *child)
+{
+    own_close_fd(&child->pid_fd);
+    own_close_fd(&child->console_fd);
+}
+
+int launch_attend(const struct container_child *child, int *code, struct err *err)
+{
+    int status, rc = container_attend(child, &status, err);
+
+    launch_let_go(child);
+    if (rc == 0)
+        *code = child_exit_code(status);
+    return rc;
+}

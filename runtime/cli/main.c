@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mailbox-run - global options, the table of verbs, exit codes
+ *
+ * Exit status: 0; that of the process for `run` and `exec` in the foreground; 1 for an error (255
+ * for an error of exec, so that it can be told from most statuses of the process).
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/own.h"
+#include "runtime/base/str.h"
+#include "runtime/cli/cmd.h"
+#include "runtime/spec/oci.h"
+
+/* --- global options
+ * --------------------------------------------------------------------------------- */
+
+struct globals {
+    const char *root;
+    const char *log;
+    const char *log_format;
+    const char *cgroup_manager;
+    const char *rootless;
+    struct opt_flag debug;
+    struct opt_flag version;
+};
+
+static const char *const log_formats[] = {"text", "json", NULL};
+static const char *const cgroup_managers[] = {"cgroupfs", "disabled", NULL};
+static const char *const rootless_modes[] = {"auto", NULL};
+
+static const struct opt global_rows[] = {
+    OPT_VALUE(globals, root, OPT_KIND_PATH, "root", 0, "DIR",
+              "where the state of containers is kept (/run/mailbox-run, or below\n"
+              "                                $XDG_RUNTIME_DIR for an ordinary user)"),
+    OPT_VALUE(globals, log, OPT_KIND_PATH, "log", 0, "FILE", "write the log there"),
+    OPT_CHOICE(globals, log_format, "log-format", 0, "FORMAT", log_formats,
+               "text (default) or json"),
+    OPT_CHOICE(globals, cgroup_manager, "cgroup-manager", 0, "HOW", cgroup_managers,
+               "cgroupfs (default) or disabled"),
+    OPT_FLAG(globals, debug, "debug", 0, "log what is done"),
+    OPT_FLAG(globals, version, "version", 'v', "print the version"),
+    OPT_CHOICE(globals, rootless, "rootless", 0, "MODE", rootless_modes,
+               "auto: whether cgroups may be missing follows from who is calling"),
+    OPT_REFUSED("systemd-cgroup", 's', NULL, "there is no systemd cgroup manager in this version"),
+    OPT_REFUSED("criu", 0, "PATH", "there is no checkpoint and restore in this version"),
+};
+
+static const struct opt_table global_table = OPT_TABLE(global_rows, OPT_BEFORE_ARGS);
+
+/* --- the verbs
+ * --------------------------------------------------------------------------------------- */
+
+static const struct verb *const verbs[] = {
+    &cmd_create, &cmd_start,  &cmd_run,    &cmd_exec, &cmd_state,
+    &cmd_kill,   &cmd_delete, &cmd_list,   &cmd_ps,   &cmd_pause,
+    &cmd_resume, &cmd_update, &cmd_events, &cmd_spec, &cmd_features,
+};
+
+/* Those that mailbox-run-stack carries out. */
+static const struct {
+    const char *name;
+    const char *help;
+} stack_verbs[] = {
+    {"up", "start a mail stack and keep it up"},
+    {"down", "stop it and leave nothing behind"},
+    {"status", "what runs, and how it fares"},
+    {"logs", "what the services say"},
+    {"restart", "restart one service"},
+    {"reload", "change what a changed file asks for"},
+    {"validate", "check a mailstack.json"},
+    {"bundle", "print the OCI bundle of one service"},
+    {"user", "add, change, remove and list accounts"},
+    {"queue", "list, show, flush and remove outbound mail"},
+    {"image", "list, show, import, export, unpack and remove images"},
+};
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_N(verbs); i++)
+        if (strcmp(verbs[i]->name, name) == 0)
+            return verbs[i];
+    return NULL;
+}
+
+static bool is_stack_verb(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_N(stack_verbs); i++)
+        if (strcmp(stack_verbs[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* --- help
+ * ---------------------------------------------------------------------------------------------- */
+
+#define HELP_MAX 16384
+
+static void help_all(struct buf *out)
+{
+    buf_append_c(out, "usage: mailbox-run [OPTIONS] COMMAND ...\n\nContainers (OCI):\n");
+    for (size_t i = 0; i < ARRAY_N(verbs); i++)
+        buf_printf(out, "  %-10s %s\n", verbs[i]->name, verbs[i]->help);
+    buf_append_c(out, "\nThe mail stack:\n");
+    for (size_t i = 0; i < ARRAY_N(stack_verbs); i++)
+        buf_printf(out, "  %-10s %s\n", stack_verbs[i].name, stack_verbs[i].help);
+    buf_append_c(out, "\nOptions:\n");
+    opt_help(&global_table, out);
+    buf_append_c(out, "\n'mailbox-run COMMAND --help' tells about a command.\n");
+}
+
+static void help_verb(const struct verb *v, struct buf *out)
+{
+    buf_printf(out, "usage: mailbox-run %s %s\n\n%s\n", v->name, v->usage, v->help);
+    if (v->more != NULL)
+        buf_printf(out, "\n%s\n", v->more);
+    if (v->opts.n > 0)
+        buf_append_c(out, "\nOptions:\n");
+    opt_help(&v->opts, out);
+}
+
+static int print_help(const struct verb *v, struct err *err)
+{
+    own_buf struct buf out = BUF_INIT(HELP_MAX);
+
+    if (v == NULL)
+        help_all(&out);
+    else
+        help_verb(v, &out);
+    return cmd_print(&out, err);
+}
+
+static int print_version(struct err *err)
+{
+    own_buf struct buf out = BUF_INIT(256);
+
+    buf_append_c(&out, "mailbox-run version " MR_VERSION "\nspec: " OCI_VERSION "\n");
+    return cmd_print(&out, err);
+}
+
+/* --- one call
+ * ------------------------------------------------------------------------------------------ */
+
+/* An ordinary user's state is beneath the directory that the session made for such things. */
+static const char *default_root(struct arena *a)
+{
+    const char *session = geteuid() == 0 ? NULL : getenv("XDG_RUNTIME_DIR");
+
+    if (session == NULL || session[0] != '/')
+        return "/run/mailbox-run";
+    return arena_printf(a, "%s/mailbox-run", session);
+}
+
+static int check_count(const struct verb *v, size_t n, struct err *err)
+{
+    if (n < v->args_min || n > v->args_max)
+        return err_set(err, 0, "usage: mailbox-run %s %s", v->name, v->usage);
+    return 0;
+}
+
+static int set_up(struct cmd *c, const struct globals *g, struct err *err)
+{
+    c->report->debug = g->debug.on;
+    c->report->json = g->log_format != NULL && strcmp(g->log_format, "json") == 0;
+    c->env.root = g->root != NULL ? g->root : default_root(c->arena);
+    if (g->cgroup_manager != NULL && strcmp(g->cgroup_manager, "disabled") == 0)
+        c->env.cgroups = CONTAINER_CGROUPS_DISABLED;
+    if (c->env.root == NULL || strcmp(c->env.root, "/") == 0)
+        return err_set(err, 0, "option '--root': '/' is no place for state");
+    return report_open(c->report, g->log, err);
+}
+
+static int run_verb(struct cmd *c, const struct verb *v, struct opt_args *rest, struct err *err)
+{
+    char opts[1024] __attribute__((aligned)) = {0};
+    struct opt_args args;
+    const char *first;
+
+    assert(v->opts_size <= sizeof opts);
+    if (opt_parse(c->arena, &v->opts, (int)rest->n - 1, rest->v + 1, opts, &args, err) < 0)
+        return err_wrap(err, "%s", v->name);
+    if (args.help)
+        return print_help(v, err);
+    if (check_count(v, args.n, err) < 0)
+        return -1;
+    first = args.v[0]; /* the verb may change args */
+    c->opts = opts;
+    c->args = args.v;
+    c->args_n = args.n;
+    if (v->makes_process && container_protect_self(c->argv, err) < 0)
+        return -1;
+    if (v->run(c, err) == 0)
+        return 0;
+    return v->doing == NULL ? -1 : err_wrap(err, "%s '%s'", v->doing, first);
+}
+
+static int dispatch(struct cmd *c, struct opt_args *rest, int *fail_code, struct err *err)
+{
+    const struct verb *v = find_verb(rest->v[0]);
+
+    if (v != NULL) {
+        *fail_code = v->fail_code != 0 ? v->fail_code : 1;
+        return run_verb(c, v, rest, err);
+    }
+    if (is_stack_verb(rest->v[0]))
+        return cmd_call_helper(c->argv, err);
+    if (strcmp(rest->v[0], "help") == 0)
+        return print_help(rest->n > 1 ? find_verb(rest->v[1]) : NULL, err);
+    return err_set(err, 0, "there is no command '%.64s'; 'mailbox-run --help' lists all",
+                   rest->v[0]);
+}
+
+static int run_all(struct cmd *c, int argc, char *const *argv, int *fail_code, struct err *err)
+{
+    struct globals g = {0};
+    struct opt_args rest;
+
+    if (opt_parse(c->arena, &global_table, argc - 1, (const char *const *)argv + 1, &g, &rest,
+                  err) < 0 ||
+        set_up(c, &g, err) < 0)
+        return -1;
+    if (g.version.on)
+        return print_version(err);
+    if (rest.help || rest.n == 0)
+        return print_help(NULL, err);
+    return dispatch(c, &rest, fail_code, err);
+}
+
+#define ARENA_MAX (2 * OCI_ARENA_MAX) /* a configuration, and what the verb makes of it */
+
+int main(int argc, char **argv)
+{
+    struct report report = {.log_fd = -1};
+    struct cmd c = {.arena = arena_new(ARENA_MAX), .report = &report, .argv = argv};
+    int fail_code = 1;
+    struct err err;
+
+    if (run_all(&c, argc, argv, &fail_code, &err) < 0) {
+        report_line(&report, REPORT_ERROR, err.text);
+        c.code = fail_code;
+    }
+    report_close(&report);
+    arena_free(c.arena);
+    return c.code;
+}
