@@ -3,17 +3,20 @@
 $(eval $(call archive,libmrbase,$(call objects,runtime/base/*.c)))
 $(eval $(call archive,libmailrun,$(call objects,runtime/spec/*.c runtime/kernel/*.c runtime/container/*.c)))
 $(eval $(call archive,libmrstack,$(call objects,runtime/stack/*.c)))
+# The verbs without main, so that unit tests reach the option parser.
+$(eval $(call archive,libmrcli,$(filter-out $(BUILD)/obj/runtime/cli/main.o,$(call objects,runtime/cli/*.c))))
 
 LIBMRBASE  := $(BUILD)/lib/libmrbase.a
 LIBMAILRUN := $(BUILD)/lib/libmailrun.a
 LIBMRSTACK := $(BUILD)/lib/libmrstack.a
+LIBMRCLI   := $(BUILD)/lib/libmrcli.a
 
 RUNTIME_PROGRAMS :=
 
 # The runtime proper is static and lean: what it links is paid for at every start of a container.
 ifneq ($(wildcard runtime/cli/main.c),)
 RUNTIME_PROGRAMS += mailbox-run
-$(eval $(call program,mailbox-run,$(call objects,runtime/cli/*.c),$(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -ljansson,$(STATIC)))
+$(eval $(call program,mailbox-run,$(call objects,runtime/cli/main.c),$(LIBMRCLI) $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -ljansson,$(STATIC)))
 endif
 
 # up, down, image, user ...: the verbs that need archives, TLS and netlink. mailbox-run executes it.

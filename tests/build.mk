@@ -10,9 +10,10 @@ TEST_LIBS := -lcmocka -lseccomp -lcap -lnl-route-3 -lnl-3 -lsqlite3 -lz -lzstd -
              -ljansson -lidn2 -lm
 # The daemon whose objects tests/unit/mailstack/NAME/... needs, if it is a daemon's.
 unit_daemon = $(addprefix $(BUILD)/lib/,$(addsuffix .a,$(filter $(DAEMONS),$(word 4,$(subst /, ,$(1))))))
+unit_cli = $(if $(filter tests/unit/runtime/cli/%,$(1)),$(LIBMRCLI))
 
 define unit_test
-$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(call unit_daemon,$(1)) $(TEST_LIB) $(LIBMAIL) $(LIBMRSTACK) $(LIBMRIMAGE) $(LIBMAILRUN) $(LIBMRBASE)
+$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(call unit_daemon,$(1)) $(call unit_cli,$(1)) $(TEST_LIB) $(LIBMAIL) $(LIBMRSTACK) $(LIBMRIMAGE) $(LIBMAILRUN) $(LIBMRBASE)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CC) $$(CFLAGS_KIND) $$(LINK_KIND) $$(LINK) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(TEST_LIBS)
