@@ -57,9 +57,13 @@ void dialmsg_format_request(const struct dialmsg_request *r, struct buf *out);
 must_check int dialmsg_parse_answer(struct str in, struct dialmsg_answer *out, struct err *err);
 void dialmsg_format_answer(const struct dialmsg_answer *a, struct buf *out);
 
-/* "192.0.2.1:25", "[2001:db8::1]:25" and back. A bare ":25" is both wildcards (AF_INET6 any). */
+/* A numeric address, IPv6 with or without brackets; an empty host is both wildcards (AF_INET6 any).
+ */
 must_check int dialmsg_parse_addr(struct str host, uint16_t port, struct sockaddr_storage *out,
                                   struct err *err);
+/* "192.0.2.1:25", "[2001:db8::1]:25" or ":25", and back. */
+must_check int dialmsg_parse_endpoint(struct str text, struct sockaddr_storage *out,
+                                      struct err *err);
 void dialmsg_format_addr(const struct sockaddr_storage *a, struct buf *out);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef MR_BASE_FD_H
 #define MR_BASE_FD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 

@@ -63,7 +63,7 @@ bool str_cut(struct str s, char c, struct str *before, struct str *after);
 /* The same at the last c. */
 bool str_rcut(struct str s, char c, struct str *before, struct str *after);
 /* Takes the next field of *rest up to c (or the end) into *field; false when *rest is exhausted.
- * "a,,b" gives "a", "", "b"; an empty *rest gives nothing. */
+ * "a,,b" gives "a", "", "b"; an empty *rest gives nothing, so "a," gives only "a". */
 bool str_next(struct str *rest, char c, struct str *field);
 
 struct str str_trim(struct str s); /* SP, HTAB, CR, LF off both ends */

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nothing here allocates: an err is filled in after fork and when memory is short. All text goes
+ * through err_put, which never writes past the end and marks a cut with three dots.
+ */
+#include "runtime/base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DOTS "..."
+
+static size_t text_put(char *text, size_t at, const char *fmt, va_list ap)
+{
+    size_t room = ERR_TEXT_MAX - at;
+    int n = vsnprintf(text + at, room, fmt, ap);
+
+    if (n < 0)
+        return at;
+    if ((size_t)n < room)
+        return at + (size_t)n;
+    memcpy(text + ERR_TEXT_MAX - sizeof(DOTS), DOTS, sizeof(DOTS));
+    return ERR_TEXT_MAX - 1;
+}
+
+static size_t text_put_c(char *text, size_t at, const char *fmt, ...) fmt_printf(3, 4);
+
+static size_t text_put_c(char *text, size_t at, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    at = text_put(text, at, fmt, ap);
+    va_end(ap);
+    return at;
+}
+
+static size_t text_put_code(char *text, size_t at, int code)
+{
+    const char *what = strerrordesc_np(code);
+
+    if (what == NULL)
+        return text_put_c(text, at, ": error %d", code);
+    return text_put_c(text, at, ": %s", what);
+}
+
+int err_set(struct err *err, int code, const char *fmt, ...)
+{
+    char text[ERR_TEXT_MAX]; /* the arguments may look into err->text */
+    int saved = errno;
+    va_list ap;
+    size_t n;
+
+    va_start(ap, fmt);
+    text[0] = '\0';
+    n = text_put(text, 0, fmt, ap);
+    va_end(ap);
+    if (code != 0)
+        n = text_put_code(text, n, code);
+    memcpy(err->text, text, n + 1);
+    err->code = code;
+    errno = saved;
+    return -1;
+}
+
+int err_wrap(struct err *err, const char *fmt, ...)
+{
+    char text[ERR_TEXT_MAX];
+    int saved = errno;
+    va_list ap;
+    size_t n;
+
+    va_start(ap, fmt);
+    text[0] = '\0';
+    n = text_put(text, 0, fmt, ap);
+    va_end(ap);
+    n = text_put_c(text, n, ": %s", err->text);
+    memcpy(err->text, text, n + 1);
+    errno = saved;
+    return -1;
+}
+
+void err_reset(struct err *err)
+{
+    err->code = 0;
+    err->text[0] = '\0';
+}
