@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/jv.h"
 #include "runtime/base/jw.h"
 #include "runtime/base/own.h"
+
+#include "tests/lib/test.h"
 
 static void write_sample(struct buf *out, enum jw_style style)
 {

@@ -1,9 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "runtime/base/arena.h"
@@ -11,6 +6,8 @@
 #include "runtime/base/err.h"
 #include "runtime/base/own.h"
 #include "runtime/cli/opt.h"
+
+#include "tests/lib/test.h"
 
 struct sample {
     struct opt_flag detach;

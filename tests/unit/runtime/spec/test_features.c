@@ -1,9 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "runtime/base/buf.h"
@@ -11,6 +6,8 @@
 #include "runtime/base/jv.h"
 #include "runtime/base/own.h"
 #include "runtime/spec/oci.h"
+
+#include "tests/lib/test.h"
 
 static void the_document_is_json_and_its_lists_are_sorted(void **state)
 {

@@ -3,11 +3,6 @@
  * Each row is a config.json: what is wrong with it must be said with its JSON path, and what is
  * right must come back the same after a dump.
  */
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +11,8 @@
 #include "runtime/base/err.h"
 #include "runtime/base/own.h"
 #include "runtime/spec/oci.h"
+
+#include "tests/lib/test.h"
 
 #define TEXT_MAX (8U << 20)
 
@@ -390,7 +387,7 @@ static void everything_loads_dumps_and_loads_the_same(void **state)
     own_buf struct buf first = BUF_INIT(TEXT_MAX), second = BUF_INIT(TEXT_MAX);
 
     (void)state;
-    oci_dump(load_ok(a, STR(everything)), &first);
+    oci_dump(load_ok(a, str_of(everything)), &first);
     oci_dump(load_ok(a, buf_str(&first)), &second);
     assert_false(first.failed);
     assert_string_equal(buf_c(&first), buf_c(&second));
@@ -410,7 +407,7 @@ static void everything_loads_dumps_and_loads_the_same(void **state)
 static void numbers_of_64_bits_survive(void **state)
 {
     struct arena *a = arena_new(OCI_ARENA_MAX);
-    struct oci_config *c = load_ok(a, STR(everything));
+    struct oci_config *c = load_ok(a, str_of(everything));
 
     (void)state;
     assert_true(c->process.rlimits[0].hard == UINT64_MAX);
@@ -423,7 +420,7 @@ static void numbers_of_64_bits_survive(void **state)
 static void members_arrive_where_they_belong(void **state)
 {
     struct arena *a = arena_new(OCI_ARENA_MAX);
-    struct oci_config *c = load_ok(a, STR(everything));
+    struct oci_config *c = load_ok(a, str_of(everything));
     const struct oci_resources *r = &c->linux_.resources;
 
     (void)state;

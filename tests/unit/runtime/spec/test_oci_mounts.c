@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <cmocka.h>
 #include <linux/mount.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
 
@@ -13,6 +8,8 @@
 #include "runtime/base/err.h"
 #include "runtime/base/own.h"
 #include "runtime/spec/oci.h"
+
+#include "tests/lib/test.h"
 
 static const struct oci_mount *load(struct arena *a, const char *type, const char *options)
 {
