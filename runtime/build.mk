@@ -24,3 +24,7 @@ ifneq ($(wildcard runtime/cli/stack/main.c),)
 RUNTIME_PROGRAMS += mailbox-run-stack
 $(eval $(call program,mailbox-run-stack,$(call objects,runtime/cli/stack/*.c),$(LIBMRSTACK) $(BUILD)/lib/libmrimage.a $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -lnl-route-3 -lnl-3 -ljansson -lz -lzstd -lcrypt -lssl -lcrypto,$(STATIC)))
 endif
+
+# libnl keeps its headers apart; the service rows and seccomp lists are embedded.
+$(BUILD)/obj/runtime/kernel/veth.o $(BUILD)/obj/runtime/kernel/nat.o: CFLAGS += -isystem /usr/include/libnl3
+$(BUILD)/obj/runtime/stack/specs.o: $(wildcard specs/services/*.json specs/seccomp/*.json)

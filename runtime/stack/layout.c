@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/stack/layout.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/own.h"
+#include "runtime/base/path.h"
+
+#define NAME_MAX_N 32 /* of the file, in the directory's name: paths of sockets stay short */
+
+static const char *hash_of(struct arena *a, const char *path)
+{
+    unsigned char md[EVP_MAX_MD_SIZE];
+    unsigned int n = 0;
+    own_buf struct buf hex = BUF_INIT(64);
+
+    (void)EVP_Digest(path, strlen(path), md, &n, EVP_sha256(),
+                     NULL); /* a zero hash is a hash too */
+    buf_append_hex(&hex, (struct str){(const char *)md, 4});
+    return arena_copy(a, buf_str(&hex));
+}
+
+static const char *short_name(struct arena *a, const char *path)
+{
+    struct str base = path_base(str_of(path));
+    char *out;
+
+    if (str_ends(base, STR(".json")))
+        base.n -= 5;
+    out = arena_copy(a, str_head(base, NAME_MAX_N));
+    for (char *p = out; *p; p++)
+        if (!ascii_is_alnum(*p) && *p != '_')
+            *p = '-';
+    return out;
+}
+
+static const char *top_dir(struct arena *a)
+{
+    const char *xdg = geteuid() ? secure_getenv("XDG_RUNTIME_DIR") : NULL;
+
+    return xdg && *xdg == '/' ? arena_printf(a, "%s/mailbox-run", xdg) : "/run/mailbox-run";
+}
+
+int layout_find(struct arena *a, const char *file, struct layout *out, struct err *err)
+{
+    own_free char *real = realpath(file, NULL);
+
+    if (!real)
+        return err_set(err, errno, "'%s'", file);
+    out->file = arena_copy(a, str_of(real));
+    out->id = arena_printf(a, "%s-%s", short_name(a, real), hash_of(a, real));
+    out->top = top_dir(a);
+    out->run = arena_printf(a, "%s/%s", out->top, out->id);
+    out->containers = arena_printf(a, "%s/containers", out->run);
+    return 0;
+}
+
+const char *layout_of(struct arena *a, const struct layout *l, const char *service,
+                      const char *name)
+{
+    if (!name)
+        return arena_printf(a, "%s/%s", l->run, service);
+    return arena_printf(a, "%s/%s/%s", l->run, service, name);
+}
