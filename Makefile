@@ -17,7 +17,8 @@ CC      := gcc
 AR      := gcc-ar
 STRIP   := strip
 
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+# As many jobs as there are cores, unless somebody said otherwise; a make within make shares them.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
@@ -53,7 +54,7 @@ CFLAGS := $(CSTD) $(WARN) $(WARN_GCC) $(CFLAGS_KIND)
 Q := $(if $(V),,@)
 say = @printf '  %-7s %s\n' '$(1)' '$(2)'
 
-$(BUILD)/obj/%.o: %.c
+$(BUILD)/obj/%.o: %.c | $(BUILD)/.deps
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -66,7 +67,7 @@ define archive
 $(BUILD)/lib/$(1).a: $(2)
 	@mkdir -p $$(@D)
 	$$(call say,AR,$$@)
-	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
+	$$(Q)rm -f $$@ && $$(AR) qcs $$@ $$^
 endef
 
 # $(call program,NAME,OBJECTS,ARCHIVES,LIBRARIES,LINK FLAGS)
@@ -81,9 +82,38 @@ include runtime/build.mk images/build.mk mailstack/build.mk tests/build.mk
 
 PROGRAMS := $(RUNTIME_PROGRAMS) $(IMAGE_PROGRAMS) $(DAEMONS)
 
-.PHONY: all programs clean help
+.PHONY: all programs up install uninstall clean help
 all: programs images ## build everything into build/ (no root needed)
 programs: $(addprefix $(BUILD)/,$(PROGRAMS))
+
+# In steps of their own: what deps installs must be there when the next make looks at the tree.
+up: ## install what is missing (as root), build, and run the example stack in the foreground
+	$(Q)$(MAKE) deps
+	$(Q)$(MAKE) all
+	$(Q)exec $(BUILD)/mailbox-run up specs/mailstack.json
+
+# --- installation -------------------------------------------------------------------------------
+BIN_DIR     = $(DESTDIR)$(PREFIX)/bin
+LIBEXEC_DIR = $(DESTDIR)$(PREFIX)/libexec/mailbox-run
+SHARE_DIR   = $(DESTDIR)$(PREFIX)/share/mailbox-run
+MAN_DIR     = $(DESTDIR)$(PREFIX)/share/man
+BIN_PROGRAMS     = $(filter mailbox-run mb-image,$(PROGRAMS))
+LIBEXEC_PROGRAMS = $(filter mailbox-run-stack,$(PROGRAMS))
+
+install: all ## install below DESTDIR/PREFIX (/usr/local)
+	install -d $(BIN_DIR) $(LIBEXEC_DIR) $(SHARE_DIR)
+	rm -rf $(SHARE_DIR)/images $(SHARE_DIR)/specs
+	$(if $(BIN_PROGRAMS),install -s --strip-program=$(STRIP) $(addprefix $(BUILD)/,$(BIN_PROGRAMS)) $(BIN_DIR))
+	$(if $(LIBEXEC_PROGRAMS),install -s --strip-program=$(STRIP) $(addprefix $(BUILD)/,$(LIBEXEC_PROGRAMS)) $(LIBEXEC_DIR))
+	cp -R --no-preserve=ownership specs $(SHARE_DIR)/specs
+	if [ -d $(BUILD)/images ]; then cp -R --no-preserve=ownership $(BUILD)/images $(SHARE_DIR)/images; fi
+	for page in $(MAN); do install -D -m 644 $$page $(MAN_DIR)/man$${page##*.}/$${page##*/} || exit 1; done
+
+uninstall: ## remove what install installed
+	rm -f $(addprefix $(BIN_DIR)/,mailbox-run mb-image)
+	rm -rf $(LIBEXEC_DIR) $(SHARE_DIR)
+	for page in $(MAN); do rm -f $(MAN_DIR)/man$${page##*.}/$${page##*/}; done
+
 clean: ## remove build/
 	rm -rf build
 

@@ -25,3 +25,119 @@ unit-build: $(UNIT_TESTS)
 # One: make build/tests/unit/runtime/base/test_str && build/tests/unit/runtime/base/test_str
 unit: unit-build ## build and run the unit tests
 	$(Q)tests/tools/run_unit.sh $(UNIT_TESTS)
+
+# --- all tests ------------------------------------------------------------------------------------
+# In steps of their own: what deps installs must be there when the next make looks at the tree.
+.PHONY: test test-run
+test: ## install what tests need (as root), build, and run all of them
+	$(Q)tests/tools/deps.sh $(DEPS) $(DEPS_TEST)
+	$(Q)$(MAKE) all unit-build
+	$(Q)$(MAKE) -s test-run
+test-run:
+	$(Q)tests/tools/run_tests.sh $(BUILD) $(UNIT_TESTS)
+
+# --- sanitizers: the unit tests built another way -------------------------------------------------
+.PHONY: san
+san: ## unit tests under the address, undefined and thread sanitizers
+	$(Q)$(MAKE) BUILD=build/san SANITIZE=address,undefined unit
+	$(Q)$(MAKE) BUILD=build/tsan SANITIZE=thread unit
+
+# --- fuzz targets: tests/fuzz/PATH/fuzz_NAME.c, clang and libFuzzer -------------------------------
+FUZZ_SECONDS ?= 20
+FUZZ_CC      := clang
+FUZZ_BUILD   := $(BUILD)/fuzz
+FUZZ_SRC     := $(sort $(shell find tests/fuzz -name 'fuzz_*.c' 2>/dev/null))
+FUZZ_TARGETS := $(patsubst %.c,$(FUZZ_BUILD)/%,$(FUZZ_SRC))
+FUZZ_CFLAGS  := $(CSTD) $(WARN) -Wno-null-dereference -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
+                -fsanitize-address-use-after-scope
+
+# The rooms that parsers use, and each room that has a target of its own; without the programs' main.
+FUZZ_ROOMS   := runtime/base runtime/spec images/lib $(wildcard mailstack/lib/*) \
+                $(patsubst tests/fuzz/%/,%,$(dir $(FUZZ_SRC)))
+FUZZ_LIB_SRC := $(sort $(filter-out %/main.c,$(foreach r,$(sort $(FUZZ_ROOMS)),$(wildcard $(r)/*.c))))
+
+$(FUZZ_BUILD)/obj/%.o: %.c | $(BUILD)/.deps
+	@mkdir -p $(@D)
+	$(call say,CC,$< (fuzz))
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
+
+$(FUZZ_BUILD)/lib.a: $(patsubst %.c,$(FUZZ_BUILD)/obj/%.o,$(FUZZ_LIB_SRC))
+	$(Q)rm -f $@ && ar qcs $@ $^
+
+$(FUZZ_TARGETS): $(FUZZ_BUILD)/%: $(FUZZ_BUILD)/obj/%.o $(FUZZ_BUILD)/lib.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(filter-out -lcmocka,$(TEST_LIBS))
+
+.PHONY: fuzz fuzz-build
+fuzz-build: $(FUZZ_TARGETS)
+# One: make build/fuzz/tests/fuzz/runtime/base/fuzz_num && build/fuzz/tests/fuzz/runtime/base/fuzz_num
+fuzz: fuzz-build ## build every fuzz target and run each for FUZZ_SECONDS
+	$(Q)tests/tools/run_fuzz.sh $(FUZZ_BUILD) $(FUZZ_SECONDS) $(FUZZ_SRC)
+
+-include $(shell find $(BUILD)/fuzz/obj -name '*.d' 2>/dev/null)
+
+# --- lint: each check alone, too: make lint-tidy ------------------------------------------------
+LINT_C  := $(sort $(shell find runtime images mailstack tests -name '*.c' 2>/dev/null))
+LINT_H  := $(sort $(shell find runtime images mailstack tests -name '*.h' 2>/dev/null))
+LINT_SH := $(sort $(shell find .ci runtime images mailstack tests specs -name '*.sh' 2>/dev/null) .ci/run)
+MAN     := $(sort $(wildcard runtime/man/*.[1-8] images/man/*.[1-8] mailstack/man/*.[1-8]))
+
+.PHONY: lint lint-format lint-clang lint-tidy lint-cppcheck lint-sh lint-man lint-rules
+lint: lint-format lint-clang lint-tidy lint-cppcheck lint-sh lint-man lint-rules ## every static check
+lint-format:
+	$(Q)printf '%s\n' $(LINT_C) $(LINT_H) | xargs clang-format --dry-run -Werror
+lint-clang: $(patsubst %.c,$(BUILD)/lint/%.clang,$(LINT_C))
+lint-tidy: $(patsubst %.c,$(BUILD)/lint/%.tidy,$(LINT_C))
+lint-cppcheck:
+	$(Q)mkdir -p $(BUILD)/lint/cppcheck
+	$(Q)cppcheck -q -j $$(nproc) --cppcheck-build-dir=$(BUILD)/lint/cppcheck --enable=warning,performance,portability \
+	    --std=c11 --error-exitcode=1 --inline-suppr -D_GNU_SOURCE -I. $(filter-out tests/%,$(LINT_C))
+lint-sh:
+	$(Q)shellcheck $(LINT_SH)
+lint-man:
+	$(Q)$(if $(MAN),mandoc -Tlint -W warning $(MAN),:)
+lint-rules:
+	$(Q)tests/tools/layers.py && tests/tools/mirror.py && tests/tools/shape.py
+
+$(BUILD)/lint/%.clang: %.c $(LINT_H)
+	@mkdir -p $(@D)
+	$(Q)clang -fsyntax-only $(CSTD) $(WARN) $< && touch $@
+$(BUILD)/lint/%.tidy: %.c $(LINT_H) .clang-tidy tests/.clang-tidy
+	@mkdir -p $(@D)
+	$(call say,TIDY,$<)
+	$(Q)clang-tidy --quiet $< -- $(CSTD) 2>$@.log >&2 || { cat $@.log; exit 1; }
+	@touch $@
+
+# --- benchmarks -----------------------------------------------------------------------------------
+.PHONY: bench
+bench: ## measure, beside the peers (as root)
+	$(Q)tests/tools/deps.sh $(DEPS) $(DEPS_BENCH)
+	$(Q)$(MAKE) all
+	$(Q)tests/bench/run.sh
+
+# --- Debian packages ------------------------------------------------------------------------------
+DEPS := gcc libc6-dev binutils pkg-config libseccomp-dev libcap-dev libjansson-dev libnl-3-dev \
+        libnl-route-3-dev libssl-dev libsqlite3-dev libunbound-dev libevent-dev nettle-dev libgmp-dev \
+        libidn2-dev libunistring-dev libcrypt-dev zlib1g-dev libzstd-dev
+DEPS_TEST  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-jsonschema universal-ctags busybox-static \
+              skopeo umoci runc iproute2 procps nftables util-linux openssl swaks libnet-ssleay-perl isync mutt fetchmail \
+              unbound dnsutils
+DEPS_LINT  := clang clang-format clang-tidy cppcheck shellcheck mandoc universal-ctags python3
+DEPS_BENCH := runc crun busybox-static python3 postfix dovecot-imapd dovecot-lmtpd
+
+.PHONY: deps deps-test deps-lint deps-bench
+deps: ## install the Debian packages the build needs (as root)
+	$(Q)tests/tools/deps.sh $(DEPS)
+deps-test: ## the same for tests
+	$(Q)tests/tools/deps.sh $(DEPS_TEST)
+deps-lint: ## the same for lint, san and fuzz
+	$(Q)tests/tools/deps.sh $(DEPS_LINT)
+deps-bench: ## the same for benchmarks
+	$(Q)tests/tools/deps.sh $(DEPS_BENCH)
+
+# Before anything is compiled: say what is missing in one sentence.
+$(BUILD)/.deps: tests/build.mk
+	@mkdir -p $(@D)
+	$(Q)tests/tools/deps.sh --check $(DEPS)
+	@touch $@
