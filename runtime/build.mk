@@ -22,7 +22,7 @@ endif
 # up, down, image, user ...: the verbs that need archives, TLS and netlink. mailbox-run executes it.
 ifneq ($(wildcard runtime/cli/stack/main.c),)
 RUNTIME_PROGRAMS += mailbox-run-stack
-$(eval $(call program,mailbox-run-stack,$(call objects,runtime/cli/stack/*.c),$(LIBMRSTACK) $(BUILD)/lib/libmrimage.a $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -lnl-route-3 -lnl-3 -ljansson -lz -lzstd -lcrypt -lssl -lcrypto,$(STATIC)))
+$(eval $(call program,mailbox-run-stack,$(call objects,runtime/cli/stack/*.c),$(LIBMRCLI) $(LIBMRSTACK) $(BUILD)/lib/libmrimage.a $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -lnl-route-3 -lnl-3 -ljansson -lz -lzstd -lcrypt -lssl -lcrypto,$(STATIC)))
 endif
 
 # libnl keeps its headers apart; the service rows and seccomp lists are embedded.

@@ -240,7 +240,7 @@ static int fill_linux(struct arena *a, const struct bundle_make *m, struct oci_l
         l->ns[OCI_NS_NETWORK].mode = OCI_NS_HOST;
     l->uid_maps = identity(a, svc_setup_id(m->c), uid, 0);
     l->gid_maps = identity(a, svc_setup_id(m->c), uid, m->s->mail_group ? svc_mail_gid(m->c) : 0);
-    l->cgroups_path = arena_printf(a, "/mailbox-run.%s.%s", m->l->id, m->s->name);
+    l->cgroups_path = arena_printf(a, "%smailbox-run.%s.%s", m->l->cgroup, m->l->id, m->s->name);
     fill_resources(m, &l->resources);
     fill_devices(a, &l->resources);
     l->masked_paths = strings(a, masked);

@@ -59,6 +59,7 @@ int layout_find(struct arena *a, const char *file, struct layout *out, struct er
     out->top = top_dir(a);
     out->run = arena_printf(a, "%s/%s", out->top, out->id);
     out->containers = arena_printf(a, "%s/containers", out->run);
+    out->cgroup = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? "/" : "";
     return 0;
 }
 

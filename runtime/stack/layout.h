@@ -30,6 +30,9 @@ struct layout {
     const char *top;  /* "/run/mailbox-run" */
     const char *run;
     const char *containers;
+    /* Of the cgroups: "" beneath the caller's own group; with cgroup v2 alone, where a group that
+     * holds processes cannot have others beneath it, "/". */
+    const char *cgroup;
 };
 
 must_check int layout_find(struct arena *a, const char *file, struct layout *out, struct err *err);
