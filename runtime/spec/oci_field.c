@@ -12,9 +12,11 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/num.h"
+#include "runtime/base/own.h"
 
-#define WIDE_MARK   '\001' /* in front of a number that needs the 64th bit */
-#define WIDE_DIGITS 19     /* of INT64_MAX */
+#define WIDE_MARK    '\001' /* in front of a number that needs the 64th bit */
+#define WARNINGS_MAX 64
+#define WIDE_DIGITS  19 /* of INT64_MAX */
 
 /* --- single values -----------------------------------------------------------------------------
  */
@@ -182,25 +184,31 @@ int field_strings(const struct load *ld, const struct jv *value, size_t max,
     return strings_of(ld, value, max, field_text, out, err);
 }
 
+static int not_a_name(const struct jv *value, const struct field_name *names, struct str s,
+                      struct err *err)
+{
+    own_buf struct buf allowed = BUF_INIT(512);
+
+    for (const struct field_name *m = names; m->name != NULL; m++)
+        buf_printf(&allowed, "%s%s", m == names ? "" : ", ", m->name);
+    return jv_err(value, err, "expected one of %s; found '%.*s'", buf_c(&allowed),
+                  STR_ARG(str_head(s, 64)));
+}
+
 int field_name(const struct jv *value, const struct field_name *names, uint64_t *out,
                struct err *err)
 {
-    struct buf allowed = BUF_INIT(512);
     struct str s;
 
     if (as_text(value, &s, err) < 0)
         return -1;
     for (const struct field_name *m = names; m->name != NULL; m++) {
-        if (str_eq_c(s, m->name)) {
-            *out = m->value;
-            return 0;
-        }
-        buf_printf(&allowed, "%s%s", m == names ? "" : ", ", m->name);
+        if (!str_eq_c(s, m->name))
+            continue;
+        *out = m->value;
+        return 0;
     }
-    (void)jv_err(value, err, "expected one of %s; found '%.*s'", buf_c(&allowed),
-                 STR_ARG(str_head(s, 64)));
-    buf_done(&allowed);
-    return -1;
+    return not_a_name(value, names, s, err);
 }
 
 const char *field_name_of(const struct field_name *names, uint64_t value)
@@ -213,22 +221,23 @@ const char *field_name_of(const struct field_name *names, uint64_t value)
 
 void field_warn(const struct load *ld, const struct jv *at, const char *text, const char *name)
 {
-    struct buf path = BUF_INIT(256);
+    own_buf struct buf path = BUF_INIT(256);
     struct oci_strings *w = ld->warnings;
     const char **grown;
 
     if (w == NULL)
         return;
+    if (w->n >= WARNINGS_MAX) /* whoever did not read that many will not read more */
+        return;
     jv_path(at, &path);
     grown = arena_array(ld->a, w->n + 2, sizeof(const char *));
-    if (grown != NULL) {
-        for (size_t i = 0; i < w->n; i++)
-            grown[i] = w->v[i];
-        grown[w->n] = arena_printf(ld->a, "%s: %s '%s'", buf_c(&path), text, name);
-        if (grown[w->n] != NULL)
-            *w = (struct oci_strings){grown, w->n + 1};
-    }
-    buf_done(&path);
+    if (grown == NULL)
+        return;
+    for (size_t i = 0; i < w->n; i++)
+        grown[i] = w->v[i];
+    grown[w->n] = arena_printf(ld->a, "%s: %s '%.256s'", buf_c(&path), text, name);
+    if (grown[w->n] != NULL)
+        *w = (struct oci_strings){grown, w->n + 1};
 }
 
 /* --- members, one loader a kind ------------------------------------------------------------------
