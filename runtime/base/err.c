@@ -46,7 +46,7 @@ static size_t text_put_code(char *text, size_t at, int code)
     return text_put_c(text, at, ": %s", what);
 }
 
-int err_set(struct err *err, int code, const char *fmt, ...)
+int(err_set)(struct err *err, int code, const char *fmt, ...)
 {
     char text[ERR_TEXT_MAX]; /* the arguments may look into err->text */
     int saved = errno;
@@ -65,7 +65,7 @@ int err_set(struct err *err, int code, const char *fmt, ...)
     return -1;
 }
 
-int err_wrap(struct err *err, const char *fmt, ...)
+int(err_wrap)(struct err *err, const char *fmt, ...)
 {
     char text[ERR_TEXT_MAX];
     int saved = errno;

@@ -101,7 +101,7 @@ void jv_path(const struct jv *at, struct buf *out)
         buf_printf(out, "[%zu]", at->index);
 }
 
-int jv_err(const struct jv *at, struct err *err, const char *fmt, ...)
+int(jv_err)(const struct jv *at, struct err *err, const char *fmt, ...)
 {
     own_buf struct buf path = BUF_INIT(PATH_TEXT_MAX);
     char text[ERR_TEXT_MAX];

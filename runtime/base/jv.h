@@ -46,6 +46,9 @@ struct jv jv_root(const json_t *doc);
 
 /* err_set with the path in front: "$.a.b[2]: MESSAGE". Returns -1. */
 int jv_err(const struct jv *at, struct err *err, const char *fmt, ...) fmt_printf(3, 4);
+#ifdef __clang_analyzer__ /* see err.h */
+#define jv_err(...) (jv_err(__VA_ARGS__), -1)
+#endif
 /* Appends the path, "$.a.b[2]". Keys that are not plain words are quoted: $["a b"]. */
 void jv_path(const struct jv *at, struct buf *out);
 
