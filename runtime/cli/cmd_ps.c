@@ -50,8 +50,11 @@ static int print_json(const struct pids *pids, struct err *err)
 /* In the child: both outputs into the pipe. Does not return. */
 static no_return void exec_ps(int out, const char *const *argv)
 {
+    char *const *args;
+
+    memcpy(&args, &argv, sizeof args); /* execvp promises not to write there */
     if (dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0)
-        (void)execvp("ps", (char *const *)(uintptr_t)argv); /* returns only if it failed */
+        (void)execvp("ps", args); /* returns only if it failed */
     _exit(127);
 }
 
@@ -149,7 +152,7 @@ static int print_table(struct cmd *c, const struct pids *pids, struct err *err)
     own_buf struct buf all = BUF_INIT(PS_TEXT_MAX), out = BUF_INIT(PS_TEXT_MAX);
     const char **argv = c->args; /* args[0], the id, makes room for the name */
     struct str rest, line, word;
-    size_t column;
+    size_t column = 0;
 
     argv[0] = "ps";
     if (run_ps(c->args_n > 1 ? argv : plain, &all, err) < 0)

@@ -23,7 +23,7 @@ int cmd_call_helper(char *const *argv, struct err *err)
     if (n < 0 || n == (ssize_t)sizeof self)
         return err_set(err, errno, "read '/proc/self/exe'");
     for (size_t i = 0; i < ARRAY_N(places); i++) {
-        own_buf struct buf path = BUF_INIT(2 * PATH_MAX);
+        own_buf struct buf path = BUF_INIT(2UL * PATH_MAX);
 
         path_join(path_dir((struct str){self, (size_t)n}), str_of(places[i]), &path);
         (void)execv(buf_c(&path), argv); /* returns only if it failed */

@@ -45,7 +45,7 @@ static int add_env(struct cmd *c, struct oci_process *p, const char *name, const
 /* LISTEN_PID says whether the descriptors are meant for us and not for a parent of ours. */
 static bool is_for_us(void)
 {
-    const char *pid = getenv("LISTEN_PID");
+    const char *pid = secure_getenv("LISTEN_PID");
     struct err ignored; /* anything else is not our pid */
     uint32_t v;
 
@@ -56,7 +56,7 @@ static bool is_for_us(void)
 int launch_pass_listen_fds(struct cmd *c, struct oci_process *p, struct container_io *io,
                            unsigned *flags, struct err *err)
 {
-    const char *count = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+    const char *count = secure_getenv("LISTEN_FDS"), *names = secure_getenv("LISTEN_FDNAMES");
     uint32_t n;
 
     if (count == NULL || !is_for_us())

@@ -149,7 +149,7 @@ static int print_version(struct err *err)
 /* An ordinary user's state is beneath the directory that the session made for such things. */
 static const char *default_root(struct arena *a)
 {
-    const char *session = geteuid() == 0 ? NULL : getenv("XDG_RUNTIME_DIR");
+    const char *session = geteuid() == 0 ? NULL : secure_getenv("XDG_RUNTIME_DIR");
 
     if (session == NULL || session[0] != '/')
         return "/run/mailbox-run";
@@ -177,19 +177,20 @@ static int set_up(struct cmd *c, const struct globals *g, struct err *err)
 
 static int run_verb(struct cmd *c, const struct verb *v, struct opt_args *rest, struct err *err)
 {
-    char opts[1024] __attribute__((aligned)) = {0};
-    struct opt_args args;
+    struct opt_args args = {0};
     const char *first;
+    void *opts = arena_alloc(c->arena, v->opts_size);
 
-    assert(v->opts_size <= sizeof opts);
-    if (opt_parse(c->arena, &v->opts, (int)rest->n - 1, rest->v + 1, opts, &args, err) < 0)
+    assert(opts != NULL); /* the first of many */
+    c->opts = opts;
+    if (opt_parse(c->arena, &v->opts, (struct opt_words){rest->v + 1, rest->n - 1}, opts, &args,
+                  err) < 0)
         return err_wrap(err, "%s", v->name);
     if (args.help)
         return print_help(v, err);
     if (check_count(v, args.n, err) < 0)
         return -1;
     first = args.v[0]; /* the verb may change args */
-    c->opts = opts;
     c->args = args.v;
     c->args_n = args.n;
     if (v->makes_process && container_protect_self(c->argv, err) < 0)
@@ -215,14 +216,12 @@ static int dispatch(struct cmd *c, struct opt_args *rest, int *fail_code, struct
                    rest->v[0]);
 }
 
-static int run_all(struct cmd *c, int argc, char *const *argv, int *fail_code, struct err *err)
+static int run_all(struct cmd *c, struct opt_words words, int *fail_code, struct err *err)
 {
     struct globals g = {0};
-    struct opt_args rest;
+    struct opt_args rest = {0};
 
-    if (opt_parse(c->arena, &global_table, argc - 1, (const char *const *)argv + 1, &g, &rest,
-                  err) < 0 ||
-        set_up(c, &g, err) < 0)
+    if (opt_parse(c->arena, &global_table, words, &g, &rest, err) < 0 || set_up(c, &g, err) < 0)
         return -1;
     if (g.version.on)
         return print_version(err);
@@ -231,16 +230,17 @@ static int run_all(struct cmd *c, int argc, char *const *argv, int *fail_code, s
     return dispatch(c, &rest, fail_code, err);
 }
 
-#define ARENA_MAX (2 * OCI_ARENA_MAX) /* a configuration, and what the verb makes of it */
+#define ARENA_MAX (2UL * OCI_ARENA_MAX) /* a configuration, and what the verb makes of it */
 
 int main(int argc, char **argv)
 {
     struct report report = {.log_fd = -1};
     struct cmd c = {.arena = arena_new(ARENA_MAX), .report = &report, .argv = argv};
+    struct opt_words words = {(const char *const *)argv + 1, argc > 0 ? (size_t)argc - 1 : 0};
     int fail_code = 1;
     struct err err;
 
-    if (run_all(&c, argc, argv, &fail_code, &err) < 0) {
+    if (run_all(&c, words, &fail_code, &err) < 0) {
         report_line(&report, REPORT_ERROR, err.text);
         c.code = fail_code;
     }

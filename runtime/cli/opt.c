@@ -18,11 +18,11 @@
 struct parse {
     struct arena *a;
     const struct opt_table *t;
-    int argc;
-    const char *const *argv;
-    int at;     /* the next word */
+    struct opt_words words;
+    size_t at;  /* the next word */
     char *into; /* the caller's struct */
     struct opt_args *args;
+    bool options; /* they have not ended yet */
 };
 
 struct given { /* one option as it was written */
@@ -174,9 +174,9 @@ static const struct opt *by_letter(const struct opt_table *t, char letter)
 static int finish(struct parse *p, struct given *g, struct err *err)
 {
     if (takes_value(g->o) && g->value == NULL) {
-        if (p->at >= p->argc)
+        if (p->at >= p->words.n)
             return err_set(err, 0, "option '%.*s' needs a value", STR_ARG(g->written));
-        g->value = p->argv[p->at++];
+        g->value = p->words.v[p->at++];
     }
     return store[g->o->kind](p, g, p->into + g->o->offset, err);
 }
@@ -237,30 +237,34 @@ static bool is_help(const struct parse *p, const char *word)
     return strcmp(word, "--help") == 0 || (strcmp(word, "-h") == 0 && by_letter(p->t, 'h') == NULL);
 }
 
-int opt_parse(struct arena *a, const struct opt_table *t, int argc, const char *const *argv,
-              void *into, struct opt_args *args, struct err *err)
+static int read_word(struct parse *p, const char *word, struct err *err)
 {
-    struct parse p = {a, t, argc, argv, 0, into, args};
-    bool options = true;
+    if (!p->options || word[0] != '-' || word[1] == '\0') {
+        p->args->v[p->args->n++] = word;
+        p->options = p->options && p->t->order == OPT_ANYWHERE;
+        return 0;
+    }
+    if (strcmp(word, "--") == 0) {
+        p->options = false;
+        return 0;
+    }
+    if (!is_help(p, word))
+        return read_option(p, word, err);
+    p->args->help = true;
+    return 0;
+}
 
-    *args = (struct opt_args){arena_array(a, (size_t)argc + 1, sizeof(char *)), 0, false};
+int opt_parse(struct arena *a, const struct opt_table *t, struct opt_words words, void *into,
+              struct opt_args *args, struct err *err)
+{
+    struct parse p = {a, t, words, 0, into, args, true};
+
+    *args = (struct opt_args){arena_array(a, words.n + 1, sizeof(char *)), 0, false};
     if (args->v == NULL)
         return err_set(err, 0, "too many arguments");
-    while (p.at < argc) {
-        const char *word = argv[p.at++];
-
-        if (!options || word[0] != '-' || word[1] == '\0') {
-            args->v[args->n++] = word;
-            options = options && t->order == OPT_ANYWHERE;
-        } else if (strcmp(word, "--") == 0) {
-            options = false;
-        } else if (is_help(&p, word)) {
-            args->help = true;
-            return 0;
-        } else if (read_option(&p, word, err) < 0) {
+    while (p.at < words.n && !args->help)
+        if (read_word(&p, words.v[p.at++], err) < 0)
             return -1;
-        }
-    }
     return 0;
 }
 

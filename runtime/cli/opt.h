@@ -116,10 +116,14 @@ struct opt_args { /* what is no option, in order; v[n] is NULL */
     bool help; /* --help or -h was there: nothing else counts */
 };
 
-/* Parses argv[0 .. argc-1] (without the program's or verb's name) into `into`, zeroed before. */
-must_check int opt_parse(struct arena *a, const struct opt_table *t, int argc,
-                         const char *const *argv, void *into, struct opt_args *args,
-                         struct err *err);
+struct opt_words { /* what is to be parsed, without the program's or verb's name */
+    const char *const *v;
+    size_t n;
+};
+
+/* Parses words into `into`, zeroed before. */
+must_check int opt_parse(struct arena *a, const struct opt_table *t, struct opt_words words,
+                         void *into, struct opt_args *args, struct err *err);
 
 /* Appends the rows as --help shows them. */
 void opt_help(const struct opt_table *t, struct buf *out);

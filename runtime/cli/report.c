@@ -81,8 +81,12 @@ static void format_plain(struct buf *out, enum report_level level, const char *t
     buf_printf(out, "mailbox-run: %s", level == REPORT_ERROR ? "" : level_names[level]);
     if (level != REPORT_ERROR)
         buf_append_c(out, ": ");
-    for (; *text != '\0'; text++)
-        buf_append_char(out, (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            buf_append_char(out, ' ');
+        else
+            buf_append_char(out, *text);
+    }
     buf_append_char(out, '\n');
 }
 

@@ -81,8 +81,13 @@ static const char *dotted(const char *key, char out[SYSCTL_MAX])
 
     if (key[first] != '/' || n >= SYSCTL_MAX)
         return key;
-    for (size_t i = 0; i <= n; i++)
-        out[i] = key[i] == '/' ? '.' : key[i] == '.' ? '/' : key[i];
+    memcpy(out, key, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        if (key[i] == '/')
+            out[i] = '.';
+        else if (key[i] == '.')
+            out[i] = '/';
+    }
     return out;
 }
 

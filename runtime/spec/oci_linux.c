@@ -52,7 +52,7 @@ static int load_namespaces(const struct load *ld, const struct jv *value, void *
     struct oci_namespace *ns = member;
     size_t n;
 
-    if (field_array(value, OCI_NS_KINDS * 2, &n, err) < 0)
+    if (field_array(value, OCI_NS_KINDS * 2UL, &n, err) < 0)
         return -1;
     for (size_t i = 0; i < n; i++) {
         struct jv e = jv_elem(value, i);

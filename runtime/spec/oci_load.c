@@ -104,7 +104,7 @@ static int too_large(const char *name, size_t n, struct err *err)
 static int load_text(const struct load *ld, struct str text, const char *name,
                      const struct fields *f, void *obj, struct err *err)
 {
-    own_buf struct buf wide = BUF_INIT(2 * OCI_TEXT_MAX);
+    own_buf struct buf wide = BUF_INIT(2UL * OCI_TEXT_MAX);
     own_json json_t *doc = NULL;
     struct jv root;
 

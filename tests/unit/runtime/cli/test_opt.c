@@ -40,12 +40,12 @@ static const struct opt_table before = OPT_TABLE(rows, OPT_BEFORE_ARGS);
 static int parse(struct arena *a, const struct opt_table *t, const char *const *words,
                  struct sample *s, struct opt_args *args, struct err *err)
 {
-    int n = 0;
+    size_t n = 0;
 
     while (words[n] != NULL)
         n++;
     *s = (struct sample){0};
-    return opt_parse(a, t, n, words, s, args, err);
+    return opt_parse(a, t, (struct opt_words){words, n}, s, args, err);
 }
 
 static void a_value_may_be_attached_in_every_form(void **state)
