@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cgroup - one group in every hierarchy: cgroup v2, v1, and the hybrid of both
+ *
+ * A `struct cgroup` names the container's group in each hierarchy that is mounted beneath
+ * /sys/fs/cgroup. It is found from a path and the caller's own place (cgroup_locate), or from what
+ * an earlier call wrote down (cgroup_describe, cgroup_recall), so that a container is found again
+ * whoever asks.
+ *
+ * Lifetime:  paths live in the arena given.
+ * Limits:    CGROUP_HIERS_MAX hierarchies.
+ * Tests:     tests/unit/runtime/kernel/test_cgroup.c, tests/oci/test_cgroup.py
+ */
+#ifndef MR_KERNEL_CGROUP_H
+#define MR_KERNEL_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "runtime/base/attr.h"
+#include "runtime/base/str.h"
+
+struct arena;
+struct buf;
+struct err;
+
+#define CGROUP_HIERS_MAX 24
+
+struct cgroup_hier {
+    const char *controllers; /* v1: "memory", "cpu,cpuacct"; v2: "" */
+    const char *mount;       /* "/sys/fs/cgroup/memory" */
+    const char *path;        /* of the group, beneath mount: "/a/b" */
+    bool v2;
+};
+
+struct cgroup {
+    struct cgroup_hier v[CGROUP_HIERS_MAX];
+    size_t n;
+    bool unified; /* cgroup v2 alone */
+};
+
+/* path: absolute (beneath the mount of each hierarchy) or relative (beneath the caller's own group
+ * in each). ".." is refused. Nothing is made. */
+must_check int cgroup_locate(struct arena *a, const char *path, struct cgroup *out,
+                             struct err *err);
+/* The same from given texts; pure. self: /proc/self/cgroup; unified: cgroup2 is all there is at
+ * /sys/fs/cgroup; v2_mount: where cgroup2 is mounted, or NULL. */
+must_check int cgroup_parse(struct arena *a, struct str self, bool unified, const char *v2_mount,
+                            const char *path, struct cgroup *out, struct err *err);
+
+/* Makes the group everywhere and checks that it is fit for a new container: one that holds
+ * processes or is frozen is refused. A failure removes what was made. On v2 all available
+ * controllers are passed down to it. */
+must_check int cgroup_make(const struct cgroup *g, struct err *err);
+/* A descriptor of the v2 group for CLONE_INTO_CGROUP, or -1 without an error if there is none. */
+int cgroup_open_v2(const struct cgroup *g);
+
+/* Moves a process (0: the caller) in; `except_v2`: it is in the v2 group already. */
+enum cgroup_enter {
+    CGROUP_ENTER_ALL,
+    CGROUP_ENTER_V1
+};
+
+must_check int cgroup_enter(const struct cgroup *g, pid_t pid, enum cgroup_enter what,
+                            struct err *err);
+
+/* The hierarchy of a controller ("memory"; on v2 any), or NULL. */
+const struct cgroup_hier *cgroup_find(const struct cgroup *g, const char *controller);
+/* Writes one value to a file of the group in that hierarchy. */
+must_check int cgroup_write(const struct cgroup_hier *h, const char *file, const char *value,
+                            struct err *err);
+/* Reads up to out->max bytes of it, without the final newline. */
+must_check int cgroup_read(const struct cgroup_hier *h, const char *file, struct buf *out,
+                           struct err *err);
+
+/* All processes of the group and the groups beneath it; array in the arena. */
+must_check int cgroup_pids(const struct cgroup *g, struct arena *a, pid_t **pids, size_t *n,
+                           struct err *err);
+/* signo to all of them; SIGKILL until there is none left. */
+must_check int cgroup_signal(const struct cgroup *g, int signo, struct err *err);
+/* Returns when the kernel says that all are frozen, or thawed. */
+must_check int cgroup_freeze(const struct cgroup *g, bool freeze, struct err *err);
+bool cgroup_is_frozen(const struct cgroup *g);
+/* Removes the group and the groups beneath it; waits a little for the last process to go. */
+must_check int cgroup_remove(const struct cgroup *g, struct err *err);
+
+/* One line a hierarchy, "controllers:mount:path", and back. */
+void cgroup_describe(const struct cgroup *g, struct buf *out);
+must_check int cgroup_recall(struct arena *a, struct str text, struct cgroup *out, struct err *err);
+
+#endif

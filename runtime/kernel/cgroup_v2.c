@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/kernel/cgroup_v2.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/file.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/own.h"
+#include "runtime/kernel/cgroup.h"
+#include "runtime/kernel/cgroup_devices.h"
+#include "runtime/kernel/sys.h"
+
+#define LIST_MAX 4096
+
+/* "cpu memory pids" to "+cpu +memory +pids" that the directory does not pass down yet. */
+static void wanted(struct str available, struct str passed, struct buf *out)
+{
+    struct str name = STR_NONE;
+
+    while (str_next(&available, ' ', &name)) {
+        struct str rest = passed, have = STR_NONE;
+        bool found = false;
+
+        while (!found && str_next(&rest, ' ', &have))
+            found = str_eq(have, name);
+        if (!found && name.n > 0)
+            buf_printf(out, "%s+%.*s", out->n > 0 ? " " : "", STR_ARG(name));
+    }
+}
+
+static void pass_one_by_one(int dir_fd, struct str all)
+{
+    struct str name = STR_NONE;
+    struct err ignored;
+
+    while (str_next(&all, ' ', &name))
+        if (file_poke(dir_fd, "cgroup.subtree_control", name, &ignored) < 0)
+            continue;
+}
+
+static int pass_down(const char *path, struct err *err)
+{
+    own_buf struct buf available = BUF_INIT(LIST_MAX), passed = BUF_INIT(LIST_MAX),
+                       text = BUF_INIT(LIST_MAX);
+    own_fd int dir_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir_fd < 0)
+        return err_set(err, errno, "open cgroup '%s'", path);
+    if (file_read(dir_fd, "cgroup.controllers", &available, err) < 0 ||
+        file_read(dir_fd, "cgroup.subtree_control", &passed, err) < 0)
+        return err_wrap(err, "cgroup '%s'", path);
+    wanted(str_trim(buf_str(&available)), str_trim(buf_str(&passed)), &text);
+    if (text.n == 0)
+        return 0;
+    /* One that refuses must not keep the others from their children. */
+    if (file_poke(dir_fd, "cgroup.subtree_control", buf_str(&text), err) < 0)
+        pass_one_by_one(dir_fd, buf_str(&text));
+    err_reset(err);
+    return 0;
+}
+
+int cgroup_v2_level(const char *path, size_t base, bool leaf, struct err *err)
+{
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == NULL ? 0 : (size_t)(slash - path);
+
+    if (n == base && n < sizeof parent) {
+        memcpy(parent, path, n);
+        parent[n] = '\0';
+        if (pass_down(parent, err) < 0)
+            return -1;
+    }
+    return leaf ? 0 : pass_down(path, err);
+}
+
+/* --- the device program ------------------------------------------------------------------------
+ *
+ * The context holds the access and type (one word), major and minor. Each rule is a row of tests
+ * that jump to the next rule; a rule whose tests all hold ends the program. */
+
+struct program {
+    struct bpf_insn *v;
+    size_t n;
+    size_t max;
+    bool full;
+};
+
+static void emit(struct program *p, int code, int dst, int src, int off, int imm)
+{
+    if (p->n >= p->max) {
+        p->full = true;
+        return;
+    }
+    p->v[p->n++] = (struct bpf_insn){.code = (unsigned char)code,
+                                     .dst_reg = (unsigned char)(dst & 0xf),
+                                     .src_reg = (unsigned char)(src & 0xf),
+                                     .off = (short)off,
+                                     .imm = imm};
+}
+
+static void emit_return(struct program *p, bool allow)
+{
+    emit(p, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, allow);
+    emit(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
+
+static void emit_head(struct program *p)
+{
+    emit(p, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_2, BPF_REG_1, 0, 0);
+    emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_2, 0, 0, 0xffff);
+    emit(p, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_3, BPF_REG_1, 0, 0);
+    emit(p, BPF_ALU | BPF_RSH | BPF_K, BPF_REG_3, 0, 0, 16);
+    emit(p, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_4, BPF_REG_1, 4, 0);
+    emit(p, BPF_LDX | BPF_MEM | BPF_W, BPF_REG_5, BPF_REG_1, 8, 0);
+}
+
+static int kernel_access(unsigned access)
+{
+    return ((access & CGROUP_DEVICE_READ) != 0 ? BPF_DEVCG_ACC_READ : 0) |
+           ((access & CGROUP_DEVICE_WRITE) != 0 ? BPF_DEVCG_ACC_WRITE : 0) |
+           ((access & CGROUP_DEVICE_MKNOD) != 0 ? BPF_DEVCG_ACC_MKNOD : 0);
+}
+
+/* A rule that permits must cover all that is asked; one that forbids, any of it. */
+static void emit_access(struct program *p, const struct cgroup_device *d, bool permits)
+{
+    int bits = kernel_access(d->access);
+
+    if (d->access == CGROUP_DEVICE_ALL)
+        return;
+    emit(p, BPF_ALU | BPF_MOV | BPF_X, BPF_REG_0, BPF_REG_3, 0, 0);
+    emit(p, BPF_ALU | BPF_AND | BPF_K, BPF_REG_0, 0, 0, permits ? ~bits : bits);
+    emit(p, BPF_JMP | (permits ? BPF_JNE : BPF_JEQ) | BPF_K, BPF_REG_0, 0, 0, 0);
+}
+
+static void emit_rule(struct program *p, const struct cgroup_device *d, bool permits)
+{
+    size_t from = p->n;
+
+    if (d->type != 'a')
+        emit(p, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, 0, 0,
+             d->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+    emit_access(p, d, permits);
+    if (d->major >= 0)
+        emit(p, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_4, 0, 0, (int)d->major);
+    if (d->minor >= 0)
+        emit(p, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_5, 0, 0, (int)d->minor);
+    emit_return(p, permits);
+    for (size_t i = from; i < p->n; i++)
+        if (BPF_CLASS(p->v[i].code) == BPF_JMP && BPF_OP(p->v[i].code) != BPF_EXIT)
+            p->v[i].off = (short)(p->n - i - 1);
+}
+
+int cgroup_v2_program(const struct cgroup_devices *d, struct bpf_insn *out, size_t max)
+{
+    struct program p = {.v = out, .max = max};
+
+    emit_head(&p);
+    for (size_t i = 0; i < d->n; i++)
+        emit_rule(&p, &d->v[i], !d->allow);
+    emit_return(&p, d->allow);
+    return p.full ? -1 : (int)p.n;
+}
+
+static int load(const struct bpf_insn *code, int n, struct err *err)
+{
+    union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+                           .insn_cnt = (unsigned)n,
+                           .insns = (uintptr_t)code,
+                           .license = (uintptr_t) "Apache-2.0"};
+    int fd = sys_bpf(BPF_PROG_LOAD, &attr, sizeof attr);
+
+    return fd >= 0 ? fd : err_set(err, errno, "load the program for devices");
+}
+
+int cgroup_v2_devices(const struct cgroup_hier *h, const struct cgroup_devices *d, struct err *err)
+{
+    own_free struct bpf_insn *code = mem_array(CGROUP_V2_INSNS_MAX, sizeof *code);
+    int n = cgroup_v2_program(d, code, CGROUP_V2_INSNS_MAX);
+    char path[PATH_MAX];
+    union bpf_attr attr = {.attach_type = BPF_CGROUP_DEVICE, .attach_flags = BPF_F_ALLOW_MULTI};
+    own_fd int prog_fd = n < 0 ? err_set(err, E2BIG, "too many device rules") : load(code, n, err);
+    own_fd int dir_fd = -1;
+
+    if (prog_fd < 0)
+        return -1;
+    if (snprintf(path, sizeof path, "%s%s", h->mount, h->path) >= (int)sizeof path)
+        return err_set(err, ENAMETOOLONG, "cgroup '%.64s...'", h->path);
+    dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return err_set(err, errno, "open cgroup '%s'", path);
+    attr.target_fd = (unsigned)dir_fd;
+    attr.attach_bpf_fd = (unsigned)prog_fd;
+    if (sys_bpf(BPF_PROG_ATTACH, &attr, sizeof attr) < 0)
+        return err_set(err, errno, "attach the program for devices to cgroup '%s'", path);
+    return 0;
+}

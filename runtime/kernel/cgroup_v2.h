@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cgroup_v2 - what cgroup v2 needs besides: controllers passed down, the device program
+ *
+ * Tests:     tests/unit/runtime/kernel/test_cgroup_v2.c, tests/oci/test_cgroup.py
+ */
+#ifndef MR_KERNEL_CGROUP_V2_H
+#define MR_KERNEL_CGROUP_V2_H
+
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/base/attr.h"
+
+struct cgroup_devices;
+struct cgroup_hier;
+struct err;
+
+/* After a level was made: passes all controllers that are available there on to its children, the
+ * level above included where it is the mount's root (base: bytes of the mount's path). The leaf
+ * keeps its own for itself, as it will hold processes. What cannot be passed on is found out when a
+ * limit is written. */
+must_check int cgroup_v2_level(const char *path, size_t base, bool leaf, struct err *err);
+
+#define CGROUP_V2_INSNS_MAX 4096
+
+/* The eBPF program that decides on devices; pure. Returns the number of instructions, or -1 if they
+ * do not fit. */
+int cgroup_v2_program(const struct cgroup_devices *d, struct bpf_insn *out, size_t max);
+/* Loads and attaches it. */
+must_check int cgroup_v2_devices(const struct cgroup_hier *h, const struct cgroup_devices *d,
+                                 struct err *err);
+
+#endif

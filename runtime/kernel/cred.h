@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cred - whom the process is: user, groups, no_new_privs, session keyring
+ *
+ * Tests:     tests/oci/test_caps.py
+ */
+#ifndef MR_KERNEL_CRED_H
+#define MR_KERNEL_CRED_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "runtime/base/attr.h"
+
+struct err;
+
+struct cred {
+    uid_t uid;
+    gid_t gid;
+    const uint32_t *groups; /* additional ones */
+    size_t groups_n;
+};
+
+enum cred_groups {
+    CRED_GROUPS_SET,
+    CRED_GROUPS_KEEP /* setgroups is denied in this user namespace; only possible with none */
+};
+
+/* Becomes that user for good (real, effective, saved), keeping the permitted capabilities; the
+ * effective ones are raised again, so that caps_apply can follow. */
+must_check int cred_become(const struct cred *c, enum cred_groups how, struct err *err);
+must_check int cred_no_new_privs(struct err *err);
+/* Joins a new session keyring of that name. A kernel without keyrings is fine. */
+must_check int cred_new_keyring(const char *name, struct err *err);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/kernel/device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/own.h"
+#include "runtime/kernel/dir.h"
+#include "runtime/kernel/mount.h"
+
+static bool is_same(const struct stat *st, const struct device *d)
+{
+    if ((st->st_mode & S_IFMT) != (d->mode & S_IFMT))
+        return false;
+    return S_ISFIFO(d->mode) || st->st_rdev == makedev(d->major, d->minor);
+}
+
+static int check_existing(int dir_fd, const char *name, const struct device *d, struct err *err)
+{
+    struct stat st;
+
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return err_set(err, errno, "look at '%s'", d->path);
+    if (!is_same(&st, d))
+        return err_set(err, EEXIST, "'%s' is there and is not that device", d->path);
+    return 0;
+}
+
+int device_make(int root_fd, const struct device *d, struct err *err)
+{
+    char name[NAME_MAX + 1];
+    own_fd int dir_fd = dir_open_parent(root_fd, d->path, 0755, name, sizeof name, err);
+
+    if (dir_fd < 0)
+        return -1;
+    if (mknodat(dir_fd, name, d->mode, makedev(d->major, d->minor)) < 0) {
+        if (errno == EEXIST)
+            return check_existing(dir_fd, name, d, err);
+        return err_set(err, errno, "make device '%s'", d->path);
+    }
+    /* The umask is 0 while the plan is walked, so the mode is right already. */
+    if ((d->uid != 0 || d->gid != 0) &&
+        fchownat(dir_fd, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
+        return err_set(err, errno, "give device '%s' to %u:%u", d->path, d->uid, d->gid);
+    return 0;
+}
+
+int device_bind(int root_fd, const struct device *d, struct err *err)
+{
+    struct stat st;
+    own_fd int host_fd = mount_clone(AT_FDCWD, d->path, MOUNT_ONE, err);
+    own_fd int target_fd = -1;
+
+    if (host_fd < 0)
+        return -1;
+    if (fstat(host_fd, &st) < 0)
+        return err_set(err, errno, "look at the host's '%s'", d->path);
+    if (!is_same(&st, d))
+        return err_set(err, ENODEV, "the host's '%s' is not that device", d->path);
+    target_fd = dir_make_beneath(root_fd, d->path, DIR_FILE, 0755, err);
+    if (target_fd < 0)
+        return -1;
+    if (dir_is_same(host_fd, target_fd))
+        return 0;
+    return mount_attach(host_fd, target_fd, err) < 0 ? err_wrap(err, "bind '%s'", d->path) : 0;
+}
+
+bool device_is_null(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+int device_link(int root_fd, const char *path, const char *target, struct err *err)
+{
+    char name[NAME_MAX + 1];
+    own_fd int dir_fd = dir_open_parent(root_fd, path, 0755, name, sizeof name, err);
+
+    if (dir_fd < 0)
+        return -1;
+    if (symlinkat(target, dir_fd, name) < 0 && errno != EEXIST)
+        return err_set(err, errno, "link '%s' to '%s'", path, target);
+    return 0;
+}

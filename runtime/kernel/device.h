@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * device - device nodes and links in /dev
+ *
+ * Memory:    no allocation; may be called between fork and exec.
+ * Tests:     tests/unit/runtime/kernel/test_device.c
+ */
+#ifndef MR_KERNEL_DEVICE_H
+#define MR_KERNEL_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "runtime/base/attr.h"
+
+struct err;
+
+struct device {
+    const char *path; /* absolute, in the container */
+    mode_t mode;      /* S_IFCHR, S_IFBLK or S_IFIFO with permission bits */
+    uint32_t major;
+    uint32_t minor;
+    uid_t uid;
+    gid_t gid;
+};
+
+/* Makes the node beneath the root. One that is there already must be the same device; it is left as
+ * it is, and anything else in its place is an error. */
+must_check int device_make(int root_fd, const struct device *d, struct err *err);
+/* In a user namespace nodes cannot be made: the host's own node is bound in its place. host_fd is
+ * the host's node, from device_open_host. */
+must_check int device_bind(int root_fd, const struct device *d, struct err *err);
+
+/* Is the descriptor the device /dev/null? */
+bool device_is_null(int fd);
+
+/* A symbolic link at path to target; one that is there already (of any kind) stays. */
+must_check int device_link(int root_fd, const char *path, const char *target, struct err *err);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dir - paths resolved beneath a root by the kernel, and what is missing of them made
+ *
+ * A container's image decides what lies beneath the root: any component may be a symbolic link, and
+ * another process may exchange it at any time (CVE-2021-30465). Therefore nothing here looks at a
+ * path and uses it afterwards: the result is a descriptor, resolved by openat2(RESOLVE_IN_ROOT),
+ * and the caller works on the descriptor.
+ *
+ * Limits:    paths below PATH_MAX, 40 symbolic links.
+ * Memory:    no allocation; may be called between fork and exec.
+ * Tests:     tests/unit/runtime/kernel/test_dir.c
+ */
+#ifndef MR_KERNEL_DIR_H
+#define MR_KERNEL_DIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "runtime/base/attr.h"
+
+struct err;
+
+/* Opens a path as a process would see it whose root is root_fd; magic links are refused. flags as
+ * of open(2), O_CLOEXEC is added. */
+must_check int dir_open_beneath(int root_fd, const char *path, int flags, struct err *err);
+/* The same without a message: -1 with errno. For paths that may be absent. */
+must_check int dir_try_beneath(int root_fd, const char *path, int flags);
+
+enum dir_kind {
+    DIR_DIRECTORY,
+    DIR_FILE
+};
+
+/* Opens (O_PATH) what is at the path, first making what is missing: directories with `mode`, the
+ * last component a directory or an empty file. Dangling links are followed, within the root. */
+must_check int dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t mode,
+                                struct err *err);
+
+/* Splits off the last component: opens (making it where missing) the parent; *name points into
+ * path. "/" and a path that ends in "." or ".." are refused. */
+must_check int dir_open_parent(int root_fd, const char *path, mode_t mode, char *name,
+                               size_t name_max, struct err *err);
+
+/* Is the file system of the descriptor of this kind (statfs f_type)? */
+bool dir_is_on(int fd, uint64_t magic);
+/* Do two descriptors name the same file? */
+bool dir_is_same(int a_fd, int b_fd);
+
+#define DIR_PROC_MAX 32
+/* "/proc/self/fd/N" */
+const char *dir_fd_path(int fd, char out[DIR_PROC_MAX]);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/kernel/idmap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/own.h"
+
+#define MAP_TEXT_MAX 16384 /* 340 lines of at most 33 bytes */
+#define NUMBER_MAX   12
+
+void idmap_format(struct idmaps m, struct buf *out)
+{
+    for (size_t i = 0; i < m.n; i++)
+        buf_printf(out, "%u %u %u\n", m.v[i].inside, m.v[i].outside, m.v[i].n);
+}
+
+bool idmap_is_single(struct idmaps m, uint32_t outside)
+{
+    return m.n == 1 && m.v[0].n == 1 && m.v[0].outside == outside;
+}
+
+static int write_proc(pid_t pid, const char *file, struct str text, struct err *err)
+{
+    char path[64];
+    int n = snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
+    own_fd int fd = -1;
+
+    if (n < 0 || (size_t)n >= sizeof path)
+        return err_set(err, ENAMETOOLONG, "open '%s'", file);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(err, errno, "open '%s'", path);
+    if (write(fd, text.p, text.n) != (ssize_t)text.n)
+        return err_set(err, errno, "write '%s'", path);
+    return 0;
+}
+
+static int write_map(pid_t pid, const char *file, struct idmaps m, struct err *err)
+{
+    own_buf struct buf text = BUF_INIT(MAP_TEXT_MAX);
+
+    idmap_format(m, &text);
+    if (buf_check(&text, file, err) < 0)
+        return -1;
+    return write_proc(pid, file, buf_str(&text), err);
+}
+
+/* The numbers of a helper's command line: storage[i] holds argument i. */
+static void helper_args(pid_t pid, struct idmaps m, char (*storage)[NUMBER_MAX], char **argv)
+{
+    size_t n = 1;
+
+    (void)snprintf(storage[n], NUMBER_MAX, "%d", pid);
+    argv[n] = storage[n];
+    for (size_t i = 0; i < m.n; i++) {
+        const uint32_t v[3] = {m.v[i].inside, m.v[i].outside, m.v[i].n};
+
+        for (size_t k = 0; k < 3; k++) {
+            n++;
+            (void)snprintf(storage[n], NUMBER_MAX, "%u", v[k]);
+            argv[n] = storage[n];
+        }
+    }
+}
+
+static int run_helper(const char *name, pid_t pid, struct idmaps m, struct err *err)
+{
+    char word[16];
+    char *env[] = {NULL};
+    own_free char(*storage)[NUMBER_MAX] = mem_array(m.n * 3 + 2, NUMBER_MAX);
+    own_free char **argv = mem_array(m.n * 3 + 3, sizeof *argv);
+    pid_t helper = 0;
+    int status = 0, code = 0;
+
+    (void)snprintf(word, sizeof word, "%s", name);
+    argv[0] = word;
+    helper_args(pid, m, storage, argv);
+    code = posix_spawnp(&helper, name, NULL, NULL, argv, env);
+    if (code != 0)
+        return err_set(err, code, "run '%s', which maps more than one's own id", name);
+    while (waitpid(helper, &status, 0) < 0)
+        if (errno != EINTR)
+            return err_set(err, errno, "wait for '%s'", name);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return err_set(err, 0, "'%s' refused the map: see /etc/subuid and /etc/subgid", name);
+    return 0;
+}
+
+static int deny_setgroups(pid_t pid, bool *denied, struct err *err)
+{
+    if (write_proc(pid, "setgroups", STR("deny"), err) < 0)
+        return -1;
+    *denied = true;
+    return 0;
+}
+
+int idmap_write(pid_t pid, struct idmaps uids, struct idmaps gids, bool *groups_denied,
+                struct err *err)
+{
+    bool alone_uid = idmap_is_single(uids, geteuid()), alone_gid = idmap_is_single(gids, getegid());
+
+    *groups_denied = false;
+    if (geteuid() == 0)
+        return write_map(pid, "uid_map", uids, err) < 0 ? -1 : write_map(pid, "gid_map", gids, err);
+    if (alone_uid ? write_map(pid, "uid_map", uids, err) < 0
+                  : run_helper("newuidmap", pid, uids, err) < 0)
+        return -1;
+    if (!alone_gid)
+        return run_helper("newgidmap", pid, gids, err);
+    if (deny_setgroups(pid, groups_denied, err) < 0)
+        return -1;
+    return write_map(pid, "gid_map", gids, err);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/kernel/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/num.h"
+#include "runtime/base/own.h"
+#include "runtime/base/str.h"
+#include "runtime/kernel/dir.h"
+#include "runtime/kernel/sys.h"
+
+#define PROC_ROOT_INO 1 /* of every procfs */
+#define SYSCTL_MAX    512
+#define STAT_MAX      1024
+#define STAT_START    20 /* fields after the name: state is 1, starttime 20 */
+
+int proc_open(struct err *err)
+{
+    struct stat st;
+    own_fd int fd = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_set(err, errno, "open '/proc'");
+    if (!dir_is_on(fd, PROC_SUPER_MAGIC) || st.st_ino != PROC_ROOT_INO)
+        return err_set(err, ENODEV, "'/proc' is not a procfs");
+    return take_fd(&fd);
+}
+
+static int write_fd(int fd, const char *path, const char *text, struct err *err)
+{
+    size_t n = strlen(text);
+
+    if (write(fd, text, n) != (ssize_t)n)
+        return err_set(err, errno, "write '%s' to '/proc/%s'", text, path);
+    return 0;
+}
+
+int proc_write(int proc_fd, const char *path, const char *text, struct err *err)
+{
+    own_fd int fd = sys_openat2(proc_fd, path, O_WRONLY | O_CLOEXEC, 0,
+                                RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+
+    if (fd < 0)
+        return err_set(err, errno, "open '/proc/%s'", path);
+    return write_fd(fd, path, text, err);
+}
+
+int proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err)
+{
+    char path[SYSCTL_MAX];
+    size_t first = strcspn(key, "./");
+    bool dotted = key[first] == '.';
+    int n = snprintf(path, sizeof path, "sys/%s", key);
+    own_fd int fd = -1;
+
+    if (n < 0 || (size_t)n >= sizeof path)
+        return err_set(err, ENAMETOOLONG, "sysctl '%.64s...'", key);
+    for (char *p = path + 4; dotted && *p != '\0'; p++)
+        *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+    fd = sys_openat2(proc_fd, path, O_WRONLY | O_CLOEXEC, 0,
+                     RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
+    if (fd < 0)
+        return err_set(err, errno, "open '/proc/%s'", path);
+    return write_fd(fd, path, value, err);
+}
+
+/* Field n (1 is the state) of what follows the name in parentheses, which may hold anything. */
+static int parse_stat(struct str text, struct proc_stat *out, struct err *err)
+{
+    struct str field = STR_NONE;
+    ptrdiff_t close = str_rfind(text, ')');
+    struct str rest = close < 0 ? STR_NONE : str_skip(text, (size_t)close + 2);
+
+    for (int i = 1; i <= STAT_START; i++) {
+        if (!str_next(&rest, ' ', &field) || field.n == 0)
+            return err_set(err, EINVAL, "the kernel's stat of a process has too few fields");
+        if (i == 1)
+            out->state = field.p[0];
+    }
+    return num_parse_u64(field, 0, UINT64_MAX, &out->start, err);
+}
+
+int proc_stat(pid_t pid, struct proc_stat *out, struct err *err)
+{
+    char path[64], text[STAT_MAX];
+    ssize_t n = 0;
+    own_fd int fd = -1;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(err, errno == ENOENT ? ESRCH : errno, "look at process %d", pid);
+    n = read(fd, text, sizeof text);
+    if (n < 0)
+        return err_set(err, errno, "look at process %d", pid);
+    return parse_stat((struct str){text, (size_t)n}, out, err);
+}
+
+bool proc_is_alive(pid_t pid, uint64_t start)
+{
+    struct proc_stat st;
+    struct err ignored;
+
+    return pid > 0 && proc_stat(pid, &st, &ignored) == 0 && st.start == start && st.state != 'Z' &&
+           st.state != 'X';
+}
+
+int proc_pidfd(pid_t pid, uint64_t start, struct err *err)
+{
+    own_fd int fd = pid > 0 ? pidfd_open(pid, 0) : -1;
+
+    if (pid <= 0)
+        return err_set(err, ESRCH, "process %d", pid);
+    if (fd < 0)
+        return err_set(err, errno, "open process %d", pid);
+    /* Looked at after the pidfd was opened: if it is the right one now, the pidfd is its. */
+    if (!proc_is_alive(pid, start))
+        return err_set(err, ESRCH, "process %d", pid);
+    return take_fd(&fd);
+}
+
+int proc_open_ns(pid_t pid, const char *name, struct err *err)
+{
+    char path[64];
+    int fd = -1;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 ? fd : err_set(err, errno, "open '%s'", path);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * proc - what /proc tells and takes, through one verified descriptor
+ *
+ * A /proc inside a container may be anything (CVE-2019-19921). proc_open gives the caller's own one
+ * and verifies that it is procfs and its root; everything is then reached from that descriptor
+ * without crossing into another mount.
+ *
+ * Tests:     tests/unit/runtime/kernel/test_proc.c
+ */
+#ifndef MR_KERNEL_PROC_H
+#define MR_KERNEL_PROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "runtime/base/attr.h"
+
+struct err;
+
+must_check int proc_open(struct err *err);
+
+/* Writes text to a file beneath the procfs, "self/oom_score_adj". */
+must_check int proc_write(int proc_fd, const char *path, const char *text, struct err *err);
+
+/* Sets "net.ipv4.ip_forward" or "net/ipv4/ip_forward" for the namespaces of this process. */
+must_check int proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err);
+
+/* When the process was started, in clock ticks since boot, and its state letter. A process that is
+ * gone is an error with ESRCH. Start time and pid together name a process for ever. */
+struct proc_stat {
+    char state;
+    uint64_t start;
+};
+
+must_check int proc_stat(pid_t pid, struct proc_stat *out, struct err *err);
+/* Alive: exists, with that start time, and is no zombie. */
+bool proc_is_alive(pid_t pid, uint64_t start);
+
+/* A pidfd of the process with that pid and start time; ESRCH if it is gone. */
+must_check int proc_pidfd(pid_t pid, uint64_t start, struct err *err);
+
+/* Opens /proc/PID/ns/NAME. */
+must_check int proc_open_ns(pid_t pid, const char *name, struct err *err);
+
+#endif

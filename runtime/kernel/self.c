@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/kernel/self.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/own.h"
+#include "runtime/kernel/mount.h"
+
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define CHUNK (1 << 20)
+
+static bool is_protected(int exe_fd)
+{
+    struct statvfs fs;
+    int seals = fcntl(exe_fd, F_GET_SEALS);
+
+    if (seals >= 0)
+        return (seals & SEALS) == SEALS;
+    return fstatvfs(exe_fd, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
+}
+
+/* Who neither owns the file nor may write it could not change it from a container either. */
+static bool is_mine(int exe_fd)
+{
+    struct stat st;
+
+    if (geteuid() == 0 || fstat(exe_fd, &st) < 0 || st.st_uid == geteuid())
+        return true;
+    return faccessat(AT_FDCWD, "/proc/self/exe", W_OK, AT_EACCESS) == 0;
+}
+
+static int open_readonly_mount(struct err *err)
+{
+    struct mount_change ro = {.set = MOUNT_ATTR_RDONLY};
+    own_fd int mount_fd = mount_clone(AT_FDCWD, "/proc/self/exe", MOUNT_ONE, err);
+
+    if (mount_fd < 0 || mount_set(mount_fd, MOUNT_ONE, &ro, err) < 0)
+        return -1;
+    return take_fd(&mount_fd);
+}
+
+static int open_sealed_copy(int exe_fd, struct err *err)
+{
+    own_fd int fd = memfd_create("mailbox-run", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    ssize_t n = 0;
+
+    if (fd < 0)
+        return err_set(err, errno, "make a memory file");
+    do
+        n = sendfile(fd, exe_fd, NULL, CHUNK);
+    while (n > 0);
+    if (n < 0)
+        return err_set(err, errno, "copy the program");
+    if (fchmod(fd, 0555) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+        return err_set(err, errno, "seal the copy of the program");
+    return take_fd(&fd);
+}
+
+int self_protect(char *const *argv, struct err *err)
+{
+    own_fd int exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    own_fd int safe_fd = -1;
+
+    if (exe_fd < 0)
+        return err_set(err, errno, "open '/proc/self/exe'");
+    if (is_protected(exe_fd))
+        return 0;
+    if (!is_mine(exe_fd))
+        return 0;
+    safe_fd = open_readonly_mount(err);
+    if (safe_fd < 0)
+        safe_fd = open_sealed_copy(exe_fd, err);
+    if (safe_fd < 0)
+        return err_wrap(err, "protect the runtime's own file");
+    (void)execveat(safe_fd, "", argv, environ, AT_EMPTY_PATH);
+    return err_set(err, errno, "execute the protected program");
+}
