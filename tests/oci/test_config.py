@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ocilib import cgroups_named
+from conftest import cgroups_named
 
 
 def at(config, path, value):

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * create and run: the maker's side. The order of what is undone after a failure is the reverse of
+ * the order in which it was done: process, cgroup, state.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/file.h"
+#include "runtime/base/own.h"
+#include "runtime/container/container.h"
+#include "runtime/container/filter.h"
+#include "runtime/container/limits.h"
+#include "runtime/container/maker.h"
+#include "runtime/container/steps.h"
+#include "runtime/kernel/idmap.h"
+#include "runtime/kernel/mount.h"
+#include "runtime/kernel/proc.h"
+
+/* --- what is decided before anything is done -------------------------------------------------- */
+
+static int resolve(struct maker *m, const char *path, const char **out, struct err *err)
+{
+    own_free char *real = realpath(path, NULL);
+
+    if (real == NULL)
+        return err_set(err, errno, "open '%s'", path);
+    *out = arena_copy(m->arena, str_of(real));
+    return *out == NULL ? err_set(err, ENOMEM, "'%s'", path) : 0;
+}
+
+static int load_config(struct maker *m, struct str *text, struct err *err)
+{
+    struct oci_config *c = NULL;
+    own_buf struct buf raw = BUF_INIT(OCI_TEXT_MAX);
+    const struct container_create *o = m->create;
+    own_fd int dir_fd = open(m->state.public.bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir_fd < 0)
+        return err_set(err, errno, "open the bundle '%s'", o->bundle);
+    if (o->config != NULL) {
+        m->config = o->config;
+        oci_dump(o->config, &raw);
+    } else {
+        if (file_read(dir_fd, STATE_CONFIG, &raw, err) < 0 ||
+            oci_load_str(m->arena, buf_str(&raw), STATE_CONFIG, &c, err) < 0)
+            return -1;
+        m->config = c;
+    }
+    if (buf_check(&raw, "the configuration", err) < 0 || oci_check(m->config, err) < 0)
+        return -1;
+    *text = arena_str(m->arena, buf_str(&raw));
+    return 0;
+}
+
+static const char *now_text(struct arena *a)
+{
+    struct timespec now;
+    struct tm tm;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)gmtime_r(&now.tv_sec, &tm);
+    return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", tm.tm_year + 1900, tm.tm_mon + 1,
+                        tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec);
+}
+
+static int fill_state(struct maker *m, struct err *err)
+{
+    const struct oci_config *c = m->config;
+    struct container_state *s = &m->state.public;
+    char path[PATH_MAX];
+
+    s->id = m->create->id;
+    s->created = now_text(m->arena);
+    s->owner = geteuid();
+    s->own_pid_ns = c->linux_.ns[OCI_NS_PID].mode == OCI_NS_NEW;
+    s->annotations = arena_array(m->arena, c->annotations.n + 1, sizeof *s->annotations);
+    if (s->annotations == NULL)
+        return err_set(err, ENOMEM, "annotations");
+    for (size_t i = 0; i < c->annotations.n; i++)
+        s->annotations[i] =
+            (struct container_pair){c->annotations.v[i].key, c->annotations.v[i].value};
+    s->annotations_n = c->annotations.n;
+    s->cgroup = m->env->cgroups == CONTAINER_CGROUPS_DISABLED ? ""
+                : c->linux_.cgroups_path != NULL              ? c->linux_.cgroups_path
+                                                              : m->create->id;
+    for (int i = 0; i < OCI_NS_KINDS; i++)
+        if (c->linux_.ns[i].mode != OCI_NS_HOST)
+            m->state.ns_flags |= (int)oci_ns_clone_flag[i];
+    m->state.no_new_keyring = (m->create->flags & CONTAINER_NO_NEW_KEYRING) != 0;
+    if (!bundle_path(s->bundle, c->root.path, path, sizeof path))
+        return err_set(err, ENAMETOOLONG, "$.root.path");
+    if (resolve(m, path, &s->rootfs, err) < 0)
+        return err_wrap(err, "$.root.path");
+    return 0;
+}
+
+static int decide(struct maker *m, struct err *err)
+{
+    m->facts = (struct plan_facts){
+        .root = geteuid() == 0,
+        .cgroup = m->env->cgroups != CONTAINER_CGROUPS_DISABLED,
+        .no_pivot = (m->create->flags & CONTAINER_NO_PIVOT) != 0,
+        .no_new_keyring = (m->create->flags & CONTAINER_NO_NEW_KEYRING) != 0,
+        .wait = m->facts.wait,
+    };
+    if (!m->config->process.set)
+        return err_set(err, 0, "$.process: expected an object, found nothing");
+    if (!m->facts.cgroup && !limits_is_empty(&m->config->linux_.resources))
+        return err_set(err, 0, "$.linux.resources: cannot be honoured with cgroups disabled");
+    if (m->facts.cgroup && cgroup_locate(m->arena, m->state.public.cgroup, &m->cgroup, err) < 0)
+        return err_wrap(err, "$.linux.cgroupsPath");
+    return plan_make(m->arena, m->config, &m->facts, &m->plan, err);
+}
+
+static int open_namespaces(struct maker *m, struct err *err)
+{
+    for (int i = 0; i < OCI_NS_KINDS; i++) {
+        const struct oci_namespace *ns = &m->config->linux_.ns[i];
+
+        if (ns->mode != OCI_NS_JOIN)
+            continue;
+        m->init.ns_fds[i] = open(ns->path, O_RDONLY | O_CLOEXEC);
+        if (m->init.ns_fds[i] < 0)
+            return err_set(err, errno, "open the %s namespace '%s'", oci_ns_names[i], ns->path);
+    }
+    return 0;
+}
+
+static int prepare_init(struct maker *m, struct err *err)
+{
+    struct init *in = &m->init;
+
+    in->config = m->config;
+    in->process = &m->config->process;
+    in->plan = &m->plan;
+    in->io = m->io;
+    in->cgroup = m->cgroup.n > 0 ? &m->cgroup : NULL;
+    in->hook_state = &m->hook_state;
+    in->id = m->create->id;
+    in->bundle = m->state.public.bundle;
+    in->rootfs = m->state.public.rootfs;
+    in->listen_pid = (m->create->flags & CONTAINER_LISTEN_PID) != 0;
+    in->filter_flags = m->config->linux_.seccomp.flags;
+    in->source_fds = arena_array(m->arena, m->config->mounts_n + 1, sizeof *in->source_fds);
+    if (in->source_fds == NULL)
+        return err_set(err, ENOMEM, "$.mounts");
+    for (size_t i = 0; i < m->config->mounts_n; i++)
+        in->source_fds[i] = -1;
+    in->proc_fd = proc_open(err);
+    if (in->proc_fd < 0 || open_namespaces(m, err) < 0)
+        return -1;
+    if (hook_state_make(m->arena, &m->state.public, &m->hook_state, err) < 0)
+        return -1;
+    return maker_env(m, in->process, err);
+}
+
+static int prepare(struct maker *m, struct str *text, struct err *err)
+{
+    if (resolve(m, m->create->bundle, &m->state.public.bundle, err) < 0)
+        return err_wrap(err, "the bundle");
+    if (load_config(m, text, err) < 0 || fill_state(m, err) < 0 || decide(m, err) < 0)
+        return -1;
+    return prepare_init(m, err);
+}
+
+/* --- the maker's steps ------------------------------------------------------------------------ */
+
+/* An ordinary user without a delegated group runs without one, unless limits were asked for. */
+static int step_cgroup_make(struct maker *m, size_t index, struct err *err)
+{
+    (void)index;
+    if (cgroup_make(&m->cgroup, err) == 0) {
+        m->state.cgroup = m->cgroup;
+        m->cgroup_fd = cgroup_open_v2(&m->cgroup);
+        return 0;
+    }
+    if (geteuid() == 0 || !limits_is_empty(&m->config->linux_.resources) ||
+        (err->code != EACCES && err->code != EPERM && err->code != EROFS))
+        return -1;
+    err_reset(err);
+    m->cgroup.n = 0;
+    m->init.cgroup = NULL;
+    return 0;
+}
+
+static int step_cgroup_limits(struct maker *m, size_t index, struct err *err)
+{
+    const struct oci_resources *r = &m->config->linux_.resources;
+    struct limits limits;
+
+    (void)index;
+    if (m->cgroup.n == 0)
+        return 0;
+    if (limits_make(m->arena, r, &limits, err) < 0 || limits_apply(&m->cgroup, &limits, err) < 0)
+        return -1;
+    /* Device programs and lists are root's to set. */
+    return geteuid() != 0 ? 0 : limits_apply_devices(&m->cgroup, r, err);
+}
+
+/* A copy made here is a peer of what it was copied from; as a slave it hears of the host's mounts
+ * but never tells the host of its own. Only a container that asks for shared propagation stays a
+ * peer. */
+static int detach_copy(const struct maker *m, int fd, bool shared, struct err *err)
+{
+    unsigned long root = m->config->linux_.rootfs_propagation;
+    struct mount_change c = {.propagation = (root & MS_PRIVATE) != 0 ? MS_PRIVATE : MS_SLAVE};
+
+    if (shared && (root & MS_SHARED) != 0)
+        return 0;
+    return mount_set(fd, MOUNT_TREE, &c, err);
+}
+
+static int step_open_root(struct maker *m, size_t index, struct err *err)
+{
+    (void)index;
+    m->init.root_fd = mount_clone(AT_FDCWD, m->init.rootfs, MOUNT_TREE, err);
+    return m->init.root_fd < 0 ? -1 : detach_copy(m, m->init.root_fd, false, err);
+}
+
+static bool asks_shared(const struct oci_mount *m)
+{
+    for (size_t i = 0; i < m->propagation_n; i++)
+        if ((m->propagation[i] & MS_SHARED) != 0)
+            return true;
+    return false;
+}
+
+static int step_open_source(struct maker *m, size_t index, struct err *err)
+{
+    const struct oci_mount *o = &m->config->mounts[index];
+    char path[PATH_MAX];
+    int fd = -1;
+
+    if (o->source == NULL || !bundle_path(m->init.bundle, o->source, path, sizeof path))
+        return err_set(err, EINVAL, "the source of a bind mount");
+    fd = mount_clone(AT_FDCWD, path, (o->ms_set & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, err);
+    m->init.source_fds[index] = fd;
+    return fd < 0 ? -1 : detach_copy(m, fd, asks_shared(o), err);
+}
+
+static int step_compile_filter(struct maker *m, size_t index, struct err *err)
+{
+    (void)index;
+    return filter_make(m->arena, &m->config->linux_.seccomp, &m->init.filter, err);
+}
+
+static int step_clone(struct maker *m, size_t index, struct err *err)
+{
+    (void)index;
+    return maker_clone(m, err);
+}
+
+static struct idmaps convert(struct arena *a, const struct oci_idmaps *from)
+{
+    struct idmap *v = arena_array(a, from->n + 1, sizeof *v);
+
+    for (size_t i = 0; v != NULL && i < from->n; i++)
+        v[i] = (struct idmap){from->v[i].container_id, from->v[i].host_id, from->v[i].size};
+    return (struct idmaps){v, v == NULL ? 0 : from->n};
+}
+
+static int step_id_maps(struct maker *m, size_t index, struct err *err)
+{
+    const struct oci_linux *l = &m->config->linux_;
+
+    (void)index;
+    return idmap_write(m->child.pid, convert(m->arena, &l->uid_maps),
+                       convert(m->arena, &l->gid_maps), &m->groups_denied, err);
+}
+
+static int step_cgroup_enter(struct maker *m, size_t index, struct err *err)
+{
+    (void)index;
+    return maker_enter_cgroup(m, err);
+}
+
+static int step_oom_score(struct maker *m, size_t index, struct err *err)
+{
+    (void)index;
+    return maker_oom_score(m, err);
+}
+
+/* In a user namespace of its own the child cannot raise a hard limit; what is refused here is told
+ * by the child's own step, with the limit's name. */
+static int step_raise_rlimits(struct maker *m, size_t index, struct err *err)
+{
+    const struct oci_process *p = &m->config->process;
+
+    (void)index;
+    (void)err;
+    for (size_t i = 0; i < p->rlimits_n; i++) {
+        __rlimit_resource_t what = (__rlimit_resource_t)p->rlimits[i].resource;
+        struct rlimit now;
+
+        if (getrlimit(what, &now) < 0 || p->rlimits[i].hard <= now.rlim_max)
+            continue;
+        now.rlim_max = p->rlimits[i].hard;
+        if (prlimit(m->child.pid, what, &now, NULL) < 0)
+            continue;
+    }
+    return 0;
+}
+
+typedef int maker_step(struct maker *m, size_t index, struct err *err);
+
+static maker_step *const steps[STEP_KINDS] = {
+    [STEP_CGROUP_MAKE] = step_cgroup_make,
+    [STEP_CGROUP_LIMITS] = step_cgroup_limits,
+    [STEP_OPEN_ROOT] = step_open_root,
+    [STEP_OPEN_SOURCE] = step_open_source,
+    [STEP_COMPILE_FILTER] = step_compile_filter,
+    [STEP_CLONE] = step_clone,
+    [STEP_ID_MAPS] = step_id_maps,
+    [STEP_CGROUP_ENTER] = step_cgroup_enter,
+    [STEP_OOM_SCORE] = step_oom_score,
+    [STEP_RAISE_RLIMITS] = step_raise_rlimits,
+};
+
+static int wrap_step(const struct maker *m, const struct step *s, struct err *err)
+{
+    own_buf struct buf text = BUF_INIT(512);
+
+    plan_print_step(m->config, &m->config->process, s, &text);
+    return err_wrap(err, "%s", buf_c(&text));
+}
+
+static int walk(struct maker *m, struct err *err)
+{
+    for (size_t i = 0; i < m->plan.maker_n; i++) {
+        const struct step *s = &m->plan.maker[i];
+
+        if (steps[s->kind](m, s->index, err) < 0)
+            return wrap_step(m, s, err);
+    }
+    return 0;
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static int open_start_socket(struct maker *m, struct err *err)
+{
+    const char *dir = state_path(m->arena, m->env, m->create->id);
+    const char *path = arena_printf(m->arena, "%s/" STATE_SOCKET, dir);
+
+    m->init.listen_fd = fd_unix_listen(path, SOCK_SEQPACKET, 0600, 1, err);
+    return m->init.listen_fd < 0 ? -1 : 0;
+}
+
+static int write_config(const struct maker *m, struct str text, struct err *err)
+{
+    own_fd int fd =
+        openat(m->state.dir_fd, STATE_CONFIG, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return err_set(err, errno, "make '" STATE_CONFIG "' of the state");
+    return fd_write_all(fd, text, err);
+}
+
+static int write_state(struct maker *m, struct err *err)
+{
+    struct proc_stat st;
+
+    if (proc_stat(m->child.pid, &st, err) < 0)
+        return -1;
+    m->state.public.pid = m->child.pid;
+    m->state.public.pid_start = st.start;
+    return state_write(m->state.dir_fd, &m->state, err);
+}
+
+static int start_hooks(struct maker *m, struct err *err)
+{
+    struct hook_moment now = {.state = &m->hook_state, .status = "running", .pid = m->child.pid};
+
+    return hooks_run(m->config, OCI_HOOK_POSTSTART, &now, err);
+}
+
+static int carry_out(struct maker *m, struct str text, struct err *err)
+{
+    if (write_config(m, text, err) < 0)
+        return -1;
+    if (m->facts.wait && open_start_socket(m, err) < 0)
+        return -1;
+    if (walk(m, err) < 0 || write_state(m, err) < 0 || maker_serve(m, err) < 0 ||
+        maker_publish(m, err) < 0)
+        return -1;
+    return m->facts.wait ? 0 : start_hooks(m, err);
+}
+
+static void undo(struct maker *m)
+{
+    struct err ignored;
+
+    maker_abort(m);
+    if (m->state.cgroup.n > 0) {
+        if (cgroup_signal(&m->state.cgroup, SIGKILL, &ignored) < 0)
+            return; /* what cannot be ended keeps its state, so that delete can try again */
+        if (cgroup_remove(&m->state.cgroup, &ignored) < 0)
+            return;
+    }
+    if (state_remove(m->env, m->create->id, &ignored) < 0)
+        return;
+}
+
+static int make(struct maker *m, struct err *err)
+{
+    struct str text = STR_NONE;
+
+    if (container_id_check(m->create->id, err) < 0 || maker_check_io(m->io, err) < 0 ||
+        maker_init(m, err) < 0 || prepare(m, &text, err) < 0)
+        return -1;
+    m->state.dir_fd = state_reserve(m->env, m->create->id, err);
+    if (m->state.dir_fd < 0)
+        return -1;
+    if (carry_out(m, text, err) == 0)
+        return 0;
+    undo(m);
+    return -1;
+}
+
+static int create(const struct container_env *env, const struct container_create *c, bool wait,
+                  struct container_child *child, struct err *err)
+{
+    struct maker m = {.env = env, .create = c, .io = &c->io, .facts = {.wait = wait}};
+    int r = make(&m, err);
+
+    if (r == 0)
+        *child = m.child;
+    if (m.arena != NULL)
+        maker_done(&m);
+    return r;
+}
+
+int container_create(const struct container_env *env, const struct container_create *c,
+                     struct container_child *child, struct err *err)
+{
+    return create(env, c, true, child, err);
+}
+
+int container_run(const struct container_env *env, const struct container_create *c,
+                  struct container_child *child, struct err *err)
+{
+    return create(env, c, false, child, err);
+}
+
+int container_plan_text(const struct container_env *env, const struct container_create *c,
+                        struct buf *out, struct err *err)
+{
+    struct maker m = {.env = env, .create = c, .io = &c->io};
+    struct str text = STR_NONE;
+    int r = maker_init(&m, err);
+
+    if (r == 0)
+        r = prepare(&m, &text, err);
+    if (r == 0)
+        plan_print(m.config, &m.config->process, &m.plan, out);
+    if (m.arena != NULL)
+        maker_done(&m);
+    return r;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/err.h"
+#include "runtime/base/own.h"
+#include "runtime/container/container.h"
+#include "runtime/container/hooks.h"
+#include "runtime/container/maker.h"
+#include "runtime/container/state.h"
+#include "runtime/kernel/proc.h"
+
+#define END_MS 10000
+
+static int check_status(const struct state *s, enum container_force force, struct err *err)
+{
+    enum container_status now = s->public.status;
+
+    if (force == CONTAINER_FORCE || now == CONTAINER_STOPPED || now == CONTAINER_CREATED)
+        return 0;
+    return err_set(err, EBUSY, "the container is %s; kill it first, or use force",
+                   container_status_names[now]);
+}
+
+/* Kills the init and waits until it is gone; with a pid namespace of its own all others go too. */
+static int end_init(const struct state *s, struct err *err)
+{
+    own_fd int pid_fd = -1;
+    struct pollfd fd = {.events = POLLIN};
+    int n = 0;
+
+    if (s->public.status == CONTAINER_STOPPED || s->public.status == CONTAINER_CREATING)
+        return 0;
+    pid_fd = proc_pidfd(s->public.pid, s->public.pid_start, err);
+    if (pid_fd < 0)
+        return err->code == ESRCH ? 0 : -1;
+    if (pidfd_send_signal(pid_fd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+        return err_set(err, errno, "kill the container's init");
+    fd.fd = pid_fd;
+    do
+        n = poll(&fd, 1, END_MS);
+    while (n < 0 && errno == EINTR);
+    return n > 0 ? 0 : err_set(err, ETIMEDOUT, "the container's init does not end");
+}
+
+static int end_cgroup(const struct state *s, struct err *err)
+{
+    if (s->cgroup.n == 0)
+        return 0;
+    /* On v1 what is frozen does not die before it thaws. */
+    if (cgroup_is_frozen(&s->cgroup) && cgroup_freeze(&s->cgroup, false, err) < 0)
+        return -1;
+    if (!s->public.own_pid_ns && cgroup_signal(&s->cgroup, SIGKILL, err) < 0)
+        return -1;
+    return cgroup_remove(&s->cgroup, err);
+}
+
+/* A second look with a signal: a process that entered the group from outside (exec into a container
+ * that was ending) is in no pid namespace that went. */
+static int clear_cgroup(const struct state *s, struct err *err)
+{
+    if (end_cgroup(s, err) == 0)
+        return 0;
+    return cgroup_signal(&s->cgroup, SIGKILL, err) < 0 ? -1 : cgroup_remove(&s->cgroup, err);
+}
+
+static int poststop(struct arena *a, const struct state *s, const struct oci_config *c,
+                    struct err *err)
+{
+    struct hook_state text;
+    struct hook_moment now = {.state = &text, .status = "stopped", .pid = 0};
+
+    if (c == NULL || c->hooks[OCI_HOOK_POSTSTOP].n == 0)
+        return 0;
+    if (hook_state_make(a, &s->public, &text, err) < 0)
+        return -1;
+    return hooks_run(c, OCI_HOOK_POSTSTOP, &now, err);
+}
+
+static int finish(struct arena *a, const struct container_env *env, const struct state *s,
+                  enum container_force force, struct err *err)
+{
+    struct oci_config *c = NULL;
+    int loaded = 0;
+
+    if (check_status(s, force, err) < 0)
+        return -1;
+    /* Processes that the freezer holds must go on to be able to end. */
+    if (s->public.status == CONTAINER_PAUSED && cgroup_freeze(&s->cgroup, false, err) < 0)
+        return -1;
+    if (end_init(s, err) < 0 || clear_cgroup(s, err) < 0)
+        return -1;
+    loaded = state_load_config(s, a, &c, err); /* before it is removed */
+    if (loaded < 0 && force != CONTAINER_FORCE)
+        return -1;
+    err_reset(err);
+    if (state_remove(env, s->public.id, err) < 0)
+        return -1;
+    return poststop(a, s, c, err);
+}
+
+static int delete_one(struct arena *a, const struct container_env *env, const char *id,
+                      enum container_force force, struct err *err)
+{
+    struct state s;
+    own_fd int dir_fd = -1;
+
+    if (state_load(env, id, a, &s, err) < 0) {
+        if (force != CONTAINER_FORCE || err->code != ENOENT)
+            return -1;
+        err_reset(err);
+        return 0;
+    }
+    dir_fd = s.dir_fd;
+    return finish(a, env, &s, force, err);
+}
+
+int container_delete(const struct container_env *env, const char *id, enum container_force force,
+                     struct err *err)
+{
+    struct arena *a = arena_new(MAKER_ARENA_MAX);
+    int r = delete_one(a, env, id, force, err);
+
+    arena_free(a);
+    return r;
+}

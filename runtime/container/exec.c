@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exec: one more process in a container. It joins all namespaces at once through the init's pidfd,
+ * and is undumpable from its first moment, for it can be seen from inside before it is of inside.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/err.h"
+#include "runtime/base/own.h"
+#include "runtime/container/container.h"
+#include "runtime/container/filter.h"
+#include "runtime/container/maker.h"
+#include "runtime/container/state.h"
+#include "runtime/kernel/proc.h"
+
+static int check_status(const struct state *s, struct err *err)
+{
+    if (s->public.status == CONTAINER_RUNNING || s->public.status == CONTAINER_CREATED ||
+        s->public.status == CONTAINER_PAUSED)
+        return 0;
+    return err_set(err, 0, "the container is %s, not running",
+                   container_status_names[s->public.status]);
+}
+
+/* The sub-group's path beneath each group of the container. */
+static int pick_cgroup(struct maker *m, const char *sub, struct err *err)
+{
+    m->cgroup = m->state.cgroup;
+    if (sub == NULL || m->cgroup.n == 0)
+        return 0;
+    if (strstr(sub, "..") != NULL)
+        return err_set(err, EINVAL, "cgroup '%s'", sub);
+    for (size_t i = 0; i < m->cgroup.n; i++) {
+        m->cgroup.v[i].path = arena_printf(m->arena, "%s/%s", m->cgroup.v[i].path, sub);
+        if (m->cgroup.v[i].path == NULL)
+            return err_set(err, ENOMEM, "cgroup '%s'", sub);
+    }
+    return 0;
+}
+
+static int prepare(struct maker *m, const struct container_exec *e, struct err *err)
+{
+    struct oci_config *c = NULL;
+    struct init *in = &m->init;
+
+    if (state_load(m->env, e->id, m->arena, &m->state, err) < 0 ||
+        check_status(&m->state, err) < 0 || state_load_config(&m->state, m->arena, &c, err) < 0 ||
+        pick_cgroup(m, e->cgroup, err) < 0)
+        return -1;
+    in->join_fd = proc_pidfd(m->state.public.pid, m->state.public.pid_start, err);
+    if (in->join_fd < 0)
+        return -1;
+    in->join_flags = m->state.ns_flags;
+    in->process = e->process;
+    in->plan = &m->plan;
+    in->io = &e->io;
+    in->id = e->id;
+    in->bundle = m->state.public.bundle;
+    in->listen_pid = (e->flags & CONTAINER_LISTEN_PID) != 0;
+    in->filter_flags = c->linux_.seccomp.flags;
+    if (c->linux_.seccomp.set && filter_make(m->arena, &c->linux_.seccomp, &in->filter, err) < 0)
+        return -1;
+    m->cgroup_fd = cgroup_open_v2(&m->cgroup);
+    m->facts = (struct plan_facts){.root = geteuid() == 0,
+                                   .cgroup = m->cgroup.n > 0,
+                                   .exec_user_ns = (m->state.ns_flags & CLONE_NEWUSER) != 0,
+                                   .exec_filter = c->linux_.seccomp.set};
+    if (maker_env(m, e->process, err) < 0)
+        return -1;
+    return plan_make_exec(m->arena, e->process, &m->facts, &m->plan, err);
+}
+
+static int clone_undumpable(struct maker *m, struct err *err)
+{
+    int before = prctl(PR_GET_DUMPABLE), r = 0;
+
+    if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0)
+        return err_set(err, errno, "become undumpable");
+    r = maker_clone(m, err);
+    if (before == 1)
+        (void)prctl(PR_SET_DUMPABLE, 1UL, 0UL, 0UL, 0UL);
+    return r;
+}
+
+static int exec(struct maker *m, const struct container_exec *e, struct err *err)
+{
+    if (maker_check_io(&e->io, err) < 0 || maker_init(m, err) < 0 || prepare(m, e, err) < 0)
+        return -1;
+    if (clone_undumpable(m, err) < 0 || maker_enter_cgroup(m, err) < 0 ||
+        (e->process->oom_score_adj.set && maker_oom_score(m, err) < 0) || maker_serve(m, err) < 0 ||
+        maker_publish(m, err) < 0) {
+        maker_abort(m);
+        return -1;
+    }
+    return 0;
+}
+
+int container_exec(const struct container_env *env, const struct container_exec *e,
+                   struct container_child *child, struct err *err)
+{
+    struct maker m = {.env = env, .io = &e->io};
+    int r = exec(&m, e, err);
+
+    if (r == 0)
+        *child = m.child;
+    if (m.arena != NULL)
+        maker_done(&m);
+    return r;
+}
+
+int container_exec_base(const struct container_env *env, const char *id, struct arena *a,
+                        struct oci_process *out, struct err *err)
+{
+    struct oci_config *c = NULL;
+    struct state s;
+    int r = 0;
+
+    if (state_load(env, id, a, &s, err) < 0)
+        return -1;
+    r = state_load_config(&s, a, &c, err);
+    (void)close(s.dir_fd);
+    if (r < 0)
+        return -1;
+    if (!c->process.set)
+        return err_set(err, 0, "the container's configuration has no process");
+    *out = c->process;
+    return 0;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/container/filter.h"
+
+#include <errno.h>
+#include <seccomp.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/err.h"
+#include "runtime/kernel/seccomp.h"
+#include "runtime/spec/oci.h"
+
+static uint32_t action_of(enum oci_scmp_action action, uint16_t data)
+{
+    static const uint32_t plain[OCI_SCMP_ACTIONS] = {
+        [OCI_SCMP_KILL] = SCMP_ACT_KILL,
+        [OCI_SCMP_KILL_PROCESS] = SCMP_ACT_KILL_PROCESS,
+        [OCI_SCMP_KILL_THREAD] = SCMP_ACT_KILL_THREAD,
+        [OCI_SCMP_TRAP] = SCMP_ACT_TRAP,
+        [OCI_SCMP_ALLOW] = SCMP_ACT_ALLOW,
+        [OCI_SCMP_LOG] = SCMP_ACT_LOG,
+        [OCI_SCMP_NOTIFY] = SCMP_ACT_NOTIFY,
+    };
+
+    if (action == OCI_SCMP_ERRNO)
+        return SCMP_ACT_ERRNO(data);
+    if (action == OCI_SCMP_TRACE)
+        return SCMP_ACT_TRACE(data);
+    return plain[action];
+}
+
+static const enum scmp_compare compares[OCI_SCMP_OPS] = {
+    [OCI_SCMP_NE] = SCMP_CMP_NE,
+    [OCI_SCMP_LT] = SCMP_CMP_LT,
+    [OCI_SCMP_LE] = SCMP_CMP_LE,
+    [OCI_SCMP_EQ] = SCMP_CMP_EQ,
+    [OCI_SCMP_GE] = SCMP_CMP_GE,
+    [OCI_SCMP_GT] = SCMP_CMP_GT,
+    [OCI_SCMP_MASKED_EQ] = SCMP_CMP_MASKED_EQ,
+};
+
+/* 0: libseccomp of this system has no such architecture, so none of its programs can run either. */
+static const uint32_t arches[OCI_ARCHES] = {
+    [OCI_ARCH_X86] = SCMP_ARCH_X86,
+    [OCI_ARCH_X86_64] = SCMP_ARCH_X86_64,
+    [OCI_ARCH_X32] = SCMP_ARCH_X32,
+    [OCI_ARCH_ARM] = SCMP_ARCH_ARM,
+    [OCI_ARCH_AARCH64] = SCMP_ARCH_AARCH64,
+    [OCI_ARCH_MIPS] = SCMP_ARCH_MIPS,
+    [OCI_ARCH_MIPS64] = SCMP_ARCH_MIPS64,
+    [OCI_ARCH_MIPS64N32] = SCMP_ARCH_MIPS64N32,
+    [OCI_ARCH_MIPSEL] = SCMP_ARCH_MIPSEL,
+    [OCI_ARCH_MIPSEL64] = SCMP_ARCH_MIPSEL64,
+    [OCI_ARCH_MIPSEL64N32] = SCMP_ARCH_MIPSEL64N32,
+    [OCI_ARCH_PPC] = SCMP_ARCH_PPC,
+    [OCI_ARCH_PPC64] = SCMP_ARCH_PPC64,
+    [OCI_ARCH_PPC64LE] = SCMP_ARCH_PPC64LE,
+    [OCI_ARCH_S390] = SCMP_ARCH_S390,
+    [OCI_ARCH_S390X] = SCMP_ARCH_S390X,
+    [OCI_ARCH_PARISC] = SCMP_ARCH_PARISC,
+    [OCI_ARCH_PARISC64] = SCMP_ARCH_PARISC64,
+    [OCI_ARCH_RISCV64] = SCMP_ARCH_RISCV64,
+};
+
+static void convert_rule(const struct oci_scmp_rule *from, struct seccomp_rule *to)
+{
+    to->names = from->names.v;
+    to->names_n = from->names.n;
+    to->action = action_of(from->action, from->data);
+    to->args_n = from->args_n;
+    for (size_t i = 0; i < from->args_n && i < SECCOMP_ARGS_MAX; i++) {
+        const struct oci_scmp_arg *a = &from->args[i];
+
+        to->args[i] = (struct scmp_arg_cmp){
+            .arg = a->index, .op = compares[a->op], .datum_a = a->value, .datum_b = a->value_two};
+    }
+}
+
+int filter_make(struct arena *a, const struct oci_seccomp *s, struct seccomp_program *out,
+                struct err *err)
+{
+    uint32_t *tokens = arena_array(a, s->arches_n + 1, sizeof *tokens);
+    struct seccomp_rule *rules = arena_array(a, s->rules_n + 1, sizeof *rules);
+    struct seccomp_rules r = {.default_action = action_of(s->default_action, s->default_data),
+                              .arches = tokens,
+                              .v = rules,
+                              .n = s->rules_n};
+
+    if (tokens == NULL || rules == NULL)
+        return err_set(err, ENOMEM, "$.linux.seccomp");
+    for (size_t i = 0; i < s->arches_n; i++)
+        if (arches[s->arches[i]] != 0)
+            tokens[r.arches_n++] = arches[s->arches[i]];
+    for (size_t i = 0; i < s->rules_n; i++)
+        convert_rule(&s->rules[i], &rules[i]);
+    return seccomp_compile(&r, out, err) < 0 ? err_wrap(err, "$.linux.seccomp") : 0;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * filter - the seccomp section to a program for the kernel
+ *
+ * Tests:     tests/oci/test_seccomp.py, tests/unit/runtime/container/test_filter.c
+ */
+#ifndef MR_CONTAINER_FILTER_H
+#define MR_CONTAINER_FILTER_H
+
+#include "runtime/base/attr.h"
+
+struct arena;
+struct err;
+struct oci_seccomp;
+struct seccomp_program;
+
+must_check int filter_make(struct arena *a, const struct oci_seccomp *s,
+                           struct seccomp_program *out, struct err *err);
+
+#endif

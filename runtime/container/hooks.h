@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hooks - the programs that config.json names for points of the life cycle
+ *
+ * Each gets the container's state on its standard input and has its own time; what it writes to
+ * standard output and error is kept (the first HOOK_OUTPUT_MAX bytes) for the message of a failure.
+ *
+ * Memory:    hooks_run allocates nothing, for some hooks are run between fork and exec.
+ * Tests:     tests/unit/runtime/container/test_hooks.c, tests/oci/test_hooks.py
+ */
+#ifndef MR_CONTAINER_HOOKS_H
+#define MR_CONTAINER_HOOKS_H
+
+#include <sys/types.h>
+
+#include "runtime/base/attr.h"
+#include "runtime/base/str.h"
+#include "runtime/spec/oci.h"
+
+struct container_state;
+struct err;
+
+#define HOOK_OUTPUT_MAX 512
+
+/* The state as JSON, with gaps for the status and the pid: head STATUS middle PID tail. */
+struct hook_state {
+    struct str head;
+    struct str middle;
+    struct str tail;
+};
+
+must_check int hook_state_make(struct arena *a, const struct container_state *s,
+                               struct hook_state *out, struct err *err);
+
+struct hook_moment {
+    const struct hook_state *state;
+    const char *status; /* "creating" */
+    pid_t pid;
+};
+
+/* All of the kind, in order; the first failure ends it. */
+must_check int hooks_run(const struct oci_config *c, enum oci_hook_kind kind,
+                         const struct hook_moment *m, struct err *err);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/container/init.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/str.h"
+#include "runtime/container/sync.h"
+
+#define STEP_TEXT_MAX 256
+
+/* In front of a failure stands which step it was, with what. The text is cut to fit: buf would
+ * allocate, so the step's name is printed through a buffer only after all is lost anyway. */
+static void wrap_step(const struct init *in, const struct step *s, struct err *err)
+{
+    struct buf text = BUF_INIT(STEP_TEXT_MAX);
+
+    plan_print_step(in->config, in->process, s, &text);
+    (void)err_wrap(err, "%s", buf_c(&text));
+    buf_done(&text);
+}
+
+static int walk(struct init *in, struct err *err)
+{
+    for (size_t i = 0; i < in->plan->child_n; i++) {
+        const struct step *s = &in->plan->child[i];
+
+        if (init_steps[s->kind](in, s->index, err) < 0) {
+            wrap_step(in, s, err);
+            return -1;
+        }
+    }
+    return err_set(err, 0, "the plan has no end");
+}
+
+/* Handlers are gone after execve, but ignored and blocked signals stay: the container's process
+ * begins with none of either. */
+static void reset_signals(void)
+{
+    sigset_t none;
+
+    for (int signo = 1; signo < SIGRTMIN; signo++)
+        (void)signal(signo, SIG_DFL); /* SIGKILL and SIGSTOP refuse, which is fine */
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int begin(struct init *in, struct err *err)
+{
+    int number = 0;
+
+    if (sync_wait_go(in->sync_fd, &number, err) < 0)
+        return -1;
+    in->groups_denied = number != 0;
+    /* Until execve this process has the runtime's memory, file and descriptors: nobody may look. */
+    if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0)
+        return err_set(err, errno, "become undumpable");
+    (void)umask(0);
+    reset_signals();
+    return 0;
+}
+
+no_return void init_main(struct init *in)
+{
+    struct err err;
+
+    err_reset(&err);
+    if (begin(in, &err) == 0)
+        (void)walk(in, &err);
+    sync_send_error(in->sync_fd, &err);
+    _exit(1);
+}
+
+/* --- the last step ---------------------------------------------------------------------------- */
+
+static const char *env_value(const struct init *in, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (size_t i = 0; i < in->env_n; i++)
+        if (strncmp(in->env[i], name, n) == 0 && in->env[i][n] == '=')
+            return in->env[i] + n + 1;
+    return NULL;
+}
+
+static void exec_path(struct init *in, const char *path)
+{
+    union {
+        const char **given;
+        char *const *taken; /* execve changes neither pointers nor text */
+    } args = {.given = in->process->args.v}, env = {.given = in->env};
+
+    (void)execve(path, args.taken, env.taken);
+}
+
+static bool join_path(struct str dir, const char *name, char out[PATH_MAX])
+{
+    size_t n = strlen(name);
+
+    if (dir.n == 0)
+        dir = STR(".");
+    if (dir.n + n + 2 > PATH_MAX)
+        return false;
+    memcpy(out, dir.p, dir.n);
+    out[dir.n] = '/';
+    memcpy(out + dir.n + 1, name, n + 1);
+    return true;
+}
+
+static int exec_search(struct init *in, const char *name, struct err *err)
+{
+    const char *value = env_value(in, "PATH");
+    struct str rest = str_of(value != NULL ? value : "/bin:/usr/bin"), dir = STR_NONE;
+    char path[PATH_MAX];
+    int worst = ENOENT;
+
+    while (str_next(&rest, ':', &dir)) {
+        if (!join_path(dir, name, path))
+            continue;
+        exec_path(in, path);
+        if (errno == EACCES)
+            worst = EACCES;
+        else if (errno != ENOENT && errno != ENOTDIR)
+            return err_set(err, errno, "'%s'", path);
+    }
+    if (worst == EACCES)
+        return err_set(err, EACCES, "'%s'", name);
+    return err_set(err, ENOENT, "'%s': executable file not found in $PATH", name);
+}
+
+int init_exec(struct init *in, struct err *err)
+{
+    const char *name = in->process->args.v[0];
+
+    if (strchr(name, '/') == NULL)
+        return exec_search(in, name, err);
+    exec_path(in, name);
+    return err_set(err, errno, "'%s'", name);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * init - the new process: walks its plan and becomes the container's program
+ *
+ * Everything it works with was prepared by its maker; between clone and execve nothing is
+ * allocated, and a failure is one sentence sent to the maker.
+ */
+#ifndef MR_CONTAINER_INIT_H
+#define MR_CONTAINER_INIT_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/attr.h"
+#include "runtime/container/hooks.h"
+#include "runtime/container/plan.h"
+#include "runtime/kernel/seccomp.h"
+#include "runtime/kernel/tty.h"
+#include "runtime/spec/oci.h"
+
+struct cgroup;
+struct container_io;
+struct err;
+
+#define INIT_ENV_SPARE 2 /* HOME, LISTEN_PID */
+
+struct init {
+    const struct oci_config *config; /* NULL for an exec */
+    const struct oci_process *process;
+    const struct plan *plan;
+    const struct container_io *io;
+    const struct cgroup *cgroup; /* NULL: none */
+    const struct hook_state *hook_state;
+    const char *id;
+    const char *bundle;
+    const char *rootfs;
+    const char *listen_path; /* of the socket `start` connects to, for messages */
+    bool listen_pid;
+
+    int sync_fd;
+    int listen_fd; /* -1: none */
+    int proc_fd;
+    int root_fd;     /* clone of the root's mounts; -1: the child makes it */
+    int *source_fds; /* of each mount: the same */
+    int ns_fds[OCI_NS_KINDS];
+    int join_fd; /* of an exec: pidfd of the container's init */
+    int join_flags;
+
+    struct seccomp_program filter;
+    unsigned filter_flags;
+
+    /* The child's own. */
+    bool groups_denied;
+    bool in_container; /* after the pivot, or from the start in an exec */
+    bool cwd_later;
+    int mask_fd;
+    int null_fd;
+    struct tty tty;
+    const char **env; /* with INIT_ENV_SPARE places after env_n */
+    size_t env_n;
+    char home[PATH_MAX + 8];
+    char listen_text[32];
+};
+
+/* Does not return. */
+no_return void init_main(struct init *in);
+
+/* One function a kind of step. */
+typedef int init_step(struct init *in, size_t index, struct err *err);
+extern init_step *const init_steps[STEP_KINDS];
+
+/* execve with the path looked up in the process's own PATH. Returns only on failure. */
+int init_exec(struct init *in, struct err *err);
+
+#endif

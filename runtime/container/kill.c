@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kill, ps, pause, resume, update, figures: what is done to a container from outside.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/num.h"
+#include "runtime/base/own.h"
+#include "runtime/container/container.h"
+#include "runtime/container/limits.h"
+#include "runtime/container/maker.h"
+#include "runtime/container/state.h"
+#include "runtime/kernel/proc.h"
+
+/* Loads the state, calls fn, and cleans up. */
+struct call {
+    int (*fn)(struct arena *a, const struct state *s, void *ctx, struct err *err);
+    void *ctx;
+};
+
+static int with_state(const struct container_env *env, const char *id, const struct call *call,
+                      struct err *err)
+{
+    struct arena *a = arena_new(MAKER_ARENA_MAX);
+    struct state s;
+    int r = state_load(env, id, a, &s, err);
+
+    if (r == 0) {
+        r = call->fn(a, &s, call->ctx, err);
+        (void)close(s.dir_fd);
+    }
+    arena_free(a);
+    return r;
+}
+
+static int need_cgroup(const struct state *s, struct err *err)
+{
+    return s->cgroup.n > 0 ? 0 : err_set(err, ENOTSUP, "the container has no cgroup");
+}
+
+static int need_alive(const struct state *s, struct err *err)
+{
+    if (s->public.status == CONTAINER_STOPPED || s->public.status == CONTAINER_CREATING)
+        return err_set(err, ESRCH, "the container is %s, not running",
+                       container_status_names[s->public.status]);
+    return 0;
+}
+
+/* --- kill ------------------------------------------------------------------------------------- */
+
+struct kill_ctx {
+    int signo;
+    enum container_whom whom;
+};
+
+static int kill_one(struct arena *a, const struct state *s, void *ctx, struct err *err)
+{
+    const struct kill_ctx *k = ctx;
+    own_fd int pid_fd = -1;
+
+    (void)a;
+    if (k->whom == CONTAINER_ALL)
+        return need_cgroup(s, err) < 0 ? -1 : cgroup_signal(&s->cgroup, k->signo, err);
+    if (need_alive(s, err) < 0)
+        return -1;
+    pid_fd = proc_pidfd(s->public.pid, s->public.pid_start, err);
+    if (pid_fd < 0)
+        return err->code == ESRCH ? err_set(err, ESRCH, "the container is not running") : -1;
+    if (pidfd_send_signal(pid_fd, k->signo, NULL, 0) < 0)
+        return err_set(err, errno, "send signal %d", k->signo);
+    return 0;
+}
+
+int container_kill(const struct container_env *env, const char *id, int signo,
+                   enum container_whom whom, struct err *err)
+{
+    struct kill_ctx k = {.signo = signo, .whom = whom};
+
+    return with_state(env, id, &(struct call){kill_one, &k}, err);
+}
+
+/* --- ps --------------------------------------------------------------------------------------- */
+
+int container_pids(const struct container_env *env, const char *id, struct arena *a, pid_t **pids,
+                   size_t *n, struct err *err)
+{
+    struct state s;
+
+    if (state_load(env, id, a, &s, err) < 0)
+        return -1;
+    (void)close(s.dir_fd);
+    return need_cgroup(&s, err) < 0 ? -1 : cgroup_pids(&s.cgroup, a, pids, n, err);
+}
+
+/* --- pause, resume ---------------------------------------------------------------------------- */
+
+static int pause_one(struct arena *a, const struct state *s, void *ctx, struct err *err)
+{
+    (void)a;
+    (void)ctx;
+    if (s->public.status != CONTAINER_RUNNING && s->public.status != CONTAINER_CREATED)
+        return err_set(err, 0, "the container is %s, not running",
+                       container_status_names[s->public.status]);
+    return need_cgroup(s, err) < 0 ? -1 : cgroup_freeze(&s->cgroup, true, err);
+}
+
+static int resume_one(struct arena *a, const struct state *s, void *ctx, struct err *err)
+{
+    (void)a;
+    (void)ctx;
+    if (need_cgroup(s, err) < 0)
+        return -1;
+    if (!cgroup_is_frozen(&s->cgroup))
+        return err_set(err, 0, "the container is %s, not paused",
+                       container_status_names[s->public.status]);
+    return cgroup_freeze(&s->cgroup, false, err);
+}
+
+int container_pause(const struct container_env *env, const char *id, struct err *err)
+{
+    return with_state(env, id, &(struct call){pause_one, NULL}, err);
+}
+
+int container_resume(const struct container_env *env, const char *id, struct err *err)
+{
+    return with_state(env, id, &(struct call){resume_one, NULL}, err);
+}
+
+/* --- update ----------------------------------------------------------------------------------- */
+
+union resources_ctx {
+    void *ctx;
+    const struct oci_resources *r;
+};
+
+static int update_one(struct arena *a, const struct state *s, void *ctx, struct err *err)
+{
+    union resources_ctx u = {.ctx = ctx};
+    struct limits limits;
+
+    if (need_alive(s, err) < 0 || need_cgroup(s, err) < 0 ||
+        limits_make(a, u.r, &limits, err) < 0 || limits_apply(&s->cgroup, &limits, err) < 0)
+        return -1;
+    return u.r->devices_n == 0 ? 0 : limits_apply_devices(&s->cgroup, u.r, err);
+}
+
+int container_update(const struct container_env *env, const char *id, const struct oci_resources *r,
+                     struct err *err)
+{
+    union resources_ctx u = {.r = r};
+
+    return with_state(env, id, &(struct call){update_one, u.ctx}, err);
+}
+
+/* --- figures ---------------------------------------------------------------------------------- */
+
+struct figure {
+    const char *controller;
+    const char *v1_file;
+    const char *v2_file;
+    const char *key; /* of a "key value" line; NULL: the file is the number */
+    const char *v2_key;
+    uint64_t v1_scale;
+    uint64_t v2_scale;
+    size_t offset;
+};
+
+#define FIGURE(member) offsetof(struct container_stats, member)
+#define TICK_NS        10000000 /* USER_HZ is 100 on every architecture */
+
+static const struct figure figures[] = {
+    {"memory", "memory.usage_in_bytes", "memory.current", NULL, NULL, 1, 1, FIGURE(memory_bytes)},
+    {"memory", "memory.limit_in_bytes", "memory.max", NULL, NULL, 1, 1, FIGURE(memory_limit)},
+    {"memory", "memory.max_usage_in_bytes", "memory.peak", NULL, NULL, 1, 1, FIGURE(memory_peak)},
+    {"memory", "memory.oom_control", "memory.events", "oom_kill", "oom_kill", 1, 1,
+     FIGURE(oom_kills)},
+    {"cpuacct", "cpuacct.usage", "cpu.stat", NULL, "usage_usec", 1, 1000, FIGURE(cpu_ns)},
+    {"cpuacct", "cpuacct.stat", "cpu.stat", "user", "user_usec", TICK_NS, 1000,
+     FIGURE(cpu_user_ns)},
+    {"cpuacct", "cpuacct.stat", "cpu.stat", "system", "system_usec", TICK_NS, 1000,
+     FIGURE(cpu_system_ns)},
+    {"pids", "pids.current", "pids.current", NULL, NULL, 1, 1, FIGURE(pids)},
+    {"pids", "pids.max", "pids.max", NULL, NULL, 1, 1, FIGURE(pids_limit)},
+};
+
+static struct str find_value(struct str text, const char *key)
+{
+    struct str line = STR_NONE, name = STR_NONE, value = STR_NONE;
+
+    if (key == NULL)
+        return text;
+    while (str_next(&text, '\n', &line))
+        if (str_cut(line, ' ', &name, &value) && str_eq_c(name, key))
+            return value;
+    return STR_NONE;
+}
+
+/* v1 says "no limit" as the largest multiple of a page in a signed number. */
+#define V1_UNLIMITED (INT64_MAX - 4095)
+
+static uint64_t read_figure(const struct cgroup *g, const struct figure *f)
+{
+    own_buf struct buf text = BUF_INIT(16384);
+    const struct cgroup_hier *h = cgroup_find(g, f->controller);
+    struct err ignored;
+    uint64_t v = 0;
+
+    if (h == NULL || cgroup_read(h, h->v2 ? f->v2_file : f->v1_file, &text, &ignored) < 0 ||
+        num_parse_u64(find_value(buf_str(&text), h->v2 ? f->v2_key : f->key), 0, UINT64_MAX, &v,
+                      &ignored) < 0 ||
+        v >= V1_UNLIMITED)
+        return UINT64_MAX;
+    return v * (h->v2 ? f->v2_scale : f->v1_scale);
+}
+
+static int stats_one(struct arena *a, const struct state *s, void *ctx, struct err *err)
+{
+    (void)a;
+    if (need_cgroup(s, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ARRAY_N(figures); i++) {
+        uint64_t v = read_figure(&s->cgroup, &figures[i]);
+
+        memcpy((char *)ctx + figures[i].offset, &v, sizeof v);
+    }
+    return 0;
+}
+
+int container_stats(const struct container_env *env, const char *id, struct container_stats *out,
+                    struct err *err)
+{
+    return with_state(env, id, &(struct call){stats_one, out}, err);
+}

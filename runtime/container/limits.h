@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * limits - struct oci_resources to writes into cgroup files; the list is pure
+ *
+ * Each limit says what is written on cgroup v1 and what on v2, so that hybrid machines, where a
+ * controller can be on either, need nothing special.
+ *
+ * Lifetime:  texts live in the arena.
+ * Tests:     tests/unit/runtime/container/test_limits.c
+ */
+#ifndef MR_CONTAINER_LIMITS_H
+#define MR_CONTAINER_LIMITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/base/attr.h"
+
+struct arena;
+struct cgroup;
+struct cgroup_devices;
+struct err;
+struct oci_config;
+struct oci_resources;
+
+struct limit {
+    const char *controller;
+    const char *v1_file; /* NULL: there is none */
+    const char *v1_value;
+    const char *v2_file;
+    const char *v2_value;
+    bool optional; /* a kernel that does not have the file is fine */
+};
+
+struct limits {
+    struct limit *v;
+    size_t n;
+};
+
+must_check int limits_make(struct arena *a, const struct oci_resources *r, struct limits *out,
+                           struct err *err);
+/* The device rules with those that every container has. */
+must_check int limits_devices(const struct oci_resources *r, struct cgroup_devices *out,
+                              struct err *err);
+
+/* Writes them. Some depend on others' values (memory with swap, quota with period): what fails at
+ * first is tried once more after the rest. */
+must_check int limits_apply(const struct cgroup *g, const struct limits *l, struct err *err);
+must_check int limits_apply_devices(const struct cgroup *g, const struct oci_resources *r,
+                                    struct err *err);
+/* Does the section ask for anything? */
+bool limits_is_empty(const struct oci_resources *r);
+
+#endif

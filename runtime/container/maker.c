@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/container/maker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/child.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/file.h"
+#include "runtime/base/own.h"
+#include "runtime/container/sync.h"
+#include "runtime/kernel/proc.h"
+#include "runtime/kernel/sys.h"
+
+static void close_one(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+int maker_init(struct maker *m, struct err *err)
+{
+    struct init *in = &m->init;
+
+    m->sync_fd = m->cgroup_fd = m->state.dir_fd = -1;
+    m->child = (struct container_child){.pid_fd = -1, .console_fd = -1};
+    in->sync_fd = in->listen_fd = in->proc_fd = in->root_fd = in->join_fd = -1;
+    in->mask_fd = in->null_fd = in->tty.master_fd = in->tty.slave_fd = -1;
+    for (size_t i = 0; i < OCI_NS_KINDS; i++)
+        in->ns_fds[i] = -1;
+    m->arena = arena_new(MAKER_ARENA_MAX);
+    return m->arena == NULL ? err_set(err, ENOMEM, "start a container") : 0;
+}
+
+void maker_done(struct maker *m)
+{
+    struct init *in = &m->init;
+    int *fds[] = {&m->sync_fd,    &m->cgroup_fd, &m->state.dir_fd, &in->sync_fd,
+                  &in->listen_fd, &in->proc_fd,  &in->root_fd,     &in->join_fd};
+
+    for (size_t i = 0; i < ARRAY_N(fds); i++)
+        close_one(fds[i]);
+    for (size_t i = 0; i < OCI_NS_KINDS; i++)
+        close_one(&in->ns_fds[i]);
+    for (size_t i = 0; in->source_fds != NULL && i < m->config->mounts_n; i++)
+        close_one(&in->source_fds[i]);
+    seccomp_done(&in->filter);
+    arena_free(m->arena);
+    m->arena = NULL;
+}
+
+/* --- before anything is opened ---------------------------------------------------------------- */
+
+static int fill_stdio(struct err *err)
+{
+    for (int i = 0; i < 3; i++) {
+        int fd = -1;
+
+        if (fcntl(i, F_GETFD) >= 0)
+            continue;
+        fd = open("/dev/null", O_RDWR); /* the lowest free number, which is i */
+        if (fd != i)
+            return err_set(err, errno, "open '/dev/null' as descriptor %d", i);
+    }
+    return 0;
+}
+
+int maker_check_io(const struct container_io *io, struct err *err)
+{
+    if (io->fds_n > CONTAINER_FDS_MAX || io->preserve_fds > CONTAINER_FDS_MAX * 16)
+        return err_set(err, E2BIG, "more than %d descriptors for the container", CONTAINER_FDS_MAX);
+    for (unsigned i = 0; i < io->preserve_fds; i++)
+        if (fcntl((int)i + 3, F_GETFD) < 0)
+            return err_set(err, errno, "descriptor %u, which is to be kept", i + 3);
+    for (size_t i = 0; i < io->fds_n; i++) {
+        if (io->fds[i].at < 3 || io->fds[i].at > 4096)
+            return err_set(err, EINVAL, "descriptor number %d for the container", io->fds[i].at);
+        if (fcntl(io->fds[i].fd, F_GETFD) < 0)
+            return err_set(err, errno, "descriptor %d for the container", io->fds[i].fd);
+    }
+    return fill_stdio(err);
+}
+
+int maker_env(struct maker *m, const struct oci_process *p, struct err *err)
+{
+    m->init.env = arena_array(m->arena, p->env.n + INIT_ENV_SPARE + 1, sizeof *m->init.env);
+    if (m->init.env == NULL)
+        return err_set(err, ENOMEM, "the environment");
+    if (p->env.n > 0)
+        memcpy(m->init.env, p->env.v, p->env.n * sizeof *m->init.env);
+    m->init.env_n = p->env.n;
+    return 0;
+}
+
+/* --- clone ------------------------------------------------------------------------------------ */
+
+static pid_t clone_now(const struct maker *m, uint64_t extra, int cgroup_fd, int *pid_fd)
+{
+    struct clone_args args = {.flags = m->plan.clone_flags | extra | CLONE_PIDFD,
+                              .pidfd = (uintptr_t)pid_fd,
+                              .exit_signal = (extra & CLONE_PARENT) != 0 ? 0 : SIGCHLD};
+
+    if (cgroup_fd >= 0) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (unsigned)cgroup_fd;
+    }
+    return sys_clone3(&args);
+}
+
+/* Into the v2 group right away where there is one and the kernel can; else it is moved later. */
+static pid_t clone_into(struct maker *m, uint64_t extra, int *pid_fd)
+{
+    pid_t pid = -1;
+
+    if (m->cgroup_fd >= 0) {
+        pid = clone_now(m, extra, m->cgroup_fd, pid_fd);
+        m->in_v2 = pid >= 0;
+        if (pid >= 0)
+            return pid;
+    }
+    return clone_now(m, extra, -1, pid_fd);
+}
+
+static no_return void run_child(struct maker *m)
+{
+    close_one(&m->sync_fd);
+    init_main(&m->init);
+}
+
+/* A pid namespace is entered by children only, so the maker joins it for the moment of the clone.
+ */
+static int clone_plain(struct maker *m, int pid_ns_fd, struct err *err)
+{
+    own_fd int back_fd = -1;
+    int r = 0;
+
+    if (pid_ns_fd >= 0) {
+        back_fd = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+        if (back_fd < 0 || setns(pid_ns_fd, CLONE_NEWPID) < 0)
+            return err_set(err, errno, "join the pid namespace");
+    }
+    m->child.pid = clone_into(m, 0, &m->child.pid_fd);
+    if (m->child.pid == 0)
+        run_child(m);
+    if (m->child.pid < 0)
+        r = err_set(err, errno, "clone");
+    if (back_fd >= 0 && setns(back_fd, CLONE_NEWPID) < 0 && r == 0)
+        r = err_set(err, errno, "return to the own pid namespace");
+    return r;
+}
+
+/* The stage: a process that joins the user namespace (and the pid namespace, which it owns) and
+ * then makes the child as its own sibling. */
+static no_return void run_stage(struct maker *m, int user_fd, int pid_ns_fd, int flags)
+{
+    struct err err;
+    struct sync_msg ignored;
+    int r = flags != 0 ? setns(m->init.join_fd, flags) : setns(user_fd, CLONE_NEWUSER);
+
+    (void)ignored;
+    if (r == 0 && pid_ns_fd >= 0)
+        r = setns(pid_ns_fd, CLONE_NEWPID);
+    if (r < 0) {
+        (void)err_set(&err, errno, "join the user namespace");
+        sync_send_error(m->init.sync_fd, &err);
+        _exit(1);
+    }
+    m->child.pid = clone_into(m, CLONE_PARENT, &m->child.pid_fd);
+    if (m->child.pid == 0)
+        run_child(m);
+    if (m->child.pid < 0) {
+        (void)err_set(&err, errno, "clone");
+        sync_send_error(m->init.sync_fd, &err);
+        _exit(1);
+    }
+    _exit(sync_send(m->init.sync_fd, SYNC_STAGE, m->child.pid * 2 + m->in_v2, m->child.pid_fd,
+                    &err) < 0);
+}
+
+static int clone_by_stage(struct maker *m, int user_fd, int pid_ns_fd, int flags, struct err *err)
+{
+    struct sync_msg msg;
+    int status = 0, r = 0;
+    pid_t stage = fork();
+
+    if (stage == 0)
+        run_stage(m, user_fd, pid_ns_fd, flags);
+    if (stage < 0)
+        return err_set(err, errno, "fork");
+    r = sync_recv(m->sync_fd, &msg, err);
+    while (waitpid(stage, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (r < 0)
+        return -1;
+    if (r == 1 && msg.kind == SYNC_STAGE && msg.fd >= 0) {
+        m->child.pid = msg.number / 2;
+        m->in_v2 = msg.number % 2 != 0;
+        m->child.pid_fd = msg.fd;
+        return 0;
+    }
+    return r == 1 && msg.kind == SYNC_ERROR ? err_set(err, 0, "%s", msg.text)
+                                            : err_set(err, EPIPE, "join the user namespace");
+}
+
+int maker_clone(struct maker *m, struct err *err)
+{
+    struct init *in = &m->init;
+    int ends[2], flags = in->join_flags & (CLONE_NEWUSER | CLONE_NEWPID);
+    bool exec = in->join_fd >= 0;
+
+    if (fd_socketpair(SOCK_SEQPACKET, ends, err) < 0)
+        return -1;
+    m->sync_fd = ends[0];
+    in->sync_fd = ends[1];
+    if (in->ns_fds[OCI_NS_USER] >= 0 || (exec && (flags & CLONE_NEWUSER) != 0 && geteuid() != 0)) {
+        if (exec)
+            in->join_flags &= ~flags;
+        if (clone_by_stage(m, in->ns_fds[OCI_NS_USER], in->ns_fds[OCI_NS_PID], exec ? flags : 0,
+                           err) < 0)
+            return -1;
+    } else {
+        if (exec)
+            in->join_flags &= ~CLONE_NEWPID;
+        if (clone_plain(m,
+                        exec && (flags & CLONE_NEWPID) != 0 ? in->join_fd : in->ns_fds[OCI_NS_PID],
+                        err) < 0)
+            return -1;
+    }
+    close_one(&in->sync_fd);
+    return 0;
+}
+
+/* --- from outside ----------------------------------------------------------------------------- */
+
+int maker_enter_cgroup(struct maker *m, struct err *err)
+{
+    if (m->cgroup.n == 0)
+        return 0;
+    return cgroup_enter(&m->cgroup, m->child.pid, m->in_v2 ? CGROUP_ENTER_V1 : CGROUP_ENTER_ALL,
+                        err);
+}
+
+/* Lowering needs a privilege that even root may lack in a container of its own: what cannot be
+ * lowered stays as it is for an unprivileged caller, as other runtimes have it. */
+int maker_oom_score(struct maker *m, struct err *err)
+{
+    char path[64], text[16];
+    own_fd int proc_fd = proc_open(err);
+
+    if (proc_fd < 0)
+        return -1;
+    (void)snprintf(path, sizeof path, "%d/oom_score_adj", m->child.pid);
+    (void)snprintf(text, sizeof text, "%d", (int)m->init.process->oom_score_adj.v);
+    if (proc_write(proc_fd, path, text, err) == 0)
+        return 0;
+    return geteuid() != 0 && err->code == EACCES ? 0 : -1;
+}
+
+/* --- serving ---------------------------------------------------------------------------------- */
+
+static int send_console(struct maker *m, int fd, struct err *err)
+{
+    own_fd int sock = fd_unix_connect(m->io->console_socket, SOCK_STREAM, err);
+
+    if (sock < 0 || fd_send(sock, STR("/dev/ptmx"), &fd, 1, err) < 0)
+        return err_wrap(err, "hand the terminal to '%s'", m->io->console_socket);
+    return 0;
+}
+
+static int take_console(struct maker *m, int *fd, struct err *err)
+{
+    if (*fd < 0)
+        return err_set(err, EBADMSG, "a terminal did not come with its message");
+    if (m->io->console_socket != NULL)
+        return send_console(m, *fd, err);
+    m->child.console_fd = take_fd(fd);
+    return 0;
+}
+
+static int runtime_hooks(struct maker *m, struct err *err)
+{
+    struct hook_moment now = {.state = &m->hook_state, .status = "creating", .pid = m->child.pid};
+
+    if (hooks_run(m->config, OCI_HOOK_PRESTART, &now, err) < 0 ||
+        hooks_run(m->config, OCI_HOOK_CREATE_RUNTIME, &now, err) < 0)
+        return -1;
+    return sync_send(m->sync_fd, SYNC_GO, 0, -1, err);
+}
+
+/* What became of a child that said nothing more. */
+static int died(const struct maker *m, struct err *err)
+{
+    char how[CHILD_TEXT_MAX];
+    siginfo_t info = {.si_pid = 0};
+    int status = 0;
+
+    if (waitid(P_PIDFD, (id_t)m->child.pid_fd, &info, WEXITED | WNOWAIT) < 0)
+        return err_set(err, errno, "wait for the container's process");
+    status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
+    child_describe(status, how);
+    if (info.si_code != CLD_EXITED && info.si_status == SIGKILL)
+        return err_set(err, 0,
+                       "the container's process was %s before it could start: its memory "
+                       "limit may be too low",
+                       how);
+    return err_set(err, 0, "the container's process %s%s before it could start",
+                   info.si_code == CLD_EXITED ? "" : "was ", how);
+}
+
+/* One message: 1 to go on, 0 when done. */
+static int serve_one(struct maker *m, struct sync_msg *msg, struct err *err)
+{
+    switch (msg->kind) {
+    case SYNC_READY:
+        m->ready = true;
+        return m->facts.wait ? 0 : 1;
+    case SYNC_CONSOLE:
+        return take_console(m, &msg->fd, err) < 0 ? -1 : 1;
+    case SYNC_HOOKS:
+        return runtime_hooks(m, err) < 0 ? -1 : 1;
+    case SYNC_ERROR:
+        (void)err_set(err, 0, "%s", msg->text);
+        err->code = msg->number;
+        return -1;
+    case SYNC_GO:
+    case SYNC_STAGE:
+        break;
+    }
+    return err_set(err, EBADMSG, "an unexpected message from the container's process");
+}
+
+int maker_serve(struct maker *m, struct err *err)
+{
+    int r = sync_send(m->sync_fd, SYNC_GO, m->groups_denied, -1, err);
+
+    if (r < 0)
+        return died(m, err);
+    for (r = 1; r > 0;) {
+        struct sync_msg msg;
+
+        r = sync_recv(m->sync_fd, &msg, err);
+        if (r == 0)
+            return m->ready ? 0 : died(m, err);
+        if (r < 0)
+            return -1;
+        r = serve_one(m, &msg, err);
+        close_one(&msg.fd);
+    }
+    return r;
+}
+
+int maker_publish(struct maker *m, struct err *err)
+{
+    char text[16];
+    int n = snprintf(text, sizeof text, "%d", m->child.pid);
+    own_fd int sock = -1;
+
+    if (m->io->pid_file != NULL &&
+        file_put(AT_FDCWD, m->io->pid_file, (struct str){text, (size_t)n}, 0644, err) < 0)
+        return err_wrap(err, "write the pid file '%s'", m->io->pid_file);
+    if (m->io->pidfd_socket == NULL)
+        return 0;
+    sock = fd_unix_connect(m->io->pidfd_socket, SOCK_STREAM, err);
+    if (sock < 0 || fd_send(sock, STR("pidfd"), &m->child.pid_fd, 1, err) < 0)
+        return err_wrap(err, "hand the pidfd to '%s'", m->io->pidfd_socket);
+    return 0;
+}
+
+void maker_abort(struct maker *m)
+{
+    siginfo_t info;
+
+    if (m->child.pid_fd >= 0) {
+        (void)pidfd_send_signal(m->child.pid_fd, SIGKILL, NULL, 0);
+        while (waitid(P_PIDFD, (id_t)m->child.pid_fd, &info, WEXITED | __WALL) < 0 &&
+               errno == EINTR)
+            continue;
+    }
+    close_one(&m->child.pid_fd);
+    close_one(&m->child.console_fd);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * maker - the caller's side of a new process: clone, what is done to it from outside, hand-shake
+ *
+ * create.c and exec.c prepare a struct maker each in its way; what follows is alike.
+ */
+#ifndef MR_CONTAINER_MAKER_H
+#define MR_CONTAINER_MAKER_H
+
+#include <stdbool.h>
+
+#include "runtime/base/attr.h"
+#include "runtime/container/container.h"
+#include "runtime/container/init.h"
+#include "runtime/container/plan.h"
+#include "runtime/container/state.h"
+
+struct arena;
+struct err;
+
+#define MAKER_ARENA_MAX (96U << 20) /* a configuration, its plan, and what is derived from it */
+
+struct maker {
+    const struct container_env *env;
+    const struct container_create *create; /* NULL in an exec */
+    struct arena *arena;
+    const struct oci_config *config; /* NULL in an exec */
+    const struct container_io *io;
+    struct plan plan;
+    struct plan_facts facts;
+    struct state state;
+    struct cgroup cgroup;
+    struct hook_state hook_state;
+    struct init init;
+    struct container_child child;
+    int sync_fd;   /* our end */
+    int cgroup_fd; /* of the v2 group, or -1 */
+    bool in_v2;    /* clone put it into that group */
+    bool groups_denied;
+    bool ready;
+};
+
+/* Everything closed and freed that is not the child's pidfd and console. */
+void maker_done(struct maker *m);
+must_check int maker_init(struct maker *m, struct err *err);
+
+/* Checks descriptors that are to be handed in, before any other is opened. */
+must_check int maker_check_io(const struct container_io *io, struct err *err);
+/* env of the process with room for more. */
+must_check int maker_env(struct maker *m, const struct oci_process *p, struct err *err);
+
+/* STEP_CLONE; the stage for namespaces that must be joined before. */
+must_check int maker_clone(struct maker *m, struct err *err);
+must_check int maker_enter_cgroup(struct maker *m, struct err *err);
+must_check int maker_oom_score(struct maker *m, struct err *err);
+/* Says go and serves the child until it is ready (create) or has executed (run, exec). */
+must_check int maker_serve(struct maker *m, struct err *err);
+/* pid file, pidfd socket. */
+must_check int maker_publish(struct maker *m, struct err *err);
+/* Ends and reaps a child whose start failed. */
+void maker_abort(struct maker *m);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan - struct oci_config to the ordered steps of a start; pure, printable
+ *
+ * A start is decided before anything is done: plan_make looks at the configuration and at a few
+ * facts, and gives the steps that the new process walks (steps.c, without allocating) and the steps
+ * of its maker (create.c). plan_print gives them as text, which is how their order is reviewed.
+ *
+ * Lifetime:  steps point into the configuration and live in the arena.
+ * Tests:     tests/unit/runtime/container/test_plan.c with the texts in plans/
+ */
+#ifndef MR_CONTAINER_PLAN_H
+#define MR_CONTAINER_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/attr.h"
+
+struct arena;
+struct buf;
+struct err;
+struct oci_config;
+struct oci_process;
+
+enum step_kind {
+    /* of the maker */
+    STEP_CGROUP_MAKE,
+    STEP_CGROUP_LIMITS,
+    STEP_OPEN_ROOT,
+    STEP_OPEN_SOURCE, /* index: of the mount */
+    STEP_COMPILE_FILTER,
+    STEP_CLONE,
+    STEP_ID_MAPS,
+    STEP_CGROUP_ENTER,
+    STEP_OOM_SCORE,
+    STEP_RAISE_RLIMITS,
+    /* of the new process */
+    STEP_JOIN, /* index: enum oci_ns_kind */
+    STEP_BECOME_ROOT,
+    STEP_SESSION,
+    STEP_KEYRING,
+    STEP_UNSHARE_CGROUP,
+    STEP_UNSHARE_TIME,
+    STEP_LOOPBACK,
+    STEP_HOSTNAME,
+    STEP_DOMAINNAME,
+    STEP_PROPAGATION,
+    STEP_ROOT,
+    STEP_MOUNT,       /* index */
+    STEP_DEVICE,      /* index into the default devices, or beyond them those of the config */
+    STEP_DEVICE_BIND, /* the same, in a user namespace */
+    STEP_LINK,        /* index */
+    STEP_TERMINAL,
+    STEP_HOOKS_RUNTIME,   /* prestart and createRuntime, by the maker */
+    STEP_HOOKS_CONTAINER, /* createContainer */
+    STEP_SYSCTL,          /* index */
+    STEP_ROOT_READONLY,
+    STEP_PIVOT,
+    STEP_MOVE_ROOT,
+    STEP_MASK,     /* index */
+    STEP_READONLY, /* index */
+    STEP_ROOT_PROPAGATION,
+    STEP_HOME,
+    STEP_STDIO,
+    STEP_RLIMIT, /* index */
+    STEP_PERSONALITY,
+    STEP_CWD,
+    STEP_FILTER, /* once, here or below */
+    STEP_BOUNDING,
+    STEP_USER,
+    STEP_CAPS,
+    STEP_NO_NEW_PRIVS,
+    STEP_READY,
+    STEP_WAIT,
+    STEP_HOOKS_START,
+    STEP_DESCRIPTORS,
+    STEP_EXEC,
+    STEP_KINDS
+};
+
+struct step {
+    enum step_kind kind;
+    size_t index;
+};
+
+struct plan_facts {
+    bool root;   /* the caller is user 0 of its user namespace: it may open what it mounts */
+    bool cgroup; /* a group is made */
+    bool no_pivot;
+    bool no_new_keyring;
+    bool wait;         /* for `start`, else for the maker's word */
+    bool exec_user_ns; /* of an exec: the container has a user namespace of its own */
+    bool exec_filter;  /* and a system call filter */
+};
+
+struct plan {
+    struct step *maker;
+    size_t maker_n;
+    struct step *child;
+    size_t child_n;
+    uint64_t clone_flags;   /* the new namespaces that clone3 makes */
+    uint64_t unshare_flags; /* those the child makes later */
+    bool user_ns;           /* in a new or joined one */
+    bool new_user_ns;
+};
+
+must_check int plan_make(struct arena *a, const struct oci_config *c, const struct plan_facts *f,
+                         struct plan *out, struct err *err);
+/* The steps of one more process in a container: from the join on. */
+must_check int plan_make_exec(struct arena *a, const struct oci_process *p,
+                              const struct plan_facts *f, struct plan *out, struct err *err);
+
+const char *plan_step_name(enum step_kind kind);
+/* "mount /proc (proc)": the step with what it works on. config may be NULL for an exec. */
+void plan_print_step(const struct oci_config *c, const struct oci_process *p,
+                     const struct step *step, struct buf *out);
+void plan_print(const struct oci_config *c, const struct oci_process *p, const struct plan *plan,
+                struct buf *out);
+
+/* The devices and links that every container has. */
+struct plan_device {
+    const char *path;
+    char type;
+    uint32_t major;
+    uint32_t minor;
+};
+
+#define PLAN_DEVICES 6
+extern const struct plan_device plan_devices[PLAN_DEVICES];
+
+struct plan_link {
+    const char *path;
+    const char *target;
+};
+
+#define PLAN_LINKS 6
+extern const struct plan_link plan_links[PLAN_LINKS];
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/own.h"
+#include "runtime/container/container.h"
+#include "runtime/container/hooks.h"
+#include "runtime/container/maker.h"
+#include "runtime/container/state.h"
+#include "runtime/container/sync.h"
+#include "runtime/kernel/proc.h"
+
+/* Until the program is executed (end of file), the other side may tell of a failure. */
+static int listen_for_end(int sock, struct err *err)
+{
+    struct sync_msg msg;
+    bool ready = false;
+    int r = 0;
+
+    while ((r = sync_recv(sock, &msg, err)) == 1) {
+        if (msg.fd >= 0)
+            (void)close(msg.fd);
+        if (msg.kind == SYNC_ERROR) {
+            (void)err_set(err, 0, "%s", msg.text);
+            err->code = msg.number;
+            return -1;
+        }
+        ready |= msg.kind == SYNC_READY;
+    }
+    if (r < 0)
+        return -1;
+    return ready ? 0 : err_set(err, 0, "the container's process died before it could start");
+}
+
+static int let_go(struct arena *a, const struct container_env *env, const struct state *s,
+                  struct err *err)
+{
+    const char *path = arena_printf(a, "%s/" STATE_SOCKET, state_path(a, env, s->public.id));
+    own_fd int sock = fd_unix_connect(path, SOCK_SEQPACKET, err);
+
+    if (sock < 0)
+        return -1;
+    /* Gone first: a second `start` must not find it. */
+    if (unlinkat(s->dir_fd, STATE_SOCKET, 0) < 0)
+        return err_set(err, errno, "the container is being started already");
+    if (sync_send(sock, SYNC_GO, 0, -1, err) < 0)
+        return -1;
+    return listen_for_end(sock, err);
+}
+
+static int poststart(struct arena *a, const struct state *s, struct err *err)
+{
+    struct oci_config *c = NULL;
+    struct hook_state text;
+    struct hook_moment now = {.state = &text, .status = "running", .pid = s->public.pid};
+    int pid_fd = -1;
+
+    if (state_load_config(s, a, &c, err) < 0 || hook_state_make(a, &s->public, &text, err) < 0)
+        return -1;
+    if (hooks_run(c, OCI_HOOK_POSTSTART, &now, err) == 0)
+        return 0;
+    pid_fd = pidfd_open(s->public.pid, 0);
+    if (pid_fd >= 0) {
+        (void)pidfd_send_signal(pid_fd, SIGKILL, NULL, 0);
+        (void)close(pid_fd);
+    }
+    return -1;
+}
+
+static int start(struct arena *a, const struct container_env *env, const char *id, struct err *err)
+{
+    struct state s;
+    own_fd int dir_fd = -1;
+
+    if (state_load(env, id, a, &s, err) < 0)
+        return -1;
+    dir_fd = s.dir_fd;
+    if (s.public.status != CONTAINER_CREATED)
+        return err_set(err, 0, "the container is %s, not created",
+                       container_status_names[s.public.status]);
+    return let_go(a, env, &s, err) < 0 ? -1 : poststart(a, &s, err);
+}
+
+int container_start(const struct container_env *env, const char *id, struct err *err)
+{
+    struct arena *a = arena_new(MAKER_ARENA_MAX);
+    int r = start(a, env, id, err);
+
+    arena_free(a);
+    return r;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/container/state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/file.h"
+#include "runtime/base/jv.h"
+#include "runtime/base/jw.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/own.h"
+#include "runtime/kernel/proc.h"
+#include "runtime/spec/oci.h"
+
+#define STATE_MAX      (8U << 20)
+#define CONTAINERS_MAX 1000000
+
+const char *const container_status_names[] = {
+    [CONTAINER_CREATING] = "creating", [CONTAINER_CREATED] = "created",
+    [CONTAINER_RUNNING] = "running",   [CONTAINER_PAUSED] = "paused",
+    [CONTAINER_STOPPED] = "stopped",   NULL,
+};
+
+int container_id_check(const char *id, struct err *err)
+{
+    size_t n = strnlen(id, CONTAINER_ID_MAX + 1);
+
+    if (n == 0 || n > CONTAINER_ID_MAX)
+        return err_set(err, EINVAL, "a container id has 1 to %d characters", CONTAINER_ID_MAX);
+    if (strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
+        return err_set(err, EINVAL, "container id '%s'", id);
+    for (size_t i = 0; i < n; i++)
+        if (!ascii_is_alnum(id[i]) && strchr("_+-.", id[i]) == NULL)
+            return err_set(err, EINVAL, "container id '%.64s': only letters, digits and _+-.", id);
+    return 0;
+}
+
+const char *state_path(struct arena *a, const struct container_env *env, const char *id)
+{
+    return arena_printf(a, "%s/%s", env->root, id);
+}
+
+int state_reserve(const struct container_env *env, const char *id, struct err *err)
+{
+    own_fd int root_fd = -1, dir_fd = -1;
+
+    if (container_id_check(id, err) < 0)
+        return -1;
+    root_fd = open(env->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root_fd < 0 && errno == ENOENT) {
+        if (file_mkdir_p(AT_FDCWD, env->root, 0700, err) < 0)
+            return -1;
+        root_fd = open(env->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (root_fd < 0)
+        return err_set(err, errno, "open '%s'", env->root);
+    if (mkdirat(root_fd, id, 0700) < 0)
+        return errno == EEXIST ? err_set(err, EEXIST, "container '%s' exists already", id)
+                               : err_set(err, errno, "make '%s/%s'", env->root, id);
+    dir_fd = openat(root_fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return dir_fd < 0 ? err_set(err, errno, "open '%s/%s'", env->root, id) : take_fd(&dir_fd);
+}
+
+int state_remove(const struct container_env *env, const char *id, struct err *err)
+{
+    own_fd int root_fd = open(env->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (root_fd < 0)
+        return err_set(err, errno, "open '%s'", env->root);
+    return file_remove_tree(root_fd, id, err);
+}
+
+/* --- JSON ------------------------------------------------------------------------------------- */
+
+void state_format(const struct state *s, struct buf *out)
+{
+    const struct container_state *p = &s->public;
+    own_buf struct buf groups = BUF_INIT(STATE_MAX);
+    struct jw w = jw_start(out, JW_ONE_LINE);
+
+    cgroup_describe(&s->cgroup, &groups);
+    jw_object(&w, NULL);
+    jw_c(&w, "id", p->id);
+    jw_c(&w, "bundle", p->bundle);
+    jw_c(&w, "rootfs", p->rootfs);
+    jw_c(&w, "cgroup", p->cgroup);
+    jw_c(&w, "created", p->created);
+    jw_uint(&w, "owner", p->owner);
+    jw_int(&w, "pid", p->pid);
+    jw_uint(&w, "pidStartTicks", p->pid_start);
+    jw_bool(&w, "ownPidNs", p->own_pid_ns);
+    jw_int(&w, "nsFlags", s->ns_flags);
+    jw_bool(&w, "noNewKeyring", s->no_new_keyring);
+    jw_str(&w, "cgroups", buf_str(&groups));
+    jw_object(&w, "annotations");
+    for (size_t i = 0; i < p->annotations_n; i++)
+        jw_c(&w, p->annotations[i].key, p->annotations[i].value);
+    jw_end(&w);
+    jw_end(&w);
+}
+
+static int get_text(const struct jv *at, struct arena *a, const char *key, const char **out,
+                    struct err *err)
+{
+    struct str s;
+
+    if (jv_str(at, key, &s, err) < 0)
+        return -1;
+    *out = arena_copy(a, s);
+    return *out == NULL ? err_set(err, ENOMEM, "'%s'", key) : 0;
+}
+
+static int get_annotations(const struct jv *at, struct arena *a, struct container_state *out,
+                           struct err *err)
+{
+    struct jv all, one;
+    void *it = NULL;
+    size_t k = 0;
+
+    if (jv_object(at, "annotations", &all, err) < 0)
+        return -1;
+    out->annotations = arena_array(a, jv_n(&all) + 1, sizeof *out->annotations);
+    if (out->annotations == NULL)
+        return err_set(err, ENOMEM, "annotations");
+    while (jv_next(&all, &it, &one)) {
+        struct str value;
+
+        if (jv_as_str(&one, &value, err) < 0)
+            return -1;
+        out->annotations[k].key = arena_copy(a, str_of(one.key));
+        out->annotations[k++].value = arena_copy(a, value);
+    }
+    out->annotations_n = k;
+    return 0;
+}
+
+static int get_numbers(const struct jv *at, struct state *out, struct err *err)
+{
+    int64_t owner = 0, pid = 0, start = 0, flags = 0;
+
+    if (jv_int(at, "owner", (struct jv_range){0, UINT32_MAX}, &owner, err) < 0 ||
+        jv_int(at, "pid", (struct jv_range){0, INT32_MAX}, &pid, err) < 0 ||
+        jv_int(at, "pidStartTicks", (struct jv_range){0, INT64_MAX}, &start, err) < 0 ||
+        jv_int(at, "nsFlags", (struct jv_range){0, INT32_MAX}, &flags, err) < 0 ||
+        jv_bool(at, "ownPidNs", &out->public.own_pid_ns, err) < 0 ||
+        jv_bool(at, "noNewKeyring", &out->no_new_keyring, err) < 0)
+        return -1;
+    out->public.owner = (uid_t)owner;
+    out->public.pid = (pid_t)pid;
+    out->public.pid_start = (uint64_t)start;
+    out->ns_flags = (int)flags;
+    return 0;
+}
+
+int state_parse(struct arena *a, struct str text, struct state *out, struct err *err)
+{
+    own_json json_t *doc = jv_load_str(text, STATE_FILE, err);
+    struct jv at = jv_root(doc);
+    struct container_state *p = &out->public;
+    struct str groups;
+
+    if (doc == NULL || get_text(&at, a, "id", &p->id, err) < 0 ||
+        get_text(&at, a, "bundle", &p->bundle, err) < 0 ||
+        get_text(&at, a, "rootfs", &p->rootfs, err) < 0 ||
+        get_text(&at, a, "cgroup", &p->cgroup, err) < 0 ||
+        get_text(&at, a, "created", &p->created, err) < 0 || get_numbers(&at, out, err) < 0 ||
+        jv_str(&at, "cgroups", &groups, err) < 0 || get_annotations(&at, a, p, err) < 0)
+        return -1;
+    return cgroup_recall(a, groups, &out->cgroup, err);
+}
+
+int state_write(int dir_fd, const struct state *s, struct err *err)
+{
+    own_buf struct buf text = BUF_INIT(STATE_MAX);
+
+    state_format(s, &text);
+    if (buf_check(&text, "the state", err) < 0)
+        return -1;
+    return file_put(dir_fd, STATE_FILE, buf_str(&text), 0600, err);
+}
+
+/* --- loading ---------------------------------------------------------------------------------- */
+
+static enum container_status judge(const struct state *s)
+{
+    struct stat st;
+
+    if (!proc_is_alive(s->public.pid, s->public.pid_start))
+        return CONTAINER_STOPPED;
+    if (fstatat(s->dir_fd, STATE_SOCKET, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return CONTAINER_CREATED;
+    return s->cgroup.n > 0 && cgroup_is_frozen(&s->cgroup) ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+}
+
+static int open_dir(const struct container_env *env, const char *id, struct err *err)
+{
+    own_fd int root_fd = -1;
+    int dir_fd = -1;
+
+    if (container_id_check(id, err) < 0)
+        return -1;
+    root_fd = open(env->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root_fd >= 0)
+        dir_fd = openat(root_fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir_fd < 0 && errno == ENOENT)
+        return err_set(err, ENOENT, "container '%s' does not exist", id);
+    return dir_fd >= 0 ? dir_fd : err_set(err, errno, "open '%s/%s'", env->root, id);
+}
+
+int state_load(const struct container_env *env, const char *id, struct arena *a, struct state *out,
+               struct err *err)
+{
+    own_buf struct buf text = BUF_INIT(STATE_MAX);
+    own_fd int dir_fd = open_dir(env, id, err);
+
+    *out = (struct state){.dir_fd = -1};
+    if (dir_fd < 0)
+        return -1;
+    if (file_read(dir_fd, STATE_FILE, &text, err) < 0) {
+        if (err->code != ENOENT)
+            return -1;
+        err_reset(err);
+        out->public = (struct container_state){.id = arena_copy(a, str_of(id)),
+                                               .bundle = "",
+                                               .rootfs = "",
+                                               .cgroup = "",
+                                               .created = "",
+                                               .status = CONTAINER_CREATING};
+        out->dir_fd = take_fd(&dir_fd);
+        return 0;
+    }
+    if (state_parse(a, buf_str(&text), out, err) < 0)
+        return err_wrap(err, "state of container '%s'", id);
+    out->dir_fd = take_fd(&dir_fd);
+    out->public.status = judge(out);
+    if (out->public.status == CONTAINER_STOPPED)
+        out->public.pid = 0;
+    return 0;
+}
+
+int state_load_config(const struct state *s, struct arena *a, struct oci_config **out,
+                      struct err *err)
+{
+    return oci_load_file(a, s->dir_fd, STATE_CONFIG, out, err);
+}
+
+int container_state(const struct container_env *env, const char *id, struct arena *a,
+                    struct container_state *out, struct err *err)
+{
+    struct state s;
+
+    if (state_load(env, id, a, &s, err) < 0)
+        return -1;
+    (void)close(s.dir_fd);
+    *out = s.public;
+    return 0;
+}
+
+void container_state_format(const struct container_state *s, struct buf *out)
+{
+    struct jw w = jw_start(out, JW_INDENT_TWO);
+
+    jw_object(&w, NULL);
+    jw_c(&w, "ociVersion", OCI_VERSION);
+    jw_c(&w, "id", s->id);
+    jw_int(&w, "pid", s->pid);
+    jw_c(&w, "status", container_status_names[s->status]);
+    jw_c(&w, "bundle", s->bundle);
+    jw_c(&w, "rootfs", s->rootfs);
+    jw_c(&w, "created", s->created);
+    if (s->annotations_n > 0) {
+        jw_object(&w, "annotations");
+        for (size_t i = 0; i < s->annotations_n; i++)
+            jw_c(&w, s->annotations[i].key, s->annotations[i].value);
+        jw_end(&w);
+    }
+    jw_c(&w, "owner", s->owner == 0 ? "root" : "");
+    jw_end(&w);
+}
+
+/* --- list ------------------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void close_dir(DIR **dir)
+{
+    if (*dir != NULL)
+        (void)closedir(*dir);
+}
+
+int container_list(const struct container_env *env, struct arena *a, const char ***ids, size_t *n,
+                   struct err *err)
+{
+    DIR *dir __attribute__((cleanup(close_dir))) = opendir(env->root);
+    own_free const char **found = NULL;
+    size_t k = 0, room = 0;
+    struct err ignored;
+
+    *ids = NULL;
+    *n = 0;
+    if (dir == NULL)
+        return errno == ENOENT ? 0 : err_set(err, errno, "open '%s'", env->root);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (e->d_name[0] == '.' || (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN) ||
+            container_id_check(e->d_name, &ignored) < 0)
+            continue;
+        if (k >= CONTAINERS_MAX)
+            return err_set(err, E2BIG, "more than %d containers", CONTAINERS_MAX);
+        if (k == room) {
+            room = room == 0 ? 64 : room * 2;
+            found = mem_grow(found, room, sizeof *found);
+        }
+        found[k++] = arena_copy(a, str_of(e->d_name));
+    }
+    *ids = arena_array(a, k + 1, sizeof **ids);
+    if (*ids == NULL)
+        return err_set(err, ENOMEM, "list the containers");
+    if (k > 0)
+        memcpy(*ids, found, k * sizeof *found);
+    qsort(*ids, k, sizeof **ids, compare);
+    *n = k;
+    return 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state - what is kept of a container beneath the root directory
+ *
+ *     ROOT/ID/               0700, made first: its existence reserves the id
+ *     ROOT/ID/config.json    the configuration as it was at create
+ *     ROOT/ID/state.json     written once the process exists
+ *     ROOT/ID/start.sock     while the container waits for `start`
+ *
+ * Status follows from these and from the process: no state.json is creating, a process that is gone
+ * (or whose start time is another's) is stopped, a start.sock is created, a frozen group paused.
+ *
+ * Lifetime:  what is read lives in the arena given.
+ * Tests:     tests/unit/runtime/container/test_state.c, tests/oci/test_state.py
+ */
+#ifndef MR_CONTAINER_STATE_H
+#define MR_CONTAINER_STATE_H
+
+#include "runtime/base/attr.h"
+#include "runtime/base/str.h"
+#include "runtime/container/container.h"
+#include "runtime/kernel/cgroup.h"
+
+struct arena;
+struct err;
+struct oci_config;
+
+#define STATE_CONFIG "config.json"
+#define STATE_FILE   "state.json"
+#define STATE_SOCKET "start.sock"
+
+struct state {
+    struct container_state public;
+    struct cgroup cgroup; /* n 0: none */
+    int ns_flags;         /* namespaces other than the maker's: CLONE_NEWx */
+    bool no_new_keyring;
+    int dir_fd; /* of ROOT/ID, O_PATH */
+};
+
+/* ROOT/ID in the arena. */
+must_check const char *state_path(struct arena *a, const struct container_env *env, const char *id);
+/* Makes the directory; EEXIST says that the id is taken. Returns its descriptor. */
+must_check int state_reserve(const struct container_env *env, const char *id, struct err *err);
+must_check int state_write(int dir_fd, const struct state *s, struct err *err);
+/* Everything but the directory's removal is the caller's. */
+must_check int state_remove(const struct container_env *env, const char *id, struct err *err);
+
+/* Reads and judges. ENOENT in err->code where there is no such container. The caller closes
+ * out->dir_fd. Half-made containers (creating) have no cgroup and no pid. */
+must_check int state_load(const struct container_env *env, const char *id, struct arena *a,
+                          struct state *out, struct err *err);
+/* The kept configuration, which was checked when it was written. */
+must_check int state_load_config(const struct state *s, struct arena *a, struct oci_config **out,
+                                 struct err *err);
+
+/* Pure: to JSON and back (without status, pid 0 where it is gone, dir_fd). */
+void state_format(const struct state *s, struct buf *out);
+must_check int state_parse(struct arena *a, struct str text, struct state *out, struct err *err);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * steps - what the kinds of steps do, by subject; the table of them is in steps.c
+ */
+#ifndef MR_CONTAINER_STEPS_H
+#define MR_CONTAINER_STEPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/base/attr.h"
+
+struct err;
+struct init;
+
+/* steps_ns.c */
+int step_join(struct init *in, size_t index, struct err *err);
+int step_become_root(struct init *in, size_t index, struct err *err);
+int step_session(struct init *in, size_t index, struct err *err);
+int step_keyring(struct init *in, size_t index, struct err *err);
+int step_unshare_cgroup(struct init *in, size_t index, struct err *err);
+int step_unshare_time(struct init *in, size_t index, struct err *err);
+int step_loopback(struct init *in, size_t index, struct err *err);
+int step_hostname(struct init *in, size_t index, struct err *err);
+int step_domainname(struct init *in, size_t index, struct err *err);
+int step_sysctl(struct init *in, size_t index, struct err *err);
+
+/* steps_mount.c */
+int step_propagation(struct init *in, size_t index, struct err *err);
+int step_root(struct init *in, size_t index, struct err *err);
+int step_mount(struct init *in, size_t index, struct err *err);
+int step_device(struct init *in, size_t index, struct err *err);
+int step_device_bind(struct init *in, size_t index, struct err *err);
+int step_link(struct init *in, size_t index, struct err *err);
+int step_root_readonly(struct init *in, size_t index, struct err *err);
+int step_pivot(struct init *in, size_t index, struct err *err);
+int step_move_root(struct init *in, size_t index, struct err *err);
+int step_mask(struct init *in, size_t index, struct err *err);
+int step_readonly(struct init *in, size_t index, struct err *err);
+int step_root_propagation(struct init *in, size_t index, struct err *err);
+
+/* steps_cgroup.c: the cgroup mounts of a container */
+int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err);
+
+/* steps_process.c */
+int step_terminal(struct init *in, size_t index, struct err *err);
+int step_home(struct init *in, size_t index, struct err *err);
+int step_stdio(struct init *in, size_t index, struct err *err);
+int step_rlimit(struct init *in, size_t index, struct err *err);
+int step_personality(struct init *in, size_t index, struct err *err);
+int step_cwd(struct init *in, size_t index, struct err *err);
+int step_filter(struct init *in, size_t index, struct err *err);
+int step_bounding(struct init *in, size_t index, struct err *err);
+int step_user(struct init *in, size_t index, struct err *err);
+int step_caps(struct init *in, size_t index, struct err *err);
+int step_no_new_privs(struct init *in, size_t index, struct err *err);
+int step_descriptors(struct init *in, size_t index, struct err *err);
+
+/* A path that may be relative to the bundle, absolute; false if it is too long. */
+must_check bool bundle_path(const char *bundle, const char *path, char *out, size_t max);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A mount of type "cgroup" shows the container its own groups: on cgroup v2 that hierarchy; on v1 a
+ * tmpfs with a directory for each hierarchy. With a cgroup namespace a fresh mount shows the
+ * namespace's root, which is the container's group; without one the group itself is bound.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/own.h"
+#include "runtime/base/str.h"
+#include "runtime/container/init.h"
+#include "runtime/container/steps.h"
+#include "runtime/kernel/cgroup.h"
+#include "runtime/kernel/dir.h"
+#include "runtime/kernel/mount.h"
+
+static bool has_namespace(const struct init *in)
+{
+    return in->config->linux_.ns[OCI_NS_CGROUP].mode != OCI_NS_HOST;
+}
+
+static int open_group(const struct init *in, const struct cgroup_hier *h, struct err *err)
+{
+    char path[PATH_MAX];
+    struct mount_new fresh = {.type = h->v2 ? "cgroup2" : "cgroup",
+                              .source = "cgroup",
+                              .data = h->v2 ? NULL : h->controllers};
+
+    if (has_namespace(in))
+        return mount_new(&fresh, err);
+    if (snprintf(path, sizeof path, "%s%s", h->mount, h->path) >= (int)sizeof path)
+        return err_set(err, ENAMETOOLONG, "cgroup '%.64s...'", h->path);
+    return mount_clone(AT_FDCWD, path, MOUNT_ONE, err);
+}
+
+static int attach_group(const struct init *in, const struct cgroup_hier *h, int target_fd,
+                        const struct mount_change *c, struct err *err)
+{
+    own_fd int fd = open_group(in, h, err);
+
+    if (fd < 0 || mount_set(fd, MOUNT_ONE, c, err) < 0)
+        return -1;
+    return mount_attach(fd, target_fd, err);
+}
+
+/* "cpu,cpuacct" can be found as cpu and as cpuacct too. */
+static int link_names(int dir_fd, const char *controllers, struct err *err)
+{
+    struct str rest = str_of(controllers), name = STR_NONE;
+    char text[64];
+
+    if (strchr(controllers, ',') == NULL)
+        return 0;
+    while (str_next(&rest, ',', &name)) {
+        if (snprintf(text, sizeof text, "%.*s", STR_ARG(name)) >= (int)sizeof text)
+            return err_set(err, ENAMETOOLONG, "controller '%.*s'", STR_ARG(name));
+        if (symlinkat(controllers, dir_fd, text) < 0)
+            return err_set(err, errno, "link '%s'", text);
+    }
+    return 0;
+}
+
+static int mount_v1(const struct init *in, const struct oci_mount *m, int target_fd,
+                    struct err *err)
+{
+    struct mount_new top = {.type = "tmpfs",
+                            .source = "tmpfs",
+                            .data = "mode=755",
+                            .attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    struct mount_change c = mount_change_of(m->ms_set, m->ms_clear);
+    struct mount_change ro = {.set = c.set & MOUNT_ATTR_RDONLY};
+    own_fd int top_fd = mount_new(&top, err);
+
+    if (top_fd < 0 || mount_attach(top_fd, target_fd, err) < 0)
+        return -1;
+    for (size_t i = 0; i < in->cgroup->n; i++) {
+        const struct cgroup_hier *h = &in->cgroup->v[i];
+        const char *name = h->v2 ? "unified" : h->controllers;
+        own_fd int dir_fd = -1;
+
+        if (mkdirat(top_fd, name, 0755) < 0)
+            return err_set(err, errno, "make '%s'", name);
+        dir_fd = openat(top_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir_fd < 0)
+            return err_set(err, errno, "open '%s'", name);
+        if (attach_group(in, h, dir_fd, &c, err) < 0 || link_names(top_fd, h->controllers, err) < 0)
+            return err_wrap(err, "'%s'", name);
+    }
+    return mount_set(top_fd, MOUNT_ONE, &ro, err);
+}
+
+int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err)
+{
+    const struct oci_mount *m = &in->config->mounts[index];
+    struct mount_change c = mount_change_of(m->ms_set, m->ms_clear);
+
+    if (in->cgroup == NULL)
+        return err_set(err, ENOTSUP, "no cgroup was made that could be shown");
+    if (in->cgroup->unified && in->cgroup->n > 0)
+        return attach_group(in, &in->cgroup->v[0], target_fd, &c, err);
+    return mount_v1(in, m, target_fd, err);
+}

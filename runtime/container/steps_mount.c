@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The root's tree is attached on top of "/", which every process can name, whoever owns the
+ * directories above the bundle. From then on root_fd stands for it: each target is resolved beneath
+ * root_fd, before the pivot and after it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/own.h"
+#include "runtime/container/init.h"
+#include "runtime/container/steps.h"
+#include "runtime/kernel/copyup.h"
+#include "runtime/kernel/device.h"
+#include "runtime/kernel/dir.h"
+#include "runtime/kernel/mount.h"
+#include "runtime/kernel/root.h"
+#include "runtime/kernel/sys.h"
+
+bool bundle_path(const char *bundle, const char *path, char *out, size_t max)
+{
+    int n =
+        path[0] == '/' ? snprintf(out, max, "%s", path) : snprintf(out, max, "%s/%s", bundle, path);
+
+    return n >= 0 && (size_t)n < max;
+}
+
+/* --- the root --------------------------------------------------------------------------------- */
+
+int step_propagation(struct init *in, size_t index, struct err *err)
+{
+    (void)in;
+    (void)index;
+    if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+        return err_set(err, errno, "make '/' a slave");
+    return 0;
+}
+
+int step_root(struct init *in, size_t index, struct err *err)
+{
+    own_fd int top_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    (void)index;
+    if (top_fd < 0)
+        return err_set(err, errno, "open '/'");
+    if (in->root_fd < 0)
+        in->root_fd = mount_clone(AT_FDCWD, in->rootfs, MOUNT_TREE, err);
+    return in->root_fd < 0 ? -1 : mount_attach(in->root_fd, top_fd, err);
+}
+
+int step_root_readonly(struct init *in, size_t index, struct err *err)
+{
+    struct mount_change ro = {.set = MOUNT_ATTR_RDONLY};
+
+    (void)index;
+    return mount_set(in->root_fd, MOUNT_ONE, &ro, err);
+}
+
+int step_pivot(struct init *in, size_t index, struct err *err)
+{
+    (void)index;
+    if (root_pivot(in->root_fd, err) < 0)
+        return -1;
+    in->in_container = true;
+    return 0;
+}
+
+int step_move_root(struct init *in, size_t index, struct err *err)
+{
+    (void)index;
+    if (root_move(in->root_fd, err) < 0)
+        return -1;
+    in->in_container = true;
+    return 0;
+}
+
+int step_root_propagation(struct init *in, size_t index, struct err *err)
+{
+    unsigned long flags = in->config->linux_.rootfs_propagation;
+    struct mount_change c = {.propagation = flags & ~(unsigned long)MS_REC};
+
+    (void)index;
+    return mount_set(in->root_fd, (flags & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, &c, err);
+}
+
+/* --- mounts ----------------------------------------------------------------------------------- */
+
+static int set_propagation(int mount_fd, const struct oci_mount *m, struct err *err)
+{
+    for (size_t i = 0; i < m->propagation_n; i++) {
+        struct mount_change c = {.propagation = m->propagation[i] & ~(unsigned long)MS_REC};
+
+        if (mount_set(mount_fd, (m->propagation[i] & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, &c,
+                      err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int set_recursive(int mount_fd, const struct oci_mount *m, struct err *err)
+{
+    struct mount_change c = {.set = m->attr_rec_set, .clear = m->attr_rec_clear};
+
+    return mount_set(mount_fd, MOUNT_TREE, &c, err);
+}
+
+static int remount(const struct init *in, const struct oci_mount *m, struct err *err)
+{
+    struct mount_change c = mount_change_of(m->ms_set, m->ms_clear);
+    own_fd int fd = dir_open_beneath(in->root_fd, m->destination, O_PATH, err);
+
+    if (fd < 0 || mount_set(fd, MOUNT_ONE, &c, err) < 0 || set_recursive(fd, m, err) < 0)
+        return -1;
+    return set_propagation(fd, m, err);
+}
+
+static int open_source(struct init *in, size_t index, struct err *err)
+{
+    const struct oci_mount *m = &in->config->mounts[index];
+    char path[PATH_MAX];
+
+    if (in->source_fds[index] >= 0)
+        return in->source_fds[index];
+    if (m->source == NULL || !bundle_path(in->bundle, m->source, path, sizeof path))
+        return err_set(err, EINVAL, "the source of a bind mount");
+    in->source_fds[index] =
+        mount_clone(AT_FDCWD, path, (m->ms_set & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, err);
+    return in->source_fds[index];
+}
+
+static int bind(struct init *in, size_t index, struct err *err)
+{
+    const struct oci_mount *m = &in->config->mounts[index];
+    struct mount_change c = mount_change_of(m->ms_set, m->ms_clear);
+    struct stat st;
+    int fd = open_source(in, index, err);
+    own_fd int target_fd = -1;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) < 0)
+        return err_set(err, errno, "look at the source '%s'", m->source);
+    target_fd = dir_make_beneath(in->root_fd, m->destination,
+                                 S_ISDIR(st.st_mode) ? DIR_DIRECTORY : DIR_FILE, 0755, err);
+    if (target_fd < 0 || mount_set(fd, MOUNT_ONE, &c, err) < 0 || set_recursive(fd, m, err) < 0 ||
+        mount_attach(fd, target_fd, err) < 0)
+        return -1;
+    return set_propagation(fd, m, err);
+}
+
+/* What is under /proc and /sys of a container decides over more than the container, so these two
+ * must stand where their name says: no link may lead to or from them. */
+static int open_target(const struct init *in, const struct oci_mount *m, struct err *err)
+{
+    int fd = -1;
+
+    if (strcmp(m->type, "proc") != 0 && strcmp(m->type, "sysfs") != 0)
+        return dir_make_beneath(in->root_fd, m->destination, DIR_DIRECTORY, 0755, err);
+    fd = sys_openat2(in->root_fd, m->destination, O_PATH | O_DIRECTORY | O_CLOEXEC, 0,
+                     RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+    if (fd >= 0)
+        return fd;
+    if (errno != ENOENT)
+        return err_set(err, errno, "open '%s', which must be a directory and no link",
+                       m->destination);
+    return dir_make_beneath(in->root_fd, m->destination, DIR_DIRECTORY, 0755, err);
+}
+
+/* A tmpfs takes the mode of the directory it covers, as other runtimes have it, unless one is
+ * given; with tmpcopyup its content too. */
+static int furnish_tmpfs(const struct oci_mount *m, int fd, int target_fd, struct err *err)
+{
+    struct stat st;
+
+    if ((m->data == NULL || strstr(m->data, "mode=") == NULL) && fstat(target_fd, &st) == 0 &&
+        fchmodat(fd, ".", st.st_mode & 07777, 0) < 0)
+        return err_set(err, errno, "set the mode of the tmpfs");
+    if (!m->tmpcopyup)
+        return 0;
+    return copyup(target_fd, fd, err) < 0 ? err_wrap(err, "copy up") : 0;
+}
+
+static int mount_fresh(const struct init *in, const struct oci_mount *m, int target_fd,
+                       struct err *err)
+{
+    bool tmpfs = strcmp(m->type, "tmpfs") == 0;
+    /* Read-only comes after the content. */
+    uint64_t attrs = mount_attrs(m->ms_set & ~(unsigned long)MS_RDONLY);
+    struct mount_change ro = {.set = mount_attrs(m->ms_set & MS_RDONLY)};
+    struct mount_new n = {.type = m->type,
+                          .source = m->source,
+                          .data = m->data,
+                          .sb_flags = m->ms_set,
+                          .attrs = attrs};
+    own_fd int fd = mount_new(&n, err);
+
+    (void)in;
+    if (fd < 0 || (tmpfs && furnish_tmpfs(m, fd, target_fd, err) < 0) ||
+        mount_set(fd, MOUNT_ONE, &ro, err) < 0 || set_recursive(fd, m, err) < 0 ||
+        mount_attach(fd, target_fd, err) < 0)
+        return -1;
+    return set_propagation(fd, m, err);
+}
+
+int step_mount(struct init *in, size_t index, struct err *err)
+{
+    const struct oci_mount *m = &in->config->mounts[index];
+    own_fd int target_fd = -1;
+
+    if ((m->ms_set & MS_REMOUNT) != 0)
+        return remount(in, m, err);
+    if (oci_mount_is_bind(m))
+        return bind(in, index, err);
+    target_fd = open_target(in, m, err);
+    if (target_fd < 0)
+        return -1;
+    if (strcmp(m->type, "cgroup") == 0)
+        return mount_cgroup(in, index, target_fd, err);
+    return mount_fresh(in, m, target_fd, err);
+}
+
+/* --- devices ---------------------------------------------------------------------------------- */
+
+static mode_t type_bits(char type)
+{
+    return type == 'b' ? S_IFBLK : type == 'p' ? S_IFIFO : S_IFCHR;
+}
+
+static struct device device_of(const struct init *in, size_t index)
+{
+    const struct oci_device *d = NULL;
+
+    if (index < PLAN_DEVICES) {
+        const struct plan_device *p = &plan_devices[index];
+
+        return (struct device){
+            .path = p->path, .mode = S_IFCHR | 0666, .major = p->major, .minor = p->minor};
+    }
+    d = &in->config->linux_.devices[index - PLAN_DEVICES];
+    return (struct device){.path = d->path,
+                           .mode = type_bits(d->type) | (d->mode.set ? (mode_t)d->mode.v : 0666),
+                           .major = (uint32_t)d->major,
+                           .minor = (uint32_t)d->minor,
+                           .uid = (uid_t)d->uid.v,
+                           .gid = (gid_t)d->gid.v};
+}
+
+int step_device(struct init *in, size_t index, struct err *err)
+{
+    struct device d = device_of(in, index);
+
+    return device_make(in->root_fd, &d, err);
+}
+
+int step_device_bind(struct init *in, size_t index, struct err *err)
+{
+    struct device d = device_of(in, index);
+
+    return S_ISFIFO(d.mode) ? device_make(in->root_fd, &d, err) : device_bind(in->root_fd, &d, err);
+}
+
+int step_link(struct init *in, size_t index, struct err *err)
+{
+    return device_link(in->root_fd, plan_links[index].path, plan_links[index].target, err);
+}
+
+/* --- masked and read-only paths --------------------------------------------------------------- */
+
+/* 1: open; 0: absent, which is as good as masked; -1. */
+static int open_existing(const struct init *in, const char *path, int *fd, struct err *err)
+{
+    *fd = dir_try_beneath(in->root_fd, path, O_PATH);
+    if (*fd >= 0)
+        return 1;
+    if (errno == ENOENT || errno == ENOTDIR)
+        return 0;
+    return err_set(err, errno, "open it beneath the root");
+}
+
+/* What is found at the path now must be the mount that was put there: had the path been led
+ * elsewhere meanwhile, the thing to hide would still be open. */
+static int verify(const struct init *in, const char *path, int mount_fd, struct err *err)
+{
+    own_fd int fd = dir_open_beneath(in->root_fd, path, O_PATH, err);
+
+    if (fd < 0)
+        return -1;
+    return dir_is_same(fd, mount_fd) ? 0 : err_set(err, EXDEV, "it is not covered");
+}
+
+/* One empty read-only tmpfs serves all masked directories. */
+static int mask_directory(struct init *in, struct err *err)
+{
+    struct mount_new n = {.type = "tmpfs",
+                          .source = "tmpfs",
+                          .data = "nr_blocks=1,nr_inodes=1",
+                          .attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                   MOUNT_ATTR_NOEXEC};
+
+    if (in->mask_fd >= 0)
+        return mount_clone(in->mask_fd, "", MOUNT_ONE, err);
+    in->mask_fd = mount_new(&n, err);
+    if (in->mask_fd < 0)
+        return -1;
+    return fcntl(in->mask_fd, F_DUPFD_CLOEXEC, 3);
+}
+
+/* /dev/null of the container, which must be the device: a link in its place would bind something
+ * else over the file, or nothing at all. */
+static int mask_file(struct init *in, struct err *err)
+{
+    if (in->null_fd < 0)
+        in->null_fd = sys_openat2(in->root_fd, "dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC, 0,
+                                  RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+    if (in->null_fd < 0)
+        return err_set(err, errno, "open '/dev/null'");
+    if (!device_is_null(in->null_fd))
+        return err_set(err, ENODEV, "'/dev/null' is not the null device");
+    return mount_clone(in->null_fd, "", MOUNT_ONE, err);
+}
+
+int step_mask(struct init *in, size_t index, struct err *err)
+{
+    const char *path = in->config->linux_.masked_paths.v[index];
+    struct stat st;
+    own_fd int target_fd = -1, fd = -1;
+    int there = open_existing(in, path, &target_fd, err);
+
+    if (there <= 0)
+        return there;
+    if (fstat(target_fd, &st) < 0)
+        return err_set(err, errno, "look at it");
+    fd = S_ISDIR(st.st_mode) ? mask_directory(in, err) : mask_file(in, err);
+    if (fd < 0 || mount_attach(fd, target_fd, err) < 0)
+        return -1;
+    return verify(in, path, fd, err);
+}
+
+int step_readonly(struct init *in, size_t index, struct err *err)
+{
+    const char *path = in->config->linux_.readonly_paths.v[index];
+    struct mount_change ro = {.set = MOUNT_ATTR_RDONLY};
+    own_fd int target_fd = -1, fd = -1;
+    int there = open_existing(in, path, &target_fd, err);
+
+    if (there <= 0)
+        return there;
+    fd = mount_clone(target_fd, "", MOUNT_TREE, err);
+    if (fd < 0 || mount_set(fd, MOUNT_TREE, &ro, err) < 0 || mount_attach(fd, target_fd, err) < 0)
+        return -1;
+    return verify(in, path, fd, err);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/own.h"
+#include "runtime/container/init.h"
+#include "runtime/container/steps.h"
+#include "runtime/kernel/cred.h"
+#include "runtime/kernel/proc.h"
+#include "runtime/kernel/sys.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+/* index OCI_NS_KINDS: an exec, which joins all of them at once through the pidfd. */
+int step_join(struct init *in, size_t index, struct err *err)
+{
+    bool all = index == OCI_NS_KINDS;
+    int r = all ? setns(in->join_fd, in->join_flags)
+                : setns(in->ns_fds[index], (int)oci_ns_clone_flag[index]);
+
+    if (r < 0)
+        return err_set(err, errno, "setns");
+    if (!all)
+        return 0;
+    /* The root and working directory are those of the container now. */
+    in->in_container = true;
+    in->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return in->root_fd < 0 ? err_set(err, errno, "open '/'") : 0;
+}
+
+/* EINVAL: the namespace maps no id 0. Then the set-up goes on as nobody, with full capabilities. */
+int step_become_root(struct init *in, size_t index, struct err *err)
+{
+    (void)index;
+    if (!in->groups_denied && sys_setgroups(0, NULL) < 0 && errno != EPERM)
+        return err_set(err, errno, "drop the additional groups");
+    if (setresgid(0, 0, 0) < 0 && errno != EINVAL)
+        return err_set(err, errno, "become group 0");
+    if (setresuid(0, 0, 0) < 0 && errno != EINVAL)
+        return err_set(err, errno, "become user 0");
+    if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0)
+        return err_set(err, errno, "become undumpable");
+    return 0;
+}
+
+int step_session(struct init *in, size_t index, struct err *err)
+{
+    (void)in;
+    (void)index;
+    return setsid() < 0 ? err_set(err, errno, "setsid") : 0;
+}
+
+int step_keyring(struct init *in, size_t index, struct err *err)
+{
+    char name[64];
+
+    (void)index;
+    (void)snprintf(name, sizeof name, "_ses.%.56s", in->id); /* cut is fine: just a label */
+    return cred_new_keyring(name, err);
+}
+
+int step_unshare_cgroup(struct init *in, size_t index, struct err *err)
+{
+    (void)in;
+    (void)index;
+    return unshare(CLONE_NEWCGROUP) < 0 ? err_set(err, errno, "unshare") : 0;
+}
+
+static int set_offset(struct init *in, const char *clock, const struct oci_time_offset *o,
+                      struct err *err)
+{
+    char text[64];
+
+    if (!o->set)
+        return 0;
+    (void)snprintf(text, sizeof text, "%s %lld %u\n", clock, (long long)o->secs, o->nanosecs);
+    return proc_write(in->proc_fd, "self/timens_offsets", text, err);
+}
+
+int step_unshare_time(struct init *in, size_t index, struct err *err)
+{
+    const struct oci_linux *l = &in->config->linux_;
+
+    (void)index;
+    if (unshare(CLONE_NEWTIME) < 0)
+        return err_set(err, errno, "unshare");
+    if (set_offset(in, "monotonic", &l->monotonic, err) < 0)
+        return -1;
+    return set_offset(in, "boottime", &l->boottime, err);
+}
+
+int step_loopback(struct init *in, size_t index, struct err *err)
+{
+    struct ifreq lo = {.ifr_name = "lo"};
+    own_fd int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    (void)in;
+    (void)index;
+    lo.ifr_flags = IFF_UP | IFF_RUNNING;
+    if (fd < 0)
+        return err_set(err, errno, "open a socket");
+    return ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? err_set(err, errno, "set 'lo' up") : 0;
+}
+
+int step_hostname(struct init *in, size_t index, struct err *err)
+{
+    (void)index;
+    return sethostname(in->config->hostname, strlen(in->config->hostname)) < 0
+               ? err_set(err, errno, "sethostname")
+               : 0;
+}
+
+int step_domainname(struct init *in, size_t index, struct err *err)
+{
+    (void)index;
+    return setdomainname(in->config->domainname, strlen(in->config->domainname)) < 0
+               ? err_set(err, errno, "setdomainname")
+               : 0;
+}
+
+int step_sysctl(struct init *in, size_t index, struct err *err)
+{
+    const struct oci_pair *p = &in->config->linux_.sysctl.v[index];
+
+    return proc_sysctl(in->proc_fd, p->key, p->value, err);
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "runtime/base/err.h"
+#include "runtime/base/num.h"
+#include "runtime/base/own.h"
+#include "runtime/base/str.h"
+#include "runtime/container/container.h"
+#include "runtime/container/init.h"
+#include "runtime/container/steps.h"
+#include "runtime/container/sync.h"
+#include "runtime/kernel/caps.h"
+#include "runtime/kernel/cred.h"
+#include "runtime/kernel/device.h"
+#include "runtime/kernel/dir.h"
+
+/* --- terminal and descriptors ----------------------------------------------------------------- */
+
+int step_terminal(struct init *in, size_t index, struct err *err)
+{
+    const struct oci_process *p = in->process;
+    int r = 0;
+
+    (void)index;
+    if (tty_open(in->root_fd, &in->tty, err) < 0)
+        return -1;
+    if (p->console_rows != 0 || p->console_cols != 0)
+        r = tty_resize(in->tty.master_fd, p->console_rows, p->console_cols, err);
+    if (r == 0 && in->config != NULL)
+        r = tty_bind_console(in->root_fd, in->tty.slave_fd, err);
+    if (r == 0)
+        r = sync_send(in->sync_fd, SYNC_CONSOLE, 0, in->tty.master_fd, err);
+    (void)close(in->tty.master_fd);
+    in->tty.master_fd = -1;
+    return r;
+}
+
+/* The process must be able to open its own /dev/stdout again, so it is given what it writes to;
+ * /dev/null stays everybody's, and what cannot be given stays as it is. */
+static void own_stdio(int fd, uid_t uid)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || st.st_uid == uid || device_is_null(fd))
+        return;
+    if (fchown(fd, uid, (gid_t)-1) < 0)
+        return;
+}
+
+int step_stdio(struct init *in, size_t index, struct err *err)
+{
+    (void)index;
+    if (in->process->terminal) {
+        if (tty_adopt(in->tty.slave_fd, err) < 0)
+            return -1;
+    } else {
+        for (int i = 0; i < 3; i++)
+            if (in->io->stdio[i] >= 0 && in->io->stdio[i] != i && dup3(in->io->stdio[i], i, 0) < 0)
+                return err_set(err, errno, "make descriptor %d", i);
+    }
+    for (int i = 0; i < 3; i++) {
+        if (!in->process->terminal && fcntl(i, F_SETFD, 0) < 0 && errno != EBADF)
+            return err_set(err, errno, "keep descriptor %d", i);
+        if (in->process->user.uid != 0)
+            own_stdio(i, in->process->user.uid);
+    }
+    return 0;
+}
+
+static int highest(const struct container_io *io)
+{
+    int top = 2 + (int)io->preserve_fds;
+
+    for (size_t i = 0; i < io->fds_n; i++)
+        if (io->fds[i].at > top)
+            top = io->fds[i].at;
+    return top;
+}
+
+static bool is_kept(const struct container_io *io, int fd)
+{
+    if (fd < 3 + (int)io->preserve_fds)
+        return true;
+    for (size_t i = 0; i < io->fds_n; i++)
+        if (io->fds[i].at == fd)
+            return true;
+    return false;
+}
+
+/* The descriptors are first moved out of each other's way, above all targets, then put in place. */
+static int place_fds(struct init *in, int base, struct err *err)
+{
+    int moved[CONTAINER_FDS_MAX];
+
+    for (size_t i = 0; i < in->io->fds_n; i++) {
+        moved[i] = fcntl(in->io->fds[i].fd, F_DUPFD_CLOEXEC, base);
+        if (moved[i] < 0)
+            return err_set(err, errno, "move descriptor %d", in->io->fds[i].fd);
+    }
+    for (size_t i = 0; i < in->io->fds_n; i++)
+        if (dup3(moved[i], in->io->fds[i].at, 0) < 0)
+            return err_set(err, errno, "make descriptor %d", in->io->fds[i].at);
+    for (int fd = 3; fd < 3 + (int)in->io->preserve_fds; fd++)
+        if (fcntl(fd, F_SETFD, 0) < 0)
+            return err_set(err, errno, "keep descriptor %d", fd);
+    return 0;
+}
+
+int step_descriptors(struct init *in, size_t index, struct err *err)
+{
+    int base = highest(in->io) + 1, sync_fd = fcntl(in->sync_fd, F_DUPFD_CLOEXEC, base);
+
+    (void)index;
+    if (sync_fd < 0)
+        return err_set(err, errno, "move the socket to the runtime");
+    in->sync_fd = sync_fd;
+    if (place_fds(in, base, err) < 0)
+        return -1;
+    /* Whatever else is open goes at execve, whatever its own mark said. */
+    for (int fd = 3; fd < base; fd++)
+        if (!is_kept(in->io, fd))
+            (void)close_range((unsigned)fd, (unsigned)fd, CLOSE_RANGE_CLOEXEC);
+    if (close_range((unsigned)base, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return err_set(err, errno, "close_range");
+    return 0;
+}
+
+/* --- environment ------------------------------------------------------------------------------ */
+
+static bool has_env(const struct init *in, const char *name_eq)
+{
+    for (size_t i = 0; i < in->env_n; i++)
+        if (strncmp(in->env[i], name_eq, strlen(name_eq)) == 0)
+            return true;
+    return false;
+}
+
+/* "name:password:uid:gid:gecos:home:shell": the home, if the uid is that one. */
+static bool home_of_line(struct str line, uid_t uid, struct str *home)
+{
+    struct str field[6] = {STR_NONE};
+    struct err ignored;
+    uint32_t v = 0;
+
+    for (size_t i = 0; i < ARRAY_N(field); i++)
+        if (!str_next(&line, ':', &field[i]))
+            return false;
+    if (num_parse_u32(field[2], 0, UINT32_MAX, &v, &ignored) < 0 || v != uid || field[5].n == 0 ||
+        field[5].n >= PATH_MAX)
+        return false;
+    *home = field[5];
+    return true;
+}
+
+#define PASSWD_MAX 65536
+
+static void look_up_home(struct init *in, char text[PASSWD_MAX])
+{
+    own_fd int fd = dir_try_beneath(in->root_fd, "etc/passwd", O_RDONLY | O_NONBLOCK);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, PASSWD_MAX);
+    struct str rest = {text, n < 0 ? 0 : (size_t)n}, line = STR_NONE, home = STR_NONE;
+
+    while (str_next(&rest, '\n', &line))
+        if (home_of_line(line, in->process->user.uid, &home))
+            break;
+    if (home.n == 0)
+        home = STR("/");
+    (void)snprintf(in->home, sizeof in->home, "HOME=%.*s", STR_ARG(home));
+}
+
+int step_home(struct init *in, size_t index, struct err *err)
+{
+    char text[PASSWD_MAX];
+
+    (void)index;
+    (void)err;
+    if (!has_env(in, "HOME=")) {
+        look_up_home(in, text);
+        in->env[in->env_n++] = in->home;
+    }
+    if (in->listen_pid) {
+        (void)snprintf(in->listen_text, sizeof in->listen_text, "LISTEN_PID=%d", getpid());
+        in->env[in->env_n++] = in->listen_text;
+    }
+    in->env[in->env_n] = NULL;
+    return 0;
+}
+
+/* --- limits, directory ------------------------------------------------------------------------ */
+
+/* A limit above what this process may grant is an error, save for locked memory: engines ask for
+ * "unlimited" there by habit, and a lower limit hurts nobody who does not lock memory. */
+static int lower_memlock(const struct oci_rlimit *r, struct err *err)
+{
+    struct rlimit now;
+
+    if (r->resource != RLIMIT_MEMLOCK || getrlimit(RLIMIT_MEMLOCK, &now) < 0)
+        return err_set(err, EPERM, "above the limit of the runtime itself");
+    now.rlim_cur = now.rlim_max;
+    return setrlimit(RLIMIT_MEMLOCK, &now) < 0 ? err_set(err, errno, "setrlimit") : 0;
+}
+
+int step_rlimit(struct init *in, size_t index, struct err *err)
+{
+    const struct oci_rlimit *r = &in->process->rlimits[index];
+    struct rlimit to = {.rlim_cur = r->soft, .rlim_max = r->hard};
+
+    if (setrlimit((__rlimit_resource_t)r->resource, &to) == 0)
+        return 0;
+    return errno == EPERM ? lower_memlock(r, err) : err_set(err, errno, "setrlimit");
+}
+
+int step_personality(struct init *in, size_t index, struct err *err)
+{
+    (void)index;
+    return personality(in->config->linux_.personality) < 0 ? err_set(err, errno, "personality") : 0;
+}
+
+static int make_cwd(const struct init *in, struct err *err)
+{
+    own_fd int fd = dir_make_beneath(in->root_fd, in->process->cwd, DIR_DIRECTORY, 0755, err);
+
+    if (fd < 0)
+        return -1;
+    return fchdir(fd) < 0 ? err_set(err, errno, "chdir") : 0;
+}
+
+/* A path like /proc/self/fd/7 leads out of the root if a descriptor of the host is open: all of
+ * them are closed by now, and the kernel is asked whether the directory is beneath the root. */
+static int check_cwd(struct err *err)
+{
+    char path[PATH_MAX];
+    long n = syscall(SYS_getcwd, path, sizeof path);
+
+    if (n < 0)
+        return err_set(err, errno, "getcwd");
+    return path[0] == '/' ? 0 : err_set(err, EXDEV, "it is outside of the root");
+}
+
+static void close_host(struct init *in)
+{
+    int *fds[] = {&in->proc_fd, &in->join_fd, &in->mask_fd, &in->null_fd};
+
+    for (size_t i = 0; i < ARRAY_N(fds); i++) {
+        if (*fds[i] >= 0)
+            (void)close(*fds[i]);
+        *fds[i] = -1;
+    }
+}
+
+int step_cwd(struct init *in, size_t index, struct err *err)
+{
+    int r = 0;
+
+    (void)index;
+    close_host(in);
+    r = chdir(in->process->cwd);
+    /* A directory that only its owner may enter: tried again as the user. */
+    in->cwd_later = r < 0 && errno == EACCES;
+    if (in->cwd_later)
+        return 0;
+    if (r < 0 && errno == ENOENT && in->config != NULL)
+        return make_cwd(in, err) < 0 ? -1 : check_cwd(err);
+    return r < 0 ? err_set(err, errno, "chdir") : check_cwd(err);
+}
+
+/* --- who it is -------------------------------------------------------------------------------- */
+
+int step_filter(struct init *in, size_t index, struct err *err)
+{
+    (void)index;
+    return seccomp_apply(&in->filter, in->filter_flags, err) < 0 ? -1 : 0;
+}
+
+int step_bounding(struct init *in, size_t index, struct err *err)
+{
+    (void)index;
+    return caps_limit(in->process->caps.mask[OCI_CAP_BOUNDING], err);
+}
+
+int step_user(struct init *in, size_t index, struct err *err)
+{
+    const struct oci_user *u = &in->process->user;
+    struct cred c = {.uid = u->uid, .gid = u->gid, .groups = u->gids, .groups_n = u->gids_n};
+
+    (void)index;
+    if (in->groups_denied && u->gids_n > 0)
+        return err_set(err, EPERM,
+                       "additional groups cannot be set by an unprivileged user without newgidmap");
+    if (cred_become(&c, in->groups_denied ? CRED_GROUPS_KEEP : CRED_GROUPS_SET, err) < 0)
+        return -1;
+    if (in->cwd_later && chdir(in->process->cwd) < 0)
+        return err_set(err, errno, "enter '%s'", in->process->cwd);
+    (void)umask(u->umask.set ? (mode_t)u->umask.v : 0022);
+    return in->cwd_later ? check_cwd(err) : 0;
+}
+
+int step_caps(struct init *in, size_t index, struct err *err)
+{
+    const uint64_t *m = in->process->caps.mask;
+    struct caps c = {.bounding = m[OCI_CAP_BOUNDING],
+                     .effective = m[OCI_CAP_EFFECTIVE],
+                     .inheritable = m[OCI_CAP_INHERITABLE],
+                     .permitted = m[OCI_CAP_PERMITTED],
+                     .ambient = m[OCI_CAP_AMBIENT]};
+
+    (void)index;
+    return caps_apply(&c, err);
+}
+
+int step_no_new_privs(struct init *in, size_t index, struct err *err)
+{
+    (void)in;
+    (void)index;
+    return cred_no_new_privs(err);
+}
