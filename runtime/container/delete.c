@@ -23,7 +23,7 @@ static int check_status(const struct state *s, enum container_force force, struc
 
     if (force == CONTAINER_FORCE || now == CONTAINER_STOPPED || now == CONTAINER_CREATED)
         return 0;
-    return err_set(err, EBUSY, "the container is %s; kill it first, or use force",
+    return err_set(err, 0, "the container is %s; kill it first, or use force",
                    container_status_names[now]);
 }
 

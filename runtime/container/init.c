@@ -132,7 +132,9 @@ static int exec_search(struct init *in, const char *name, struct err *err)
     }
     if (worst == EACCES)
         return err_set(err, EACCES, "'%s'", name);
-    return err_set(err, ENOENT, "'%s': executable file not found in $PATH", name);
+    (void)err_set(err, 0, "'%s': executable file not found in $PATH", name);
+    err->code = ENOENT;
+    return -1;
 }
 
 int init_exec(struct init *in, struct err *err)

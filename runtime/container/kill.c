@@ -49,7 +49,7 @@ static int need_cgroup(const struct state *s, struct err *err)
 static int need_alive(const struct state *s, struct err *err)
 {
     if (s->public.status == CONTAINER_STOPPED || s->public.status == CONTAINER_CREATING)
-        return err_set(err, ESRCH, "the container is %s, not running",
+        return err_set(err, 0, "the container is %s, not running",
                        container_status_names[s->public.status]);
     return 0;
 }
@@ -73,7 +73,7 @@ static int kill_one(struct arena *a, const struct state *s, void *ctx, struct er
         return -1;
     pid_fd = proc_pidfd(s->public.pid, s->public.pid_start, err);
     if (pid_fd < 0)
-        return err->code == ESRCH ? err_set(err, ESRCH, "the container is not running") : -1;
+        return err->code == ESRCH ? err_set(err, 0, "the container is stopped, not running") : -1;
     if (pidfd_send_signal(pid_fd, k->signo, NULL, 0) < 0)
         return err_set(err, errno, "send signal %d", k->signo);
     return 0;

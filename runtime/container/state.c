@@ -43,6 +43,14 @@ int container_id_check(const char *id, struct err *err)
     return 0;
 }
 
+/* The sentence says it all: the code is for the caller, not for the text. */
+static int fail_plainly(struct err *err, int code, const char *what, const char *id)
+{
+    (void)err_set(err, 0, "container '%s' %s", id, what);
+    err->code = code;
+    return -1;
+}
+
 const char *state_path(struct arena *a, const struct container_env *env, const char *id)
 {
     return arena_printf(a, "%s/%s", env->root, id);
@@ -63,7 +71,7 @@ int state_reserve(const struct container_env *env, const char *id, struct err *e
     if (root_fd < 0)
         return err_set(err, errno, "open '%s'", env->root);
     if (mkdirat(root_fd, id, 0700) < 0)
-        return errno == EEXIST ? err_set(err, EEXIST, "container '%s' exists already", id)
+        return errno == EEXIST ? fail_plainly(err, EEXIST, "exists already", id)
                                : err_set(err, errno, "make '%s/%s'", env->root, id);
     dir_fd = openat(root_fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return dir_fd < 0 ? err_set(err, errno, "open '%s/%s'", env->root, id) : take_fd(&dir_fd);
@@ -211,7 +219,7 @@ static int open_dir(const struct container_env *env, const char *id, struct err 
     if (root_fd >= 0)
         dir_fd = openat(root_fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir_fd < 0 && errno == ENOENT)
-        return err_set(err, ENOENT, "container '%s' does not exist", id);
+        return fail_plainly(err, ENOENT, "does not exist", id);
     return dir_fd >= 0 ? dir_fd : err_set(err, errno, "open '%s/%s'", env->root, id);
 }
 
