@@ -185,6 +185,7 @@ static int step_cgroup_make(struct maker *m, size_t index, struct err *err)
     (void)index;
     if (cgroup_make(&m->cgroup, err) == 0) {
         m->state.cgroup = m->cgroup;
+        m->init.cgroup_made = true;
         m->cgroup_fd = cgroup_open_v2(&m->cgroup);
         return 0;
     }
@@ -192,8 +193,6 @@ static int step_cgroup_make(struct maker *m, size_t index, struct err *err)
         (err->code != EACCES && err->code != EPERM && err->code != EROFS))
         return -1;
     err_reset(err);
-    m->cgroup.n = 0;
-    m->init.cgroup = NULL;
     return 0;
 }
 
@@ -203,7 +202,7 @@ static int step_cgroup_limits(struct maker *m, size_t index, struct err *err)
     struct limits limits;
 
     (void)index;
-    if (m->cgroup.n == 0)
+    if (!m->init.cgroup_made)
         return 0;
     if (limits_make(m->arena, r, &limits, err) < 0 || limits_apply(&m->cgroup, &limits, err) < 0)
         return -1;
@@ -285,7 +284,7 @@ static int step_id_maps(struct maker *m, size_t index, struct err *err)
 static int step_cgroup_enter(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
-    return maker_enter_cgroup(m, err);
+    return m->init.cgroup_made ? maker_enter_cgroup(m, err) : 0;
 }
 
 static int step_oom_score(struct maker *m, size_t index, struct err *err)

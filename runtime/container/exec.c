@@ -6,12 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/base/file.h"
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
 #include "runtime/container/filter.h"
@@ -44,6 +47,18 @@ static int pick_cgroup(struct maker *m, const char *sub, struct err *err)
     return 0;
 }
 
+/* A user namespace of an unprivileged user may have given up setgroups for good. */
+static bool denies_groups(pid_t pid)
+{
+    char path[64];
+    own_buf struct buf text = BUF_INIT(64);
+    struct err ignored;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/setgroups", pid);
+    return file_read(AT_FDCWD, path, &text, &ignored) == 0 &&
+           str_starts(buf_str(&text), STR("deny"));
+}
+
 static int prepare(struct maker *m, const struct container_exec *e, struct err *err)
 {
     struct oci_config *c = NULL;
@@ -57,6 +72,8 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     if (in->join_fd < 0)
         return -1;
     in->join_flags = m->state.ns_flags;
+    m->groups_denied =
+        (m->state.ns_flags & CLONE_NEWUSER) != 0 && denies_groups(m->state.public.pid);
     in->process = e->process;
     in->plan = &m->plan;
     in->io = &e->io;

@@ -32,6 +32,7 @@ struct init {
     const struct plan *plan;
     const struct container_io *io;
     const struct cgroup *cgroup; /* NULL: none */
+    bool cgroup_made;            /* false: only found, the caller may make none */
     const struct hook_state *hook_state;
     const char *id;
     const char *bundle;

@@ -67,15 +67,14 @@ static int link_names(int dir_fd, const char *controllers, struct err *err)
     return 0;
 }
 
-static int mount_v1(const struct init *in, const struct oci_mount *m, int target_fd,
+static int mount_v1(const struct init *in, int target_fd, const struct mount_change *c,
                     struct err *err)
 {
     struct mount_new top = {.type = "tmpfs",
                             .source = "tmpfs",
                             .data = "mode=755",
                             .attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
-    struct mount_change c = mount_change_of(m->ms_set, m->ms_clear);
-    struct mount_change ro = {.set = c.set & MOUNT_ATTR_RDONLY};
+    struct mount_change ro = {.set = c->set & MOUNT_ATTR_RDONLY};
     own_fd int top_fd = mount_new(&top, err);
 
     if (top_fd < 0 || mount_attach(top_fd, target_fd, err) < 0)
@@ -90,10 +89,23 @@ static int mount_v1(const struct init *in, const struct oci_mount *m, int target
         dir_fd = openat(top_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (dir_fd < 0)
             return err_set(err, errno, "open '%s'", name);
-        if (attach_group(in, h, dir_fd, &c, err) < 0 || link_names(top_fd, h->controllers, err) < 0)
+        if (attach_group(in, h, dir_fd, c, err) < 0 || link_names(top_fd, h->controllers, err) < 0)
             return err_wrap(err, "'%s'", name);
     }
     return mount_set(top_fd, MOUNT_ONE, &ro, err);
+}
+
+/* Nothing to show, and nothing that could be written to either. */
+static int mount_empty(int target_fd, struct err *err)
+{
+    struct mount_new n = {.type = "tmpfs",
+                          .source = "tmpfs",
+                          .data = "mode=755,nr_inodes=1",
+                          .attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                   MOUNT_ATTR_NOEXEC};
+    own_fd int fd = mount_new(&n, err);
+
+    return fd < 0 ? -1 : mount_attach(fd, target_fd, err);
 }
 
 int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err)
@@ -101,9 +113,12 @@ int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err)
     const struct oci_mount *m = &in->config->mounts[index];
     struct mount_change c = mount_change_of(m->ms_set, m->ms_clear);
 
-    if (in->cgroup == NULL)
-        return err_set(err, ENOTSUP, "no cgroup was made that could be shown");
+    if (in->cgroup == NULL || (!in->cgroup_made && !has_namespace(in)))
+        return mount_empty(target_fd, err);
+    /* Without a group of its own the namespace shows the caller's: to look at only. */
+    if (!in->cgroup_made)
+        c.set |= MOUNT_ATTR_RDONLY;
     if (in->cgroup->unified && in->cgroup->n > 0)
         return attach_group(in, &in->cgroup->v[0], target_fd, &c, err);
-    return mount_v1(in, m, target_fd, err);
+    return mount_v1(in, target_fd, &c, err);
 }
