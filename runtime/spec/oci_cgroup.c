@@ -118,6 +118,17 @@ static const struct fields rule_fields = {FIELDS_OF(rule_rows), sizeof(struct oc
 /* --- memory, cpu, pids
  * ---------------------------------------------------------------------------------- */
 
+/* Go programs write 0 for "not set", and every other runtime takes it so. */
+static void zero_is_unset(struct oci_u64 *n)
+{
+    n->set = n->v != 0;
+}
+
+static void zero_is_unset_int(struct oci_i64 *n)
+{
+    n->set = n->v != 0;
+}
+
 #define ROW_BYTES(m, key) F_NUMBER(oci_memory, m, key, FIELD_OPT_INT, 0, -1, INT64_MAX)
 
 static const struct field memory_rows[] = {
@@ -138,6 +149,11 @@ static int check_memory(const struct load *ld, const struct jv *at, void *obj, s
     struct oci_memory *m = obj;
 
     (void)ld;
+    zero_is_unset_int(&m->limit);
+    zero_is_unset_int(&m->reservation);
+    zero_is_unset_int(&m->swap);
+    zero_is_unset_int(&m->kernel);
+    zero_is_unset_int(&m->kernel_tcp);
     if (m->swappiness.v == UINT64_MAX)
         m->swappiness = (struct oci_u64){false, 0};
     if (m->swappiness.v > 200)
@@ -162,8 +178,23 @@ static const struct field cpu_rows[] = {
     F_NUMBER(oci_cpu, idle, "idle", FIELD_OPT_INT, 0, 0, 1),
 };
 
+static int check_cpu(const struct load *ld, const struct jv *at, void *obj, struct err *err)
+{
+    struct oci_cpu *c = obj;
+
+    (void)ld;
+    (void)at;
+    (void)err;
+    zero_is_unset(&c->shares);
+    zero_is_unset_int(&c->quota);
+    zero_is_unset(&c->period);
+    zero_is_unset_int(&c->rt_runtime);
+    zero_is_unset(&c->rt_period);
+    return 0;
+}
+
 static const struct fields cpu_fields = {FIELDS_OF(cpu_rows), sizeof(struct oci_cpu), FIELDS_NO_SET,
-                                         NULL};
+                                         check_cpu};
 
 static const struct field pids_rows[] = {
     F_NUMBER(oci_resources, pids_limit, "limit", FIELD_OPT_INT, 0, -1, INT64_MAX),
@@ -190,10 +221,34 @@ static void dump_pids(struct jw *w, const char *key, const void *member)
 /* --- blockIO
  * ------------------------------------------------------------------------------------------ */
 
-#define BLKIO_DEVICES_MAX 1024
+#define BLKIO_DEVICES_MAX     1024
 
-/* 0 is "not set", as Go programs write it. */
 #define ROW_WEIGHT(T, m, key) F_NUMBER(T, m, key, FIELD_OPT_UINT, 0, 0, 1000)
+
+static int check_weight_device(const struct load *ld, const struct jv *at, void *obj,
+                               struct err *err)
+{
+    struct oci_blkio_device *d = obj;
+
+    (void)ld;
+    (void)at;
+    (void)err;
+    zero_is_unset(&d->weight);
+    zero_is_unset(&d->leaf_weight);
+    return 0;
+}
+
+static int check_blkio(const struct load *ld, const struct jv *at, void *obj, struct err *err)
+{
+    struct oci_blkio *b = obj;
+
+    (void)ld;
+    (void)at;
+    (void)err;
+    zero_is_unset(&b->weight);
+    zero_is_unset(&b->leaf_weight);
+    return 0;
+}
 
 static const struct field weight_device_rows[] = {
     F_NUMBER(oci_blkio_device, major, "major", FIELD_I64, FIELD_REQUIRED, 0, DEV_NUMBER_MAX),
@@ -202,8 +257,9 @@ static const struct field weight_device_rows[] = {
     ROW_WEIGHT(oci_blkio_device, leaf_weight, "leafWeight"),
 };
 
-static const struct fields weight_device_fields = {
-    FIELDS_OF(weight_device_rows), sizeof(struct oci_blkio_device), FIELDS_NO_SET, NULL};
+static const struct fields weight_device_fields = {FIELDS_OF(weight_device_rows),
+                                                   sizeof(struct oci_blkio_device), FIELDS_NO_SET,
+                                                   check_weight_device};
 
 static const struct field throttle_rows[] = {
     F_NUMBER(oci_blkio_device, major, "major", FIELD_I64, FIELD_REQUIRED, 0, DEV_NUMBER_MAX),
@@ -229,7 +285,7 @@ static const struct field blkio_rows[] = {
 };
 
 static const struct fields blkio_fields = {FIELDS_OF(blkio_rows), sizeof(struct oci_blkio),
-                                           FIELDS_NO_SET, NULL};
+                                           FIELDS_NO_SET, check_blkio};
 
 /* --- hugepages, network, rdma
  * ---------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from conftest import RUNTIME, Runtime, need_program, need_runtime, wait
+from ocilib import RUNTIME, Runtime, need_program, need_runtime, wait
 
 VERBS = (
     "create start run exec state kill delete list ps pause resume update events spec features".split()
@@ -297,7 +297,7 @@ def test_exec_of_a_process_file(runtime, bundle):
     name = runtime.start_detached(bundle.args("sleep", "60"))
     process = bundle.path / "process.json"
     process.write_text(json.dumps(
-        {"cwd": "/tmp", "args": ["sh", "-c", "pwd; id -u; echo $X"], "env": ["X=y", "PATH=/bin"],
+        {"cwd": "/tmp", "args": ["/bin/sh", "-c", "pwd; id -u; echo $X"], "env": ["X=y", "PATH=/bin"],
          "user": {"uid": 3, "gid": 3}}))
     assert runtime.ok("exec", "--process", process, name) == "/tmp\n3\ny\n"
     process.write_text(json.dumps({"cwd": "/tmp", "args": "sh"}))
@@ -320,7 +320,7 @@ def test_exec_detached_writes_its_pid(runtime, bundle):
 
 def test_ps_shows_the_processes(runtime, bundle):
     need_program("ps")
-    name = runtime.start_detached(bundle.shell("sleep 61 & sleep 62"))
+    name = runtime.start_detached(bundle.shell("sleep 61 & sleep 62; true"))
     wait(lambda: "sleep 62" in runtime.ok("ps", name), "the processes")
     table = runtime.ok("ps", name)
     assert "PID" in table.splitlines()[0] and "sleep 61" in table
@@ -374,20 +374,11 @@ def test_signals_are_forwarded(runtime, bundle):
 
 
 def test_preserved_descriptors_arrive(runtime, bundle):
-    read_end, write_end = os.pipe()
-    try:
-        bundle.shell("echo through >&3").save()
-        os.dup2(write_end, 3, inheritable=True)
-        result = runtime("run", "--preserve-fds", "1", "--bundle", bundle.path, runtime.new_id(),
-                         pass_fds=(3,))
-        assert result.returncode == 0, result.stderr
-        assert os.read(read_end, 100) == b"through\n"
-    finally:
-        for fd in {read_end, write_end, 3}:
-            try:
-                os.close(fd)
-            except OSError:
-                pass
+    bundle.shell("echo through >&3").save()
+    command = runtime.command("run", "--preserve-fds", "1", "--bundle", bundle.path, runtime.new_id())
+    target = bundle.path / "through"
+    subprocess.run(["sh", "-c", 'exec "$@" 3>"$0"', target, *command], check=True, timeout=30)
+    assert target.read_text() == "through\n"
 
 
 def test_no_other_descriptor_leaks(runtime, bundle):

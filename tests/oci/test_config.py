@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from conftest import cgroups_named
+from ocilib import cgroups_named
 
 
 def at(config, path, value):
@@ -24,13 +24,14 @@ WRONG = [
     ("hostname", ["x"], "$.hostname"),
     ("process.args", [], "$.process.args"),
     ("process.args", "sh", "$.process.args"),
-    ("process.args", ["a\0b"], "$.process.args[0]"),
+    ("process.args", ["a\0b"], "config.json: line 1"),
     ("process.cwd", "tmp", "$.process.cwd"),
     ("process.env", {"A": "b"}, "$.process.env"),
     ("process.user.uid", "root", "$.process.user.uid"),
     ("process.user.uid", -1, "$.process.user.uid"),
     ("process.user.gid", 2**32, "$.process.user.gid"),
-    ("process.user.additionalGids", [2**64], "$.process"),
+    ("process.user.additionalGids", [2**64], "config.json: line 1"),
+    ("process.user.additionalGids", [2**64 - 1], "$.process.user.additionalGids[0]"),
     ("process.capabilities.bounding", "ALL", "$.process.capabilities.bounding"),
     ("process.rlimits", [{"type": "RLIMIT_NOPE", "soft": 1, "hard": 1}], "$.process.rlimits[0]"),
     ("process.oomScoreAdj", 5000, "$.process.oomScoreAdj"),

@@ -604,6 +604,26 @@ static void resources_load_alone(void **state)
     arena_free(a);
 }
 
+static void zero_limits_are_no_limits(void **state)
+{
+    struct arena *a = arena_new(OCI_ARENA_MAX);
+    struct oci_resources r;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(
+        oci_load_resources(a,
+                           STR("{\"memory\":{\"limit\":0,\"swap\":0},\"cpu\":{\"shares\":0,"
+                               "\"quota\":0,\"period\":0,\"idle\":0},\"blockIO\":{"
+                               "\"weight\":0}}"),
+                           &r, &err),
+        0);
+    assert_false(r.memory.limit.set || r.memory.swap.set || r.cpu.shares.set || r.cpu.quota.set);
+    assert_false(r.cpu.period.set || r.blkio.weight.set);
+    assert_true(r.cpu.idle.set);
+    arena_free(a);
+}
+
 static void capability_names_go_both_ways(void **state)
 {
     (void)state;
@@ -638,6 +658,7 @@ int main(void)
         cmocka_unit_test(too_much_text_is_refused_unparsed),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(resources_load_alone),
+        cmocka_unit_test(zero_limits_are_no_limits),
         cmocka_unit_test(capability_names_go_both_ways),
     };
 

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Container engines with our runtime beneath; each engine keeps its data in the test's directory."""
+import io
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from ocilib import BUSYBOX, RUNTIME, need_busybox, need_program, need_root, need_runtime, wait
+
+IMAGE = "localhost/busybox:test"
+
+
+@pytest.fixture(scope="session")
+def root_tar(tmp_path_factory):
+    """A root file system of busybox as a tar file, for `import`."""
+    need_root()
+    need_runtime()
+    need_busybox()
+    path = tmp_path_factory.mktemp("engine") / "busybox.tar"
+    applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True)
+    with tarfile.open(path, "w") as tar:
+        for name in ("bin", "dev", "etc", "proc", "root", "run", "sys", "tmp"):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+        tar.add(BUSYBOX, "bin/busybox")
+        for name in applets.stdout.split():
+            if name != "busybox":
+                entry = tarfile.TarInfo(f"bin/{name}")
+                entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
+                tar.addfile(entry)
+        passwd = b"root:x:0:0:root:/root:/bin/sh\n"
+        entry = tarfile.TarInfo("etc/passwd")
+        entry.size = len(passwd)
+        tar.addfile(entry, io.BytesIO(passwd))
+    return path
+
+
+class Engine:
+    """Calls of an engine's command line."""
+
+    def __init__(self, command, environment=None):
+        self.prefix = [str(word) for word in command]
+        self.environment = {**os.environ, **(environment or {})}
+
+    def __call__(self, *args, **more):
+        more.setdefault("timeout", 120)
+        more.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.run(
+            [*self.prefix, *map(str, args)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.environment,
+            **more,
+        )
+
+    def ok(self, *args, **more):
+        result = self(*args, **more)
+        assert result.returncode == 0, f"{args}: {result.stdout}{result.stderr}"
+        return result.stdout
+
+
+def stop(process, seconds=20):
+    """Ends a daemon that a test started."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
