@@ -114,6 +114,21 @@ static bool join_path(struct str dir, const char *name, char out[PATH_MAX])
     return true;
 }
 
+/* docker(1) tells a missing program (127) and a forbidden one (126) from other failures by the
+ * words that Go has for these errors, in lower case. */
+static int exec_failed(int code, const char *name, struct err *err)
+{
+    const char *words = code == ENOENT   ? "no such file or directory"
+                        : code == EACCES ? "permission denied"
+                                         : NULL;
+
+    if (words == NULL)
+        return err_set(err, code, "'%s'", name);
+    (void)err_set(err, 0, "'%s': %s", name, words);
+    err->code = code;
+    return -1;
+}
+
 static int exec_search(struct init *in, const char *name, struct err *err)
 {
     const char *value = env_value(in, "PATH");
@@ -128,10 +143,10 @@ static int exec_search(struct init *in, const char *name, struct err *err)
         if (errno == EACCES)
             worst = EACCES;
         else if (errno != ENOENT && errno != ENOTDIR)
-            return err_set(err, errno, "'%s'", path);
+            return exec_failed(errno, path, err);
     }
     if (worst == EACCES)
-        return err_set(err, EACCES, "'%s'", name);
+        return exec_failed(EACCES, name, err);
     (void)err_set(err, 0, "'%s': executable file not found in $PATH", name);
     err->code = ENOENT;
     return -1;
@@ -144,5 +159,5 @@ int init_exec(struct init *in, struct err *err)
     if (strchr(name, '/') == NULL)
         return exec_search(in, name, err);
     exec_path(in, name);
-    return err_set(err, errno, "'%s'", name);
+    return exec_failed(errno, name, err);
 }

@@ -188,7 +188,7 @@ def test_run_leaves_nothing_and_keep_leaves_a_stopped_container(runtime, bundle)
 def test_a_program_that_is_missing_is_an_error(runtime, bundle):
     result = runtime.run(bundle.args("/no/such/program"))
     assert result.returncode == 1
-    assert "/no/such/program" in result.stderr and "No such file" in result.stderr
+    assert "/no/such/program" in result.stderr and "no such file" in result.stderr
     assert result.stderr.count("\n") == 1
 
 
