@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
 #include "runtime/base/child.h"
 #include "runtime/base/num.h"
 #include "runtime/base/own.h"
@@ -105,6 +107,24 @@ static const char *bundle_of(struct cmd *c, const struct launch_opts *o)
     return cwd == NULL ? NULL : arena_copy(c->arena, str_of(cwd));
 }
 
+#define PLAN_MAX (1U << 20)
+
+static void log_plan(struct cmd *c, const struct container_create *create)
+{
+    own_buf struct buf plan = BUF_INIT(PLAN_MAX);
+    struct str rest, line;
+    struct err ignored; /* the start itself will say what is wrong */
+    char text[ERR_TEXT_MAX];
+
+    if (!c->report->debug || container_plan_text(&c->env, create, &plan, &ignored) < 0)
+        return;
+    rest = buf_str(&plan);
+    while (str_next(&rest, '\n', &line)) {
+        (void)snprintf(text, sizeof text, "plan: %.*s", STR_ARG(line)); /* cut if too long */
+        report_line(c->report, REPORT_DEBUG, text);
+    }
+}
+
 int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how how,
                    struct container_create *out, struct err *err)
 {
@@ -129,6 +149,7 @@ int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how h
     out->io.preserve_fds = (unsigned)o->preserve_fds.v;
     if (launch_pass_listen_fds(c, &config->process, &out->io, &out->flags, err) < 0)
         return -1;
+    log_plan(c, out);
     return launch_check_fds(out->io.preserve_fds, err);
 }
 

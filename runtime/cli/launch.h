@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * launch - what create, run and exec have in common: the bundle, descriptors, terminals, waiting
+ *
+ * With --debug, the plan of the start is logged, a line a step, before anything is done.
+ * Tests:     tests/oci/test_cli.py
  */
 #ifndef MR_CLI_LAUNCH_H
 #define MR_CLI_LAUNCH_H

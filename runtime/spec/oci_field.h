@@ -13,6 +13,7 @@
  *            needs the 64th bit into a string with a mark in front that no string of a document can
  *            carry unescaped; the readers here know it. Numbers beyond 2^64 - 1 are a syntax error.
  * Private to the oci_*.c files of this room.
+ * Tests:     tests/unit/runtime/spec/test_oci_load.c
  */
 #ifndef MR_SPEC_OCI_FIELD_H
 #define MR_SPEC_OCI_FIELD_H

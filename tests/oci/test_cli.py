@@ -170,6 +170,15 @@ def test_run_shows_output_and_reads_input(runtime, bundle):
     assert (result.stdout, result.stderr, result.returncode) == ("hello\n", "err\n", 0)
 
 
+def test_debug_logs_the_plan(runtime, bundle):
+    runtime.options = ["--debug"]
+    result = runtime.run(bundle)
+    assert result.returncode == 0
+    lines = [line for line in result.stderr.splitlines() if "plan: " in line]
+    assert len(lines) > 10 and all(line.startswith("mailbox-run: debug: ") for line in lines)
+    assert any("pivot" in line for line in lines)
+
+
 def test_run_in_the_current_directory(runtime, bundle):
     bundle.save()
     assert runtime("run", runtime.new_id(), cwd=bundle.path).returncode == 0
