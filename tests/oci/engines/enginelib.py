@@ -71,6 +71,19 @@ class Engine:
         return result.stdout
 
 
+def groups(name):
+    """The control groups of that name, at the top of every hierarchy."""
+    tops = [pathlib.Path("/sys/fs/cgroup"), *pathlib.Path("/sys/fs/cgroup").glob("*/")]
+    return {top / name for top in tops if (top / name).is_dir()}
+
+
+def remove_groups(name, keep):
+    """Engines never remove the parent of their containers' groups: a test does."""
+    for top in groups(name) - keep:
+        for directory, _, _ in os.walk(top, topdown=False):
+            os.rmdir(directory)
+
+
 def stop(process, seconds=20):
     """Ends a daemon that a test started."""
     process.send_signal(signal.SIGTERM)

@@ -7,7 +7,9 @@ import uuid
 
 import pytest
 
-from enginelib import RUNTIME, Engine, need_program, need_root, stop, wait
+from enginelib import (
+    RUNTIME, Engine, groups, need_program, need_root, remove_groups, stop, wait
+)
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +18,7 @@ def ctr(tmp_path_factory, root_tar):
     need_program("containerd")
     need_program("ctr")
     base = tmp_path_factory.mktemp("containerd")
+    before = groups("default")
     (base / "config.toml").write_text(
         f'version = 2\nroot = "{base}/data"\nstate = "{base}/state"\n'
         f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
@@ -46,6 +49,7 @@ def ctr(tmp_path_factory, root_tar):
         stop(daemon)
         log.close()
         shutil.rmtree(base, ignore_errors=True)
+        remove_groups("default", before)
 
 
 def new_id():

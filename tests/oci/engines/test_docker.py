@@ -6,7 +6,9 @@ import subprocess
 
 import pytest
 
-from enginelib import IMAGE, RUNTIME, Engine, need_program, need_root, stop, wait
+from enginelib import (
+    IMAGE, RUNTIME, Engine, groups, need_program, need_root, remove_groups, stop, wait
+)
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +17,7 @@ def docker(tmp_path_factory, root_tar):
     for name in ("dockerd", "docker", "containerd", "unshare"):
         need_program(name)
     base = tmp_path_factory.mktemp("docker")
+    before = groups("docker")
     socket = base / "docker.sock"
     (base / "daemon.json").write_text("{}")
     log = open(base / "log", "wb")
@@ -40,6 +43,7 @@ def docker(tmp_path_factory, root_tar):
         stop(daemon)
         log.close()
         shutil.rmtree(base, ignore_errors=True)
+        remove_groups("docker", before)
 
 
 def test_run_output_input_and_status(docker):

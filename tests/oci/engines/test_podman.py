@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from enginelib import IMAGE, RUNTIME, Engine, need_program, wait
+from enginelib import IMAGE, RUNTIME, Engine, groups, need_program, remove_groups, wait
 
 CONTAINERS_CONF = """
 [containers]
@@ -24,6 +24,7 @@ events_logger = "file"
 def podman(tmp_path_factory, root_tar):
     need_program("podman")
     base = tmp_path_factory.mktemp("podman")
+    before = groups("libpod_parent")
     (base / "containers.conf").write_text(CONTAINERS_CONF)
     (base / "storage.conf").write_text(
         f'[storage]\ndriver = "vfs"\nrunroot = "{base}/run"\ngraphroot = "{base}/data"\n'
@@ -44,6 +45,7 @@ def podman(tmp_path_factory, root_tar):
     engine("rmi", "--all", "--force")
     subprocess.run(["umount", "-R", base / "data"], capture_output=True, check=False)
     shutil.rmtree(base, ignore_errors=True)
+    remove_groups("libpod_parent", before)
 
 
 def test_run_output_input_and_status(podman):
