@@ -63,6 +63,8 @@ int proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err
 
     if (n < 0 || (size_t)n >= sizeof path)
         return err_set(err, ENAMETOOLONG, "sysctl '%.64s...'", key);
+    if (first == 0 || strstr(key, "..") != NULL)
+        return err_set(err, EINVAL, "sysctl '%s'", key);
     for (char *p = path + 4; dotted && *p != '\0'; p++)
         *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
     fd = sys_openat2(proc_fd, path, O_WRONLY | O_CLOEXEC, 0,

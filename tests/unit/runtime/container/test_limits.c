@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/own.h"
+#include "runtime/container/limits.h"
+#include "runtime/kernel/cgroup_devices.h"
+#include "runtime/spec/oci.h"
+
+#include "tests/lib/test.h"
+
+static const char *or_dash(const char *text)
+{
+    return text == NULL ? "-" : text;
+}
+
+static void check(const char *json, const char *expected)
+{
+    own_buf struct buf out = BUF_INIT(8192);
+    struct arena *a = arena_new(1 << 20);
+    struct oci_resources r;
+    struct limits l;
+    struct err err = {0};
+
+    memset(&r, 0, sizeof r);
+    assert_ok(oci_load_resources(a, str_of(json), &r, &err), &err);
+    assert_ok(limits_make(a, &r, &l, &err), &err);
+    for (size_t i = 0; i < l.n; i++)
+        buf_printf(&out, "%s=%s %s=%s\n", or_dash(l.v[i].v1_file), or_dash(l.v[i].v1_value),
+                   or_dash(l.v[i].v2_file), or_dash(l.v[i].v2_value));
+    assert_string_equal(buf_c(&out), expected);
+    arena_free(a);
+}
+
+static void both_versions_get_what_they_understand(void **state)
+{
+    (void)state;
+    check("{\"memory\": {\"limit\": 100, \"swap\": 150, \"reservation\": 50}}",
+          "memory.limit_in_bytes=100 memory.max=100\n"
+          "memory.soft_limit_in_bytes=50 memory.low=50\n"
+          "memory.memsw.limit_in_bytes=150 memory.swap.max=50\n");
+    check("{\"memory\": {\"limit\": -1, \"swap\": -1}}",
+          "memory.limit_in_bytes=-1 memory.max=max\n"
+          "memory.memsw.limit_in_bytes=-1 memory.swap.max=max\n");
+    check("{\"cpu\": {\"quota\": 50000, \"period\": 100000, \"shares\": 1024}}",
+          "cpu.shares=1024 cpu.weight=39\n"
+          "cpu.cfs_period_us=100000 -=100000\n"
+          "cpu.cfs_quota_us=50000 cpu.max=50000 100000\n");
+    check("{\"cpu\": {\"quota\": -1}}", "cpu.cfs_quota_us=-1 cpu.max=max\n");
+    check("{\"pids\": {\"limit\": 0}}", "pids.max=max pids.max=max\n");
+    check("{\"unified\": {\"memory.high\": \"1000\"}}", "-=- memory.high=1000\n");
+    check("{}", "");
+}
+
+static void swap_below_memory_is_refused(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct oci_resources r = {.memory = {.limit = {true, 100}, .swap = {true, 50}}};
+    struct limits l;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(limits_make(a, &r, &l, &err), -1);
+    assert_err(&err, "$.linux.resources.memory.swap");
+    arena_free(a);
+}
+
+static void every_container_may_use_the_null_device(void **state)
+{
+    struct oci_resources r = {.devices_n = 0};
+    struct cgroup_devices d;
+    struct err err = {0};
+    bool found = false;
+
+    (void)state;
+    assert_ok(limits_devices(&r, &d, &err), &err);
+    assert_false(d.allow);
+    for (size_t i = 0; i < d.n; i++)
+        found |= d.v[i].type == 'c' && d.v[i].major == 1 && d.v[i].minor == 3;
+    assert_true(found);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_versions_get_what_they_understand),
+        cmocka_unit_test(swap_below_memory_is_refused),
+        cmocka_unit_test(every_container_may_use_the_null_device),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of a start, as text: the printed plan of a configuration must be the stored one. Where
+ * a change is meant, MR_UPDATE_PLANS=1 writes the files anew, and the difference is reviewed.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/file.h"
+#include "runtime/base/own.h"
+#include "runtime/container/plan.h"
+#include "runtime/spec/oci.h"
+
+#include "tests/lib/test.h"
+
+#define PLANS "tests/unit/runtime/container/plans"
+
+static void check(const char *name, const struct oci_config *c, const struct plan_facts *f)
+{
+    own_buf struct buf text = BUF_INIT(65536), stored = BUF_INIT(65536);
+    struct arena *a = arena_new(1 << 20);
+    char path[128];
+    struct plan plan;
+    struct err err = {0};
+
+    if (access(PLANS, R_OK) < 0)
+        SKIP("the stored plans are not here (not run from the top of the tree)");
+    (void)snprintf(path, sizeof path, PLANS "/%s.txt", name);
+    assert_ok(plan_make(a, c, f, &plan, &err), &err);
+    plan_print(c, &c->process, &plan, &text);
+    if (getenv("MR_UPDATE_PLANS") != NULL)
+        assert_ok(file_put(AT_FDCWD, path, buf_str(&text), 0644, &err), &err);
+    assert_ok(file_read(AT_FDCWD, path, &stored, &err), &err);
+    assert_string_equal(buf_c(&text), buf_c(&stored));
+    arena_free(a);
+}
+
+static void the_default_of_root(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct oci_config *c = oci_default(a, OCI_DEFAULT, 0, 0);
+    struct plan_facts f = {.root = true, .cgroup = true, .wait = true};
+
+    (void)state;
+    check("default", c, &f);
+    arena_free(a);
+}
+
+static void the_default_of_an_ordinary_user(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct oci_config *c = oci_default(a, OCI_ROOTLESS, 1000, 1000);
+    struct plan_facts f = {.root = false, .cgroup = true};
+
+    (void)state;
+    check("rootless", c, &f);
+    arena_free(a);
+}
+
+#define EVERYTHING                                                                                \
+    "{\"ociVersion\": \"1.2.0\", \"root\": {\"path\": \"r\"}, \"hostname\": \"h\", "              \
+    "\"domainname\": \"d\", \"process\": {\"cwd\": \"/w\", \"args\": [\"a\"], \"user\": "         \
+    "{\"uid\": 7, \"gid\": 8}, \"oomScoreAdj\": 5, \"rlimits\": [{\"type\": "                     \
+    "\"RLIMIT_NOFILE\", \"soft\": 1, \"hard\": 2}], \"capabilities\": {\"bounding\": []}}, "      \
+    "\"mounts\": [{\"destination\": \"/proc\", \"type\": \"proc\", \"source\": \"proc\"}, "       \
+    "{\"destination\": \"/d\", \"type\": \"bind\", \"source\": \"/s\", \"options\": "             \
+    "[\"rbind\"]}], \"hooks\": {\"prestart\": [{\"path\": \"/h\"}], \"createContainer\": "        \
+    "[{\"path\": \"/h\"}], \"startContainer\": [{\"path\": \"/h\"}]}, \"linux\": "                \
+    "{\"namespaces\": [{\"type\": \"mount\"}, {\"type\": \"uts\"}, {\"type\": \"user\"}, "        \
+    "{\"type\": \"cgroup\"}, {\"type\": \"network\", \"path\": \"/run/netns/n\"}, "               \
+    "{\"type\": \"pid\", \"path\": \"/proc/1/ns/pid\"}], \"uidMappings\": [{\"containerID\": 0, " \
+    "\"hostID\": 1000, \"size\": 10}], \"gidMappings\": [{\"containerID\": 0, \"hostID\": 1000, " \
+    "\"size\": 10}], \"sysctl\": {\"net.ipv4.ip_forward\": \"1\"}, \"devices\": [{\"path\": "     \
+    "\"/dev/fuse\", \"type\": \"c\", \"major\": 10, \"minor\": 229}], \"rootfsPropagation\": "    \
+    "\"slave\", \"maskedPaths\": [\"/proc/kcore\"], \"readonlyPaths\": [\"/proc/sys\"], "         \
+    "\"seccomp\": {\"defaultAction\": \"SCMP_ACT_ALLOW\"}}}"
+
+/* Without no_new_privs the filter must be loaded while there is the privilege to do so. */
+static void everything_at_once_without_no_new_privs(void **state)
+{
+    struct arena *a = arena_new(OCI_ARENA_MAX);
+    struct oci_config *c = NULL;
+    struct plan_facts f = {.root = true, .cgroup = true, .no_new_keyring = true};
+    struct err err = {0};
+
+    (void)state;
+    assert_ok(oci_load_str(a, STR(EVERYTHING), "test", &c, &err), &err);
+    check("everything", c, &f);
+    arena_free(a);
+}
+
+static void a_container_needs_a_mount_namespace(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct oci_config *c = oci_default(a, OCI_DEFAULT, 0, 0);
+    struct plan_facts f = {.root = true};
+    struct plan plan;
+    struct err err = {0};
+
+    (void)state;
+    c->linux_.ns[OCI_NS_MOUNT].mode = OCI_NS_HOST;
+    assert_int_equal(plan_make(a, c, &f, &plan, &err), -1);
+    assert_err(&err, "mount namespace");
+    arena_free(a);
+}
+
+static void every_kind_of_step_has_a_name(void **state)
+{
+    (void)state;
+    for (int i = 0; i < STEP_KINDS; i++)
+        assert_non_null(plan_step_name((enum step_kind)i));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_default_of_root),
+        cmocka_unit_test(the_default_of_an_ordinary_user),
+        cmocka_unit_test(everything_at_once_without_no_new_privs),
+        cmocka_unit_test(a_container_needs_a_mount_namespace),
+        cmocka_unit_test(every_kind_of_step_has_a_name),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/base/own.h"
+#include "runtime/kernel/dir.h"
+
+#include "tests/lib/test.h"
+#include "tests/lib/tmpdir.h"
+
+static bool exists(int dir_fd, const char *path, mode_t kind)
+{
+    struct stat st;
+
+    return fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & S_IFMT) == kind;
+}
+
+static int make_root(const struct tmpdir *t)
+{
+    int fd = -1;
+
+    assert_int_equal(mkdirat(t->fd, "root", 0755), 0);
+    assert_int_equal(mkdirat(t->fd, "outside", 0755), 0);
+    fd = openat(t->fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void what_is_missing_is_made(void **state)
+{
+    struct tmpdir *t = *state;
+    struct err err = {0};
+    own_fd int root = make_root(t);
+    own_fd int file = dir_make_beneath(root, "/a/b/c", DIR_FILE, 0755, &err);
+    own_fd int dir = dir_make_beneath(root, "a/d/", DIR_DIRECTORY, 0700, &err);
+    own_fd int again = dir_make_beneath(root, "/a/b/c", DIR_FILE, 0755, &err);
+
+    assert_true(file >= 0 && dir >= 0 && again >= 0);
+    assert_true(exists(root, "a/b/c", S_IFREG));
+    assert_true(exists(root, "a/d", S_IFDIR));
+    assert_true(dir_is_same(file, again));
+}
+
+static void links_never_lead_out_of_the_root(void **state)
+{
+    struct tmpdir *t = *state;
+    static const char *const targets[] = {"../outside", "/../../outside", "../../../..", "/",
+                                          "../outside/new"};
+    struct err err = {0};
+    own_fd int root = make_root(t);
+
+    for (size_t i = 0; i < ARRAY_N(targets); i++) {
+        own_fd int fd = -1;
+
+        assert_int_equal(symlinkat(targets[i], root, "link"), 0);
+        fd = dir_make_beneath(root, "/link/made", DIR_DIRECTORY, 0755, &err);
+        assert_false(exists(t->fd, "outside/made", S_IFDIR));
+        assert_false(exists(t->fd, "outside/new", S_IFDIR));
+        assert_false(exists(t->fd, "made", S_IFDIR));
+        assert_true(fd >= 0);
+        assert_int_equal(unlinkat(root, "link", 0), 0);
+    }
+}
+
+static void a_dangling_link_is_followed_within_the_root(void **state)
+{
+    struct tmpdir *t = *state;
+    struct err err = {0};
+    own_fd int root = make_root(t), fd = -1;
+
+    assert_int_equal(mkdirat(root, "etc", 0755), 0);
+    assert_int_equal(symlinkat("../run/resolve/stub.conf", root, "etc/resolv.conf"), 0);
+    fd = dir_make_beneath(root, "/etc/resolv.conf", DIR_FILE, 0755, &err);
+    assert_true(fd >= 0);
+    assert_true(exists(root, "run/resolve/stub.conf", S_IFREG));
+}
+
+static void loops_and_files_in_the_way_are_errors(void **state)
+{
+    struct tmpdir *t = *state;
+    struct err err = {0};
+    own_fd int root = make_root(t), file = -1;
+
+    assert_int_equal(symlinkat("loop", root, "loop"), 0);
+    assert_int_equal(dir_make_beneath(root, "/loop/x", DIR_DIRECTORY, 0755, &err), -1);
+    assert_int_equal(err.code, ELOOP);
+    file = openat(root, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(dir_make_beneath(root, "/file/x", DIR_DIRECTORY, 0755, &err), -1);
+    assert_int_equal(err.code, ENOTDIR);
+}
+
+static void the_parent_and_the_name_are_split(void **state)
+{
+    struct tmpdir *t = *state;
+    static const char *const bad[] = {"/", "", "/a/..", "/a/."};
+    struct err err = {0};
+    char name[16];
+    own_fd int root = make_root(t);
+    own_fd int dir = dir_open_parent(root, "/dev/null", 0755, name, sizeof name, &err);
+
+    assert_true(dir >= 0);
+    assert_string_equal(name, "null");
+    assert_true(exists(root, "dev", S_IFDIR));
+    for (size_t i = 0; i < ARRAY_N(bad); i++)
+        assert_int_equal(dir_open_parent(root, bad[i], 0755, name, sizeof name, &err), -1);
+    assert_int_equal(
+        dir_open_parent(root, "/a-name-that-is-too-long", 0755, name, sizeof name, &err), -1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tmpdir_setup, tmpdir_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_missing_is_made),
+        TEST(links_never_lead_out_of_the_root),
+        TEST(a_dangling_link_is_followed_within_the_root),
+        TEST(loops_and_files_in_the_way_are_errors),
+        TEST(the_parent_and_the_name_are_split),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/base/own.h"
+#include "runtime/kernel/proc.h"
+
+#include "tests/lib/test.h"
+
+static void a_process_is_known_by_pid_and_start(void **state)
+{
+    struct proc_stat st;
+    struct err err = {0};
+    own_fd int fd = -1;
+
+    (void)state;
+    assert_ok(proc_stat(getpid(), &st, &err), &err);
+    assert_int_equal(st.state, 'R');
+    assert_true(proc_is_alive(getpid(), st.start));
+    assert_false(proc_is_alive(getpid(), st.start + 1));
+    assert_int_equal(proc_pidfd(getpid(), st.start + 1, &err), -1);
+    assert_int_equal(err.code, ESRCH);
+    fd = proc_pidfd(getpid(), st.start, &err);
+    assert_true(fd >= 0);
+}
+
+static void a_zombie_is_not_alive(void **state)
+{
+    struct proc_stat st;
+    struct err err = {0};
+    siginfo_t info;
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0)
+        _exit(0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_ok(proc_stat(pid, &st, &err), &err);
+    assert_false(proc_is_alive(pid, st.start));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(proc_stat(pid, &st, &err), -1);
+    assert_int_equal(err.code, ESRCH);
+}
+
+static void nothing_is_written_outside_of_proc(void **state)
+{
+    struct err err = {0};
+    own_fd int fd = proc_open(&err);
+
+    (void)state;
+    assert_ok(fd, &err);
+    assert_int_equal(proc_write(fd, "../tmp/x", "1", &err), -1);
+    assert_int_equal(proc_write(fd, "self/root/tmp/x", "1", &err), -1);
+    assert_int_equal(proc_sysctl(fd, "net.ipv4..no_such_key", "1", &err), -1);
+    assert_int_equal(proc_sysctl(fd, "/../self/oom_score_adj", "0", &err), -1);
+    assert_int_equal(proc_sysctl(fd, "no/such/key", "1", &err), -1);
+    assert_int_equal(err.code, ENOENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_process_is_known_by_pid_and_start),
+        cmocka_unit_test(a_zombie_is_not_alive),
+        cmocka_unit_test(nothing_is_written_outside_of_proc),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
