@@ -15,10 +15,8 @@ int root_pivot(int root_fd, struct err *err)
         return err_set(err, errno, "enter the new root");
     if (sys_pivot_root(".", ".") < 0)
         return err_set(err, errno, "pivot_root");
-    /* The old root is now mounted over the new one, and "." names the top of the two. It must not
-     * carry the unmounting to the host. */
-    if (mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
-        return err_set(err, errno, "make the old root a slave");
+    /* The old root is now mounted over the new one. It has been a slave since the namespace was
+     * made, so its unmounting does not reach the host. */
     if (umount2(".", MNT_DETACH) < 0)
         return err_set(err, errno, "detach the old root");
     return chdir("/") < 0 ? err_set(err, errno, "enter '/'") : 0;

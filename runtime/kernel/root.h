@@ -11,8 +11,9 @@
 
 struct err;
 
-/* root_fd: the root of a mount that is attached in this mount namespace. The old root is detached
- * with all beneath it; the working directory is the new root. */
+/* root_fd: the root of a mount that is attached in this mount namespace. The old root, which
+ * must not be shared with the host, is detached with all beneath it; the working directory is the
+ * new root. */
 must_check int root_pivot(int root_fd, struct err *err);
 /* Without pivot_root, which an initramfs refuses: the mount is moved over "/" and the process
  * changes root into it. Everything of the host stays mounted beneath, out of sight; /proc and /sys

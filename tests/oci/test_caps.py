@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Capabilities and no_new_privs, read from the kernel."""
+
+NET_BIND = 1 << 10
+KILL = 1 << 5
+
+
+def status(runtime, bundle, *options):
+    out = runtime.run(bundle.args("cat", "/proc/self/status"), *options)
+    assert out.returncode == 0, out.stderr
+    return dict(l.split(":\t", 1) for l in out.stdout.splitlines() if ":\t" in l)
+
+
+def masks(s):
+    return {k: int(s[k], 16) for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
+
+
+def test_the_five_sets(runtime, bundle):
+    bundle.process["capabilities"] = {
+        "bounding": ["CAP_NET_BIND_SERVICE", "CAP_KILL"],
+        "permitted": ["CAP_NET_BIND_SERVICE", "CAP_KILL"],
+        "effective": ["CAP_KILL"],
+        "inheritable": ["CAP_NET_BIND_SERVICE"],
+        "ambient": ["CAP_NET_BIND_SERVICE"],
+    }
+    m = masks(status(runtime, bundle))
+    assert m["CapBnd"] == NET_BIND | KILL
+    assert m["CapInh"] == NET_BIND and m["CapAmb"] == NET_BIND
+
+
+def test_ambient_ones_reach_an_ordinary_user(runtime, bundle):
+    both = ["CAP_NET_BIND_SERVICE"]
+    bundle.process["capabilities"] = dict.fromkeys(
+        ("bounding", "permitted", "effective", "inheritable", "ambient"), both)
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    m = masks(status(runtime, bundle))
+    assert m["CapEff"] == NET_BIND and m["CapPrm"] == NET_BIND
+
+
+def test_an_ordinary_user_has_none(runtime, bundle):
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    m = masks(status(runtime, bundle))
+    assert m["CapEff"] == m["CapPrm"] == m["CapInh"] == m["CapAmb"] == 0
+
+
+def test_empty_sets_are_empty(runtime, bundle):
+    bundle.process["capabilities"] = {}
+    assert set(masks(status(runtime, bundle)).values()) == {0}
+
+
+def test_no_new_privs(runtime, bundle):
+    bundle.process["noNewPrivileges"] = True
+    assert status(runtime, bundle)["NoNewPrivs"] == "1"
+    bundle.process["noNewPrivileges"] = False
+    assert status(runtime, bundle)["NoNewPrivs"] == "0"

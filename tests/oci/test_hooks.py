@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The six hooks: order, place, state, failure, time."""
+import json
+
+import pytest
+
+KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
+
+
+def hook(script, **more):
+    return {"path": "/bin/sh", "args": ["sh", "-c", script], **more}
+
+
+def test_order_and_state(runtime, bundle, own_rootfs, tmp_path):
+    log = tmp_path / "log"
+    line = '{ printf "%s " KIND; cat; } >> FILE'
+    bundle.mount(destination="/log", type="bind", source=str(tmp_path), options=["bind"])
+    bundle.config["hooks"] = {
+        k: [hook(line.replace("KIND", k).replace(
+            "FILE", "/log/log" if k == "startContainer" else str(log)))] for k in KINDS}
+    out = runtime.run(bundle.shell("echo process >> /log/log"))
+    assert out.returncode == 0, out.stderr
+    rows = log.read_text().splitlines()
+    names = [r.split()[0] for r in rows]
+    assert names[:4] == ["prestart", "createRuntime", "createContainer", "startContainer"]
+    assert set(names[4:6]) == {"poststart", "process"}
+    assert names[6] == "poststop"
+    states = {r.split()[0]: json.loads(r.split(" ", 1)[1]) for r in rows if "{" in r}
+    assert states["prestart"]["status"] == "creating" and states["prestart"]["pid"] > 1
+    assert states["poststop"]["status"] == "stopped"
+    assert states["poststart"]["bundle"] == str(bundle.path)
+
+
+@pytest.mark.parametrize("kind", KINDS[:5])
+def test_a_failing_hook_stops_the_start_and_says_why(runtime, bundle, kind):
+    bundle.config["hooks"] = {kind: [hook("echo it is raining >&2; exit 4")]}
+    out = runtime.run(bundle.args("sleep", "60"))
+    assert out.returncode == 1
+    assert f"$.hooks.{kind}[0]" in out.stderr
+    assert "exited with 4" in out.stderr and "it is raining" in out.stderr
+
+
+def test_a_slow_hook_is_ended(runtime, bundle):
+    bundle.config["hooks"] = {"createRuntime": [hook("sleep 60", timeout=1)]}
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "1 s" in out.stderr
+
+
+def test_the_environment_of_a_hook_is_its_own(runtime, bundle, tmp_path):
+    bundle.config["hooks"] = {"prestart": [hook(f"/usr/bin/env > {tmp_path}/env", env=["A=b"])]}
+    assert runtime.run(bundle).returncode == 0
+    text = (tmp_path / "env").read_text().splitlines()
+    assert "A=b" in text and not [l for l in text if l.startswith("HOME=")]

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mounts, their options, masked and read-only paths."""
+
+
+def options_of(runtime, bundle, target):
+    out = runtime.run(bundle.shell("cat /proc/self/mountinfo"))
+    assert out.returncode == 0, out.stderr
+    for line in out.stdout.splitlines():
+        part = line.split()
+        if part[4] == target:
+            return part[5].split(",")
+    return None
+
+
+def test_a_file_and_a_directory_are_bound(runtime, bundle, own_rootfs, tmp_path):
+    (tmp_path / "file").write_text("in the file\n")
+    bundle.mount(destination="/made/here", type="bind", source=str(tmp_path / "file"),
+                 options=["bind", "ro"])
+    bundle.mount(destination="/data", type="bind", source=str(tmp_path), options=["rbind", "rw"])
+    out = runtime.run(bundle.shell("cat /made/here; echo new > /data/new; echo x > /made/here"))
+    assert out.stdout == "in the file\n"
+    assert "Read-only" in out.stderr
+    assert (tmp_path / "new").read_text() == "new\n"
+
+
+def test_a_relative_source_lies_in_the_bundle(runtime, bundle, own_rootfs):
+    (bundle.path / "here").write_text("beside the config\n")
+    bundle.mount(destination="/f", source="here", options=["bind"])
+    assert runtime.run(bundle.shell("cat /f")).stdout == "beside the config\n"
+
+
+def test_a_missing_source_is_named(runtime, bundle):
+    bundle.mount(destination="/f", type="bind", source="/no/such/file", options=["bind"])
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "/no/such/file" in out.stderr and "/f" in out.stderr
+
+
+def test_recursive_read_only_reaches_what_is_beneath(runtime, bundle, own_rootfs):
+    bundle.mount(destination="/a", type="tmpfs", source="tmpfs")
+    bundle.mount(destination="/a/b", type="tmpfs", source="tmpfs")
+    bundle.mount(destination="/c", type="bind", source="/proc", options=["rbind", "rro"])
+    bundle.args("sh", "-c", "cat /proc/self/mountinfo")
+    out = runtime.run(bundle)
+    rows = [l.split() for l in out.stdout.splitlines() if l.split()[4].startswith("/c")]
+    assert rows and all("ro" in r[5].split(",") for r in rows)
+
+
+def test_tmpcopyup(runtime, bundle, own_rootfs):
+    (own_rootfs / "etc" / "deep").mkdir()
+    (own_rootfs / "etc" / "deep" / "file").write_text("copied\n")
+    bundle.mount(destination="/etc", type="tmpfs", source="tmpfs", options=["tmpcopyup"])
+    out = runtime.run(bundle.shell("cat /etc/deep/file; echo x > /etc/new && echo wrote"))
+    assert out.stdout == "copied\nwrote\n"
+    assert not (own_rootfs / "etc" / "new").exists()
+
+
+def test_propagation(runtime, bundle, own_rootfs):
+    bundle.mount(destination="/s", type="tmpfs", source="tmpfs", options=["shared"])
+    out = runtime.run(bundle.shell("cat /proc/self/mountinfo"))
+    row = [l for l in out.stdout.splitlines() if l.split()[4] == "/s"]
+    assert "shared:" in row[0]
+
+
+def test_an_option_the_file_system_refuses_is_told(runtime, bundle):
+    bundle.mount(destination="/tmp", type="tmpfs", source="tmpfs", options=["nonsense=1"])
+    out = runtime.run(bundle)
+    assert out.returncode == 1
+    assert "nonsense" in out.stderr and "/tmp" in out.stderr
+
+
+def test_masked_paths_are_empty(runtime, bundle):
+    bundle.linux["maskedPaths"] = ["/proc/keys", "/proc/bus", "/proc/not-there"]
+    out = runtime.run(bundle.shell("cat /proc/keys; ls /proc/bus; echo x > /proc/bus/x"))
+    assert out.stdout == ""
+    assert "Read-only" in out.stderr
+
+
+def test_read_only_paths(runtime, bundle):
+    bundle.linux["readonlyPaths"] = ["/proc/sys"]
+    out = runtime.run(bundle.shell("echo x > /proc/sys/kernel/hostname"))
+    assert "Read-only" in out.stderr
+
+
+def test_the_root_is_read_only(runtime, bundle):
+    bundle.config["root"]["readonly"] = True
+    assert "ro" in options_of(runtime, bundle, "/")
+    assert "Read-only" in runtime.run(bundle.shell("touch /x")).stderr
+
+
+def test_nothing_of_the_host_is_mounted(runtime, bundle):
+    out = runtime.run(bundle.shell("cat /proc/self/mountinfo"))
+    roots = [l for l in out.stdout.splitlines() if l.split()[4] == "/"]
+    assert len(roots) == 1
+
+
+def test_no_pivot(runtime, bundle):
+    assert runtime.run(bundle.shell("ls /bin/busybox"), "--no-pivot").stdout == "/bin/busybox\n"

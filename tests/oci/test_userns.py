@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""User namespaces, and the whole as an ordinary user."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from ocilib import RUNTIME, need_root, need_runtime
+
+
+def map_ids(bundle, size=65536):
+    bundle.linux["namespaces"].append({"type": "user"})
+    bundle.linux["uidMappings"] = [{"containerID": 0, "hostID": 100000, "size": size}]
+    bundle.linux["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": size}]
+    return bundle
+
+
+def test_ids_are_mapped(runtime, bundle, rootfs):
+    for parent in [rootfs, *rootfs.parents]:
+        if str(parent).startswith("/tmp/"):
+            os.chmod(parent, os.stat(parent).st_mode | 0o011)
+    out = runtime.run(map_ids(bundle).shell("id -u; cat /proc/self/uid_map; touch /dev/shm/x"))
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.split() == ["0", "0", "100000", "65536"]
+
+
+def test_a_source_in_a_private_directory_is_bound(runtime, bundle, own_rootfs, tmp_path):
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    (private / "file").write_text("reached\n")
+    (private / "file").chmod(0o644)
+    own_rootfs.chmod(0o755)
+    (own_rootfs / "f").touch()
+    bundle.mount(destination="/f", type="bind", source=str(private / "file"), options=["bind"])
+    out = runtime.run(map_ids(bundle).shell("cat /f"))
+    assert out.stdout == "reached\n", out.stderr
+
+
+def test_another_user_inside(runtime, bundle, own_rootfs):
+    own_rootfs.chmod(0o755)
+    bundle.process["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [5]}
+    name = runtime.start_detached(map_ids(bundle).args("sleep", "60"))
+    with open(f"/proc/{runtime.state(name)['pid']}/status", encoding="ascii") as f:
+        uid = next(l for l in f if l.startswith("Uid:")).split()[1]
+    assert uid == "101000"
+    assert runtime.ok("exec", "--user", "0", name, "id", "-u") == "0\n"
+
+
+@pytest.fixture
+def ordinary(tmp_path_factory, rootfs):
+    """A copy of the runtime and of the root file system that belong to an ordinary user."""
+    need_root()
+    need_runtime()
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv is not installed")
+    base = subprocess.run(["mktemp", "-d", "/tmp/mr-oci-XXXXXX"], capture_output=True, text=True,
+                          check=True).stdout.strip()
+    shutil.copy(RUNTIME, f"{base}/runtime")
+    shutil.copytree(rootfs, f"{base}/rootfs", symlinks=True)
+    subprocess.run(["chown", "-R", "12345:12345", base], check=True)
+    yield base
+    shutil.rmtree(base)
+
+
+def as_user(base, *args, **more):
+    return subprocess.run(
+        ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "env",
+         f"XDG_RUNTIME_DIR={base}", *args], cwd=base, capture_output=True, text=True,
+        stdin=subprocess.DEVNULL, timeout=60, check=False, **more)
+
+
+def test_an_ordinary_user_runs_a_container(ordinary):
+    assert as_user(ordinary, "./runtime", "spec", "--rootless").returncode == 0
+    with open(f"{ordinary}/config.json", encoding="utf-8") as f:
+        text = f.read().replace('"terminal": true', '"terminal": false')
+    text = text.replace('"sh"', '"sh", "-c", "id -u; cat /proc/self/uid_map; sleep 1; exit 5"')
+    with open(f"{ordinary}/config.json", "w", encoding="utf-8") as f:
+        f.write(text)
+    out = as_user(ordinary, "./runtime", "--root", f"{ordinary}/state", "run", "c1")
+    assert out.returncode == 5, out.stderr
+    assert out.stdout.split() == ["0", "0", "12345", "1"]
