@@ -67,7 +67,7 @@ static void restore(struct attend *t)
 {
     if (t->raw)
         (void)tcsetattr(0, TCSANOW, &t->terminal);
-    (void)sigprocmask(SIG_SETMASK, &t->before, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &t->before, NULL);
     if (t->signal_fd >= 0)
         (void)close(t->signal_fd);
 }
@@ -77,7 +77,7 @@ static int begin(struct attend *t, struct err *err)
     sigset_t all;
 
     (void)sigfillset(&all);
-    if (sigprocmask(SIG_SETMASK, &all, &t->before) < 0)
+    if (pthread_sigmask(SIG_SETMASK, &all, &t->before) != 0)
         return err_set(err, errno, "block the signals");
     t->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
     if (t->signal_fd < 0)

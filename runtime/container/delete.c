@@ -108,7 +108,7 @@ static int delete_one(struct arena *a, const struct container_env *env, const ch
                       enum container_force force, struct err *err)
 {
     struct state s;
-    own_fd int dir_fd = -1;
+    int r = 0;
 
     if (state_load(env, id, a, &s, err) < 0) {
         if (force != CONTAINER_FORCE || err->code != ENOENT)
@@ -116,8 +116,9 @@ static int delete_one(struct arena *a, const struct container_env *env, const ch
         err_reset(err);
         return 0;
     }
-    dir_fd = s.dir_fd;
-    return finish(a, env, &s, force, err);
+    r = finish(a, env, &s, force, err);
+    (void)close(s.dir_fd);
+    return r;
 }
 
 int container_delete(const struct container_env *env, const char *id, enum container_force force,

@@ -49,7 +49,7 @@ static void reset_signals(void)
     for (int signo = 1; signo < SIGRTMIN; signo++)
         (void)signal(signo, SIG_DFL); /* SIGKILL and SIGSTOP refuse, which is fine */
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 static int begin(struct init *in, struct err *err)

@@ -74,18 +74,25 @@ static int poststart(struct arena *a, const struct state *s, struct err *err)
     return -1;
 }
 
+static int start_loaded(struct arena *a, const struct container_env *env, const struct state *s,
+                        struct err *err)
+{
+    if (s->public.status != CONTAINER_CREATED)
+        return err_set(err, 0, "the container is %s, not created",
+                       container_status_names[s->public.status]);
+    return let_go(a, env, s, err) < 0 ? -1 : poststart(a, s, err);
+}
+
 static int start(struct arena *a, const struct container_env *env, const char *id, struct err *err)
 {
     struct state s;
-    own_fd int dir_fd = -1;
+    int r = state_load(env, id, a, &s, err);
 
-    if (state_load(env, id, a, &s, err) < 0)
+    if (r < 0)
         return -1;
-    dir_fd = s.dir_fd;
-    if (s.public.status != CONTAINER_CREATED)
-        return err_set(err, 0, "the container is %s, not created",
-                       container_status_names[s.public.status]);
-    return let_go(a, env, &s, err) < 0 ? -1 : poststart(a, &s, err);
+    r = start_loaded(a, env, &s, err);
+    (void)close(s.dir_fd);
+    return r;
 }
 
 int container_start(const struct container_env *env, const char *id, struct err *err)

@@ -319,6 +319,7 @@ int container_list(const struct container_env *env, struct arena *a, const char 
     *n = 0;
     if (dir == NULL)
         return errno == ENOENT ? 0 : err_set(err, errno, "open '%s'", env->root);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
     for (struct dirent *e; (e = readdir(dir)) != NULL;) {
         if (e->d_name[0] == '.' || (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN) ||
             container_id_check(e->d_name, &ignored) < 0)

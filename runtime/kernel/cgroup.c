@@ -74,17 +74,22 @@ static const char *group_path(struct arena *a, struct str own, const char *path)
     return joined.failed || clean.failed ? NULL : arena_copy(a, buf_str(&clean));
 }
 
-static int add_hier(struct arena *a, struct cgroup *g, struct str controllers, struct str own,
-                    const char *v2_mount, const char *path, struct err *err)
+struct line {
+    struct str controllers;
+    struct str own;
+};
+
+static int add_hier(struct arena *a, struct cgroup *g, const struct line *l, const char *v2_mount,
+                    const char *path, struct err *err)
 {
     struct cgroup_hier *h = &g->v[g->n];
 
     if (g->n >= CGROUP_HIERS_MAX)
         return err_set(err, E2BIG, "more than %d cgroup hierarchies", CGROUP_HIERS_MAX);
-    h->v2 = controllers.n == 0;
-    h->controllers = arena_copy(a, controllers);
-    h->mount = h->v2 ? v2_mount : arena_printf(a, CGROUP_ROOT "/%.*s", STR_ARG(controllers));
-    h->path = group_path(a, own, path);
+    h->v2 = l->controllers.n == 0;
+    h->controllers = arena_copy(a, l->controllers);
+    h->mount = h->v2 ? v2_mount : arena_printf(a, CGROUP_ROOT "/%.*s", STR_ARG(l->controllers));
+    h->path = group_path(a, l->own, path);
     if (h->path == NULL)
         return err_set(err, ENAMETOOLONG, "cgroup path '%.64s...'", path);
     if (strcmp(h->path, "/") == 0)
@@ -93,22 +98,28 @@ static int add_hier(struct arena *a, struct cgroup *g, struct str controllers, s
     return 0;
 }
 
-int cgroup_parse(struct arena *a, struct str self, bool unified, const char *v2_mount,
-                 const char *path, struct cgroup *out, struct err *err)
+static bool is_wanted(const struct cgroup_host *host, struct str controllers)
 {
-    struct str line = STR_NONE, id = STR_NONE, rest = STR_NONE, controllers = STR_NONE,
-               own = STR_NONE;
+    if (controllers.n == 0)
+        return host->v2_mount != NULL;
+    return !host->unified && !str_starts(controllers, STR("name="));
+}
 
-    *out = (struct cgroup){.unified = unified};
+int cgroup_parse(struct arena *a, const struct cgroup_host *host, const char *path,
+                 struct cgroup *out, struct err *err)
+{
+    struct str rest = host->self, text = STR_NONE, id = STR_NONE, tail = STR_NONE;
+
+    *out = (struct cgroup){.unified = host->unified};
     if (has_dotdot(path))
         return err_set(err, EINVAL, "cgroup path '%s' must not have '..'", path);
-    while (str_next(&self, '\n', &line)) {
-        if (!str_cut(line, ':', &id, &rest) || !str_cut(rest, ':', &controllers, &own))
+    while (str_next(&rest, '\n', &text)) {
+        struct line l;
+
+        if (!str_cut(text, ':', &id, &tail) || !str_cut(tail, ':', &l.controllers, &l.own) ||
+            !is_wanted(host, l.controllers))
             continue;
-        if (str_starts(controllers, STR("name=")) || (unified && controllers.n > 0) ||
-            (controllers.n == 0 && v2_mount == NULL))
-            continue;
-        if (add_hier(a, out, controllers, own, v2_mount, path, err) < 0)
+        if (add_hier(a, out, &l, host->v2_mount, path, err) < 0)
             return -1;
     }
     return 0;
@@ -132,12 +143,13 @@ static void keep_mounted(struct cgroup *g)
 int cgroup_locate(struct arena *a, const char *path, struct cgroup *out, struct err *err)
 {
     own_buf struct buf self = BUF_INIT(SELF_MAX);
-    bool unified = is_v2(CGROUP_ROOT);
-    const char *v2_mount = unified ? CGROUP_ROOT : is_v2(CGROUP_UNIFIED) ? CGROUP_UNIFIED : NULL;
+    struct cgroup_host host = {.unified = is_v2(CGROUP_ROOT)};
 
+    host.v2_mount = host.unified ? CGROUP_ROOT : is_v2(CGROUP_UNIFIED) ? CGROUP_UNIFIED : NULL;
     if (file_read(AT_FDCWD, "/proc/self/cgroup", &self, err) < 0)
         return -1;
-    if (cgroup_parse(a, buf_str(&self), unified, v2_mount, path, out, err) < 0)
+    host.self = buf_str(&self);
+    if (cgroup_parse(a, &host, path, out, err) < 0)
         return -1;
     keep_mounted(out);
     if (out->n == 0)
@@ -358,6 +370,7 @@ static int walk(int at_fd, const char *name, unsigned depth,
         (void)close(fd);
         return err_set(err, ELOOP, "cgroups deeper than %d levels", DEPTH_MAX);
     }
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
     for (struct dirent *e; r == 0 && (e = readdir(dir)) != NULL;)
         if (e->d_type == DT_DIR && e->d_name[0] != '.')
             r = walk(fd, e->d_name, depth + 1, fn, ctx, err);

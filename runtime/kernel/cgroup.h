@@ -45,10 +45,16 @@ struct cgroup {
  * in each). ".." is refused. Nothing is made. */
 must_check int cgroup_locate(struct arena *a, const char *path, struct cgroup *out,
                              struct err *err);
-/* The same from given texts; pure. self: /proc/self/cgroup; unified: cgroup2 is all there is at
- * /sys/fs/cgroup; v2_mount: where cgroup2 is mounted, or NULL. */
-must_check int cgroup_parse(struct arena *a, struct str self, bool unified, const char *v2_mount,
-                            const char *path, struct cgroup *out, struct err *err);
+
+/* The same from given texts; pure. */
+struct cgroup_host {
+    struct str self;      /* /proc/self/cgroup */
+    bool unified;         /* cgroup2 is all there is at /sys/fs/cgroup */
+    const char *v2_mount; /* where cgroup2 is mounted, or NULL */
+};
+
+must_check int cgroup_parse(struct arena *a, const struct cgroup_host *host, const char *path,
+                            struct cgroup *out, struct err *err);
 
 /* Makes the group everywhere and checks that it is fit for a new container: one that holds
  * processes or is frozen is refused. A failure removes what was made. On v2 all available

@@ -53,6 +53,16 @@ int proc_write(int proc_fd, const char *path, const char *text, struct err *err)
     return write_fd(fd, path, text, err);
 }
 
+/* "net.ipv4.conf.eth0/1" is the file net/ipv4/conf/eth0.1. */
+static void swap_separators(char *p)
+{
+    for (; *p != '\0'; p++)
+        if (*p == '.')
+            *p = '/';
+        else if (*p == '/')
+            *p = '.';
+}
+
 int proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err)
 {
     char path[SYSCTL_MAX];
@@ -65,8 +75,8 @@ int proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err
         return err_set(err, ENAMETOOLONG, "sysctl '%.64s...'", key);
     if (first == 0 || strstr(key, "..") != NULL)
         return err_set(err, EINVAL, "sysctl '%s'", key);
-    for (char *p = path + 4; dotted && *p != '\0'; p++)
-        *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+    if (dotted)
+        swap_separators(path + sizeof "sys/" - 1);
     fd = sys_openat2(proc_fd, path, O_WRONLY | O_CLOEXEC, 0,
                      RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
     if (fd < 0)

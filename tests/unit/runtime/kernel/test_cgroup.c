@@ -8,6 +8,14 @@
 
 #define HYBRID "9:name=systemd:/\n8:pids:/\n4:memory:/own/group\n2:cpu,cpuacct:/x\n0::/u\n"
 
+static int parse(struct arena *a, struct str self, bool unified, const char *v2_mount,
+                 const char *path, struct cgroup *out, struct err *err)
+{
+    struct cgroup_host host = {.self = self, .unified = unified, .v2_mount = v2_mount};
+
+    return cgroup_parse(a, &host, path, out, err);
+}
+
 static int setup(void **state)
 {
     *state = arena_new(1 << 20);
@@ -25,8 +33,7 @@ static void a_relative_path_lies_beneath_ones_own_group(void **state)
     struct cgroup g;
     struct err err = {0};
 
-    assert_ok(cgroup_parse(*state, STR(HYBRID), false, "/sys/fs/cgroup/unified", "c1", &g, &err),
-              &err);
+    assert_ok(parse(*state, STR(HYBRID), false, "/sys/fs/cgroup/unified", "c1", &g, &err), &err);
     assert_int_equal(g.n, 4);
     assert_string_equal(cgroup_find(&g, "memory")->path, "/own/group/c1");
     assert_string_equal(cgroup_find(&g, "memory")->mount, "/sys/fs/cgroup/memory");
@@ -41,7 +48,7 @@ static void an_absolute_path_stands_alone(void **state)
     struct cgroup g;
     struct err err = {0};
 
-    assert_ok(cgroup_parse(*state, STR(HYBRID), false, NULL, "/a//b/./c/", &g, &err), &err);
+    assert_ok(parse(*state, STR(HYBRID), false, NULL, "/a//b/./c/", &g, &err), &err);
     assert_int_equal(g.n, 3);
     assert_string_equal(g.v[0].path, "/a/b/c");
 }
@@ -51,7 +58,7 @@ static void unified_means_one_hierarchy_for_all(void **state)
     struct cgroup g;
     struct err err = {0};
 
-    assert_ok(cgroup_parse(*state, STR("0::/me\n"), true, "/sys/fs/cgroup", "c", &g, &err), &err);
+    assert_ok(parse(*state, STR("0::/me\n"), true, "/sys/fs/cgroup", "c", &g, &err), &err);
     assert_int_equal(g.n, 1);
     assert_ptr_equal(cgroup_find(&g, "pids"), &g.v[0]);
     assert_string_equal(g.v[0].path, "/me/c");
@@ -65,8 +72,7 @@ static void paths_that_leave_or_name_the_root_are_refused(void **state)
     for (size_t i = 0; i < ARRAY_N(bad); i++) {
         struct err err = {0};
 
-        assert_int_equal(cgroup_parse(*state, STR("4:memory:/\n"), false, NULL, bad[i], &g, &err),
-                         -1);
+        assert_int_equal(parse(*state, STR("4:memory:/\n"), false, NULL, bad[i], &g, &err), -1);
         assert_err(&err, "cgroup path");
     }
 }
@@ -77,8 +83,7 @@ static void what_was_described_is_recalled(void **state)
     struct cgroup g, h;
     struct err err = {0};
 
-    assert_ok(cgroup_parse(*state, STR(HYBRID), false, "/sys/fs/cgroup/unified", "c", &g, &err),
-              &err);
+    assert_ok(parse(*state, STR(HYBRID), false, "/sys/fs/cgroup/unified", "c", &g, &err), &err);
     cgroup_describe(&g, &text);
     assert_ok(cgroup_recall(*state, buf_str(&text), &h, &err), &err);
     cgroup_describe(&h, &again);
