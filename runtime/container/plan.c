@@ -69,7 +69,7 @@ static bool is_new(const struct maker *m, enum oci_ns_kind kind)
 
 /* The cgroup namespace takes the group the process is in when it is made, so it is made after the
  * process was put there; a time namespace with offsets must not have a process in it before they
- * are written, and is entered by execve. With a joined user namespace all are made inside it. */
+ * are written. With a joined user namespace all are made inside it. */
 static void decide_flags(struct maker *m)
 {
     bool joined = mode(m, OCI_NS_USER) == OCI_NS_JOIN;

@@ -88,6 +88,16 @@ static int set_offset(struct init *in, const char *clock, const struct oci_time_
     return proc_write(in->proc_fd, "self/timens_offsets", text, err);
 }
 
+/* unshare makes it for children only, and not every kernel enters it at execve. */
+static int enter_time(struct init *in, struct err *err)
+{
+    own_fd int fd = openat(in->proc_fd, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_set(err, errno, "open the new time namespace");
+    return setns(fd, CLONE_NEWTIME) < 0 ? err_set(err, errno, "enter the new time namespace") : 0;
+}
+
 int step_unshare_time(struct init *in, size_t index, struct err *err)
 {
     const struct oci_linux *l = &in->config->linux_;
@@ -97,7 +107,9 @@ int step_unshare_time(struct init *in, size_t index, struct err *err)
         return err_set(err, errno, "unshare");
     if (set_offset(in, "monotonic", &l->monotonic, err) < 0)
         return -1;
-    return set_offset(in, "boottime", &l->boottime, err);
+    if (set_offset(in, "boottime", &l->boottime, err) < 0)
+        return -1;
+    return enter_time(in, err);
 }
 
 int step_loopback(struct init *in, size_t index, struct err *err)

@@ -119,6 +119,10 @@ int cgroup_parse(struct arena *a, const struct cgroup_host *host, const char *pa
         if (!str_cut(text, ':', &id, &tail) || !str_cut(tail, ':', &l.controllers, &l.own) ||
             !is_wanted(host, l.controllers))
             continue;
+        /* On v2 the own group holds the caller, and what holds processes has no children with
+         * limits: the container becomes its sibling. */
+        if (host->unified)
+            l.own = path_dir(l.own);
         if (add_hier(a, out, &l, host->v2_mount, path, err) < 0)
             return -1;
     }

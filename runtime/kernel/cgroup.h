@@ -42,7 +42,8 @@ struct cgroup {
 };
 
 /* path: absolute (beneath the mount of each hierarchy) or relative (beneath the caller's own group
- * in each). ".." is refused. Nothing is made. */
+ * in each; on v2, where a group that holds processes can have no children with limits, beside it).
+ * ".." is refused. Nothing is made. */
 must_check int cgroup_locate(struct arena *a, const char *path, struct cgroup *out,
                              struct err *err);
 

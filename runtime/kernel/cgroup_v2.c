@@ -59,8 +59,10 @@ static int pass_down(const char *path, struct err *err)
     wanted(str_trim(buf_str(&available)), str_trim(buf_str(&passed)), &text);
     if (text.n == 0)
         return 0;
-    /* One that refuses must not keep the others from their children. */
-    if (file_poke(dir_fd, "cgroup.subtree_control", buf_str(&text), err) < 0)
+    /* One that refuses must not keep the others from their children. But a group that holds
+     * processes (EBUSY) must not be made to pass down a few: it would become the root of a threaded
+     * subtree, which nothing but threads of those processes can enter. */
+    if (file_poke(dir_fd, "cgroup.subtree_control", buf_str(&text), err) < 0 && err->code != EBUSY)
         pass_one_by_one(dir_fd, buf_str(&text));
     err_reset(err);
     return 0;

@@ -58,10 +58,10 @@ static void unified_means_one_hierarchy_for_all(void **state)
     struct cgroup g;
     struct err err = {0};
 
-    assert_ok(parse(*state, STR("0::/me\n"), true, "/sys/fs/cgroup", "c", &g, &err), &err);
+    assert_ok(parse(*state, STR("0::/slice/me\n"), true, "/sys/fs/cgroup", "c", &g, &err), &err);
     assert_int_equal(g.n, 1);
     assert_ptr_equal(cgroup_find(&g, "pids"), &g.v[0]);
-    assert_string_equal(g.v[0].path, "/me/c");
+    assert_string_equal(g.v[0].path, "/slice/c");
 }
 
 static void paths_that_leave_or_name_the_root_are_refused(void **state)
