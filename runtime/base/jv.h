@@ -4,6 +4,7 @@
  *
  * A `struct jv` is a value together with the way to it; it lives on the stack of the reader and
  * points to its parent's, so it costs nothing until an error prints "$.linux.namespaces[2].type".
+ * A child must not be assigned over its own parent.
  * Getters come in two forms: jv_X demands the key, jv_opt_X gives a default where the key is
  * absent (a null counts as absent). A wrong type is an error that says what was found and what was
  * expected: "$.root.readonly: expected true or false, found a string".

@@ -132,7 +132,7 @@ static void sizes_are_shown_for_people(void **state)
                 {1024, "1K"},
                 {1536, "1.5K"},
                 {1048575, "1023.9K"},
-                {21286093, "20.3M"},
+                {21300000, "20.3M"},
                 {UINT64_MAX, "15.9E"}};
 
     (void)state;
