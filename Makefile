@@ -23,11 +23,11 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 
 CSTD := -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -DMR_VERSION='"$(VERSION)"'
-WARN := -Wall -Wextra -Werror -Wshadow -Wvla -Walloca -Wformat=2 -Wformat-signedness -Wundef \
-        -Wpointer-arith -Wcast-qual -Wcast-align=strict -Wwrite-strings -Wstrict-prototypes \
+WARN := -Wall -Wextra -Werror -Wshadow -Wvla -Walloca -Wformat=2 -Wundef \
+        -Wpointer-arith -Wcast-qual -Wwrite-strings -Wstrict-prototypes \
         -Wold-style-definition -Wmissing-prototypes -Wmissing-declarations -Wredundant-decls \
         -Wswitch-enum -Wconversion -Wsign-conversion -Wnull-dereference -Wdouble-promotion
-WARN_GCC := -Wimplicit-fallthrough=5 -Warith-conversion -Wlogical-op -Wduplicated-cond \
+WARN_GCC := -Wformat-signedness -Wcast-align=strict -Wimplicit-fallthrough=5 -Warith-conversion -Wlogical-op -Wduplicated-cond \
         -Wduplicated-branches -Wjump-misses-init -Warray-bounds=2 -Wuse-after-free=3 \
         -Wdangling-pointer=2 -Wbidi-chars=any -Wtrampolines
 HARD := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \

@@ -12,6 +12,8 @@
 
 #define DOTS "..."
 
+static size_t text_put(char *text, size_t at, const char *fmt, va_list ap) fmt_printf(3, 0);
+
 static size_t text_put(char *text, size_t at, const char *fmt, va_list ap)
 {
     size_t room = ERR_TEXT_MAX - at;
