@@ -48,7 +48,7 @@ FUZZ_CC      := clang
 FUZZ_BUILD   := $(BUILD)/fuzz
 FUZZ_SRC     := $(sort $(shell find tests/fuzz -name 'fuzz_*.c' 2>/dev/null))
 FUZZ_TARGETS := $(patsubst %.c,$(FUZZ_BUILD)/%,$(FUZZ_SRC))
-FUZZ_CFLAGS  := $(CSTD) $(WARN) -Wno-null-dereference -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
+FUZZ_CFLAGS  := -isystem /usr/include/libnl3 $(CSTD) $(WARN) -Wno-null-dereference -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
                 -fsanitize-address-use-after-scope
 
 # The rooms that parsers use, and each room that has a target of its own; without the programs' main.
@@ -102,11 +102,11 @@ lint-rules:
 
 $(BUILD)/lint/%.clang: %.c $(LINT_H)
 	@mkdir -p $(@D)
-	$(Q)clang -fsyntax-only $(CSTD) $(WARN) $< && touch $@
+	$(Q)clang -fsyntax-only $(CSTD) $(WARN) -isystem /usr/include/libnl3 $< && touch $@
 $(BUILD)/lint/%.tidy: %.c $(LINT_H) .clang-tidy tests/.clang-tidy
 	@mkdir -p $(@D)
 	$(call say,TIDY,$<)
-	$(Q)clang-tidy --quiet $< -- $(CSTD) 2>$@.log >&2 || { cat $@.log; exit 1; }
+	$(Q)clang-tidy --quiet $< -- $(CSTD) -isystem /usr/include/libnl3 2>$@.log >&2 || { cat $@.log; exit 1; }
 	@touch $@
 
 # --- benchmarks -----------------------------------------------------------------------------------

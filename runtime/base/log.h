@@ -19,6 +19,7 @@
 #define MR_BASE_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "runtime/base/attr.h"
@@ -61,10 +62,12 @@ void log_event(enum log_level level, const char *event, const struct log_field *
 #define log_warn(...)  LOG_CALL_(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(...)  LOG_CALL_(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) LOG_CALL_(LOG_LEVEL_DEBUG, __VA_ARGS__)
-/* The event, then zero or more fields; a terminator is added. */
-#define LOG_CALL_(level, event, ...) \
-    log_event((level), (event),      \
-              (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = (const char *)0}})
+/* The event, then zero or more fields. */
+#define LOG_CALL_(level, event, ...) log_event((level), (event), LOG_FIELDS(__VA_ARGS__))
+/* Zero or more fields as a list with its terminator. (Behind an unused first element, because
+ * cppcheck does not understand __VA_OPT__.) */
+#define LOG_FIELDS(...) \
+    &((const struct log_field[]){{.key = NULL}, ##__VA_ARGS__, {.key = NULL}})[1]
 
 void log_to(int fd);
 void log_set_level(enum log_level level);

@@ -260,7 +260,7 @@ static bool overlaps(struct nl_addr *dst, uint32_t net)
         return false; /* the default route is no reason */
     memcpy(&have, nl_addr_get_binary_addr(dst), 4);
     bits = bits > 30 ? 30 : bits;
-    mask = ~0U << (32 - bits);
+    mask = ~(UINT32_MAX >> bits);
     return (ntohl(have) & mask) == (net & mask);
 }
 

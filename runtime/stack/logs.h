@@ -44,9 +44,7 @@ void logs_line(struct logs *l, const char *label, struct str line);
 /* An event of the supervisor's own; fields as for log_event, ended by a NULL key. */
 void logs_event(struct logs *l, enum log_level level, const char *event,
                 const struct log_field *fields);
-#define logs_say(l, level, event, ...) \
-    logs_event((l), (level), (event),  \
-               (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){.key = (const char *)0}})
+#define logs_say(l, level, event, ...) logs_event((l), (level), (event), LOG_FIELDS(__VA_ARGS__))
 
 /* One service's standard output and error. The writing end is handed to each of its processes. */
 struct logs_pipe {
