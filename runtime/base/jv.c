@@ -429,7 +429,7 @@ bool jv_next(const struct jv *object, void **it, struct jv *member)
 
     if (!json_is_object(object->v))
         return false;
-    memcpy(&v, &object->v, sizeof(v)); /* jansson's iterator takes no const, but only reads */
+    memcpy(&v, &object->v, sizeof(void *)); /* jansson's iterator takes no const, but only reads */
     *it = *it == NULL ? json_object_iter(v) : json_object_iter_next(v, *it);
     if (*it == NULL)
         return false;

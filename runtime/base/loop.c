@@ -94,7 +94,7 @@ void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t in_ms)
     }
     if (l->heap_n == l->heap_cap) {
         l->heap_cap = l->heap_cap == 0 ? 16 : l->heap_cap * 2;
-        l->heap = mem_grow(l->heap, l->heap_cap, sizeof(*l->heap));
+        l->heap = mem_grow(l->heap, l->heap_cap, sizeof(struct loop_timer *));
     }
     t->loop = l;
     heap_up(l, l->heap_n++, t);

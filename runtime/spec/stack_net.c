@@ -104,9 +104,8 @@ static void load_servers(struct stack_field *f, const struct jv *at, struct stac
         bool has_port = s.n && (s.p[0] == '[' || str_find(s, ':') == str_rfind(s, ':')) &&
                         str_find(s, ':') >= 0;
 
-        if (has_port && split_port(s, &host, &port, &err) < 0)
-            stack_complain_at(f, &e, "%s", err.text);
-        else if (dialmsg_parse_addr(host, port, &d->server_sa[i], &err) < 0)
+        if ((has_port && split_port(s, &host, &port, &err) < 0) ||
+            dialmsg_parse_addr(host, port, &d->server_sa[i], &err) < 0)
             stack_complain_at(f, &e, "%s", err.text);
     }
 }

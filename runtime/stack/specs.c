@@ -5,10 +5,12 @@
 
 /* The file's bytes and a NUL behind a label; the paths are relative to the root of the tree (-I.).
  */
+/* NOLINTBEGIN(bugprone-macro-parentheses): `file` joins the literals beside it */
 #define EMBED(label, file)                                                                      \
     __asm__(".pushsection .rodata\n" #label ":\n.incbin \"" file "\"\n.byte 0\n.popsection\n"); \
     extern const char label[] __attribute__((visibility("hidden")))
 
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define SERVICE(name)                                             \
     EMBED(specs_service_##name, "specs/services/" #name ".json"); \
     EMBED(specs_seccomp_##name, "specs/seccomp/" #name ".json")

@@ -89,6 +89,7 @@ static void loops_and_files_in_the_way_are_errors(void **state)
     file = openat(root, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_int_equal(dir_make_beneath(root, "/file/x", DIR_DIRECTORY, 0755, &err), -1);
     assert_int_equal(err.code, ENOTDIR);
+    assert_true(file >= 0);
 }
 
 static void the_parent_and_the_name_are_split(void **state)
