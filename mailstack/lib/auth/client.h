@@ -64,7 +64,6 @@ struct auth_resolve_answer {
     enum auth_verdict verdict; /* AUTH_NO: no such recipient in a domain of ours */
     const struct auth_target *targets;
     size_t targets_n;
-    bool members_only; /* a list to which only members (or owners) may post */
     struct str reason; /* for AUTH_NO: text for the SMTP reply; else for the log */
 };
 
