@@ -56,7 +56,7 @@ FUZZ_ROOMS   := runtime/base runtime/spec images/lib $(wildcard mailstack/lib/*)
                 $(patsubst tests/fuzz/%/,%,$(dir $(FUZZ_SRC)))
 FUZZ_LIB_SRC := $(sort $(filter-out %/main.c,$(foreach r,$(sort $(FUZZ_ROOMS)),$(wildcard $(r)/*.c))))
 
-$(FUZZ_BUILD)/obj/%.o: %.c | $(BUILD)/.deps
+$(FUZZ_BUILD)/obj/%.o: %.c | $(BUILD)/.deps $(BUILD)/.deps-lint
 	@mkdir -p $(@D)
 	$(call say,CC,$< (fuzz))
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
@@ -85,6 +85,7 @@ MAN     := $(sort $(wildcard runtime/man/*.[1-8] images/man/*.[1-8] mailstack/ma
 
 .PHONY: lint lint-format lint-clang lint-tidy lint-cppcheck lint-sh lint-man lint-rules
 lint: lint-format lint-clang lint-tidy lint-cppcheck lint-sh lint-man lint-rules ## every static check
+lint-format lint-cppcheck lint-sh lint-man lint-rules: | $(BUILD)/.deps-lint
 lint-format:
 	$(Q)printf '%s\n' $(LINT_C) $(LINT_H) | xargs clang-format --dry-run -Werror
 lint-clang: $(patsubst %.c,$(BUILD)/lint/%.clang,$(LINT_C))
@@ -100,10 +101,10 @@ lint-man:
 lint-rules:
 	$(Q)tests/tools/layers.py && tests/tools/mirror.py && tests/tools/shape.py
 
-$(BUILD)/lint/%.clang: %.c $(LINT_H)
+$(BUILD)/lint/%.clang: %.c $(LINT_H) | $(BUILD)/.deps $(BUILD)/.deps-lint
 	@mkdir -p $(@D)
 	$(Q)clang -fsyntax-only $(CSTD) $(WARN) -isystem /usr/include/libnl3 $< && touch $@
-$(BUILD)/lint/%.tidy: %.c $(LINT_H) .clang-tidy tests/.clang-tidy
+$(BUILD)/lint/%.tidy: %.c $(LINT_H) .clang-tidy tests/.clang-tidy | $(BUILD)/.deps $(BUILD)/.deps-lint
 	@mkdir -p $(@D)
 	$(call say,TIDY,$<)
 	$(Q)clang-tidy --quiet $< -- $(CSTD) -isystem /usr/include/libnl3 2>$@.log >&2 || { cat $@.log; exit 1; }
@@ -140,4 +141,8 @@ deps-bench: ## the same for benchmarks
 $(BUILD)/.deps: tests/build.mk
 	@mkdir -p $(@D)
 	$(Q)tests/tools/deps.sh --check $(DEPS)
+	@touch $@
+$(BUILD)/.deps-lint: tests/build.mk
+	@mkdir -p $(@D)
+	$(Q)tests/tools/deps.sh --check --target deps-lint $(DEPS_LINT)
 	@touch $@

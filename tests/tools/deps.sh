@@ -1,5 +1,5 @@
 #!/bin/bash
-# deps.sh [--check] PACKAGE... - see that Debian packages are there, and install those that are not
+# deps.sh [--check] [--target NAME] PACKAGE... - see that Debian packages are there, and install those that are not
 #
 # Asks nothing of the network if nothing is missing. With --check, or as somebody else than root, it only says what is
 # missing and exits with 1. Services that packages bring are not started. On a system without dpkg it believes.
@@ -9,6 +9,11 @@ check=
 if [ "${1-}" = --check ]; then
     check=1
     shift
+fi
+target=deps
+if [ "${1-}" = --target ]; then
+    target=$2
+    shift 2
 fi
 command -v dpkg-query >/dev/null || exit 0
 
@@ -23,7 +28,7 @@ done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ -n "$check" ] || [ "$(id -u)" != 0 ]; then
-    printf "missing Debian packages: %s\nrun 'make deps' as root to install them\n" "${missing[*]}" >&2
+    printf "missing Debian packages: %s\nrun 'make %s' as root to install them\n" "${missing[*]}" "$target" >&2
     exit 1
 fi
 
