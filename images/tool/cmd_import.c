@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+
+#include "images/lib/image.h"
+#include "images/tool/cmd.h"
+
+int cmd_import(const struct call *c, struct err *err)
+{
+    struct image_store *s = image_store_open(c->layout, IMAGE_CREATE, err);
+    int result =
+        s ? image_import(s, c->arena, c->args[0], c->args_n > 1 ? c->args[1] : NULL, err) : -1;
+
+    image_store_close(s);
+    return result;
+}
