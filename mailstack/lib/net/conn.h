@@ -49,7 +49,8 @@ struct conn_limits {
 /* fd becomes the conn's, also on failure; it is made non-blocking. */
 must_check struct conn *conn_new(struct loop *l, int fd, const struct conn_ops *ops, void *ctx,
                                  struct conn_limits limits, struct err *err);
-/* A unix stream socket. Connecting does not block; a failure arrives through `closed`. */
+/* A unix stream socket. It connects at once or not at all (NULL with err): nothing blocks, and a
+ * listener whose backlog is full gives EAGAIN. */
 must_check struct conn *conn_dial_unix(struct loop *l, const char *path, const struct conn_ops *ops,
                                        void *ctx, struct conn_limits limits, struct err *err);
 void conn_free(struct conn *c); /* closes at once, what is queued is lost; NULL is fine */
