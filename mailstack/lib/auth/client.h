@@ -18,10 +18,10 @@
 #define MR_AUTH_CLIENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "runtime/base/attr.h"
-#include "runtime/base/list.h"
 #include "runtime/base/str.h"
 
 struct auth_client;
@@ -48,10 +48,8 @@ struct auth_login_answer {
  */
 struct auth_login {
     void (*fn)(struct auth_login *q, const struct auth_login_answer *a);
-    struct list node;
-    struct auth_client *client; /* not NULL while under way */
+    struct auth_client *client; /* not NULL while under way; start with it NULL */
     uint64_t id;
-    char *request; /* the client's own, wiped and freed with the answer */
 };
 
 struct auth_target {
@@ -69,18 +67,14 @@ struct auth_resolve_answer {
 
 struct auth_resolve {
     void (*fn)(struct auth_resolve *q, const struct auth_resolve_answer *a);
-    struct list node;
     struct auth_client *client;
     uint64_t id;
-    char *request;
 };
 
 struct auth_sender {
     void (*fn)(struct auth_sender *q, enum auth_verdict verdict);
-    struct list node;
     struct auth_client *client;
     uint64_t id;
-    char *request;
 };
 
 struct auth_client_sockets {
