@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "runtime/base/err.h"
-#include "runtime/base/file.h"
 #include "runtime/base/map.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
@@ -132,6 +131,19 @@ static int is_dir(int dir_fd, const char *base)
     return S_ISDIR(st.st_mode) ? 1 : 0;
 }
 
+static int clear_file(struct unpack_mark *m, int dir_fd, const char *base, struct err *err)
+{
+    char key[KEY_N];
+
+    if (key_of(dir_fd, base, key, err) < 0)
+        return -1;
+    if (map_get(m->made, str_of(key)) || unlinkat(dir_fd, base, 0) == 0)
+        return 0;
+    return err_set(err, errno, "remove '%s'", base);
+}
+
+/* Also a directory of a lower layer may hold something of this one: it stays if anything in it
+ * does. */
 int unpack_mark_clear(struct unpack_mark *m, int dir_fd, const char *base, struct err *err)
 {
     char key[KEY_N];
@@ -139,16 +151,17 @@ int unpack_mark_clear(struct unpack_mark *m, int dir_fd, const char *base, struc
 
     if (dir < 0)
         return errno == ENOENT ? 0 : err_set(err, errno, "look at '%s'", base);
-    if (key_of(dir_fd, base, key, err) < 0)
-        return -1;
-    if (!map_get(m->made, str_of(key)))
-        return file_remove_tree(dir_fd, base, err);
     if (dir == 0)
-        return 0;
+        return clear_file(m, dir_fd, base, err);
     own_fd int inner = openat(dir_fd, base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (inner < 0)
         return err_set(err, errno, "open '%s'", base);
-    return unpack_mark_clear_dir(m, inner, err);
+    if (unpack_mark_clear_dir(m, inner, err) < 0 || key_of(dir_fd, base, key, err) < 0)
+        return -1;
+    if (map_get(m->made, str_of(key)) || unlinkat(dir_fd, base, AT_REMOVEDIR) == 0 ||
+        errno == ENOTEMPTY)
+        return 0;
+    return err_set(err, errno, "remove '%s'", base);
 }
 
 static bool is_dots(const char *name)
