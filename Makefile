@@ -76,7 +76,7 @@ define program
 $(BUILD)/$(1): $(2) $(3)
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC) $$(CFLAGS_KIND) $$(if $(5),$(5),$$(LINK_KIND)) $$(LINK) -o $$@ $(2) $(3) $(4)
+	$$(Q)$$(CC) $$(CFLAGS_KIND) $$(LINK) $$(if $(5),$(5),$$(LINK_KIND)) -o $$@ $(2) $(3) $(4)
 endef
 
 include runtime/build.mk images/build.mk mailstack/build.mk tests/build.mk

@@ -8,7 +8,6 @@
 #include "mailstack/lib/net/conn.h"
 
 #include <errno.h>
-#include <openssl/ssl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +20,7 @@
 #include "runtime/base/loop.h"
 #include "runtime/base/mem.h"
 
-#include "mailstack/lib/net/tls.h"
-#include "mailstack/lib/net/tls_err.h"
+#include "mailstack/lib/net/tls_io.h"
 
 #define READ_MAX                                                                    \
     16384 /* bytes taken per turn, so that one busy peer does not starve the others \
@@ -46,7 +44,7 @@ struct conn {
     void *ctx;
     struct buf in;
     struct buf out;
-    SSL *ssl;
+    struct ssl_st *ssl;
     struct tls_ctx *tls_ctx;
     char *sni; /* NULL: the server's side */
     enum tls_state tls;
@@ -129,28 +127,26 @@ static void set_events(struct conn *c)
 
 /* --- moving bytes ----------------------------------------------------------------------------- */
 
-/* After an SSL call that did not succeed. */
-static void ssl_trouble(struct conn *c, int result, const char *what)
+/* A TLS call moved nothing: notes what it needs, or the end. */
+static void tls_trouble(struct conn *c, enum tls_io_result r, const struct err *err)
 {
-    int e = errno;
-
-    switch (SSL_get_error(c->ssl, result)) {
-    case SSL_ERROR_WANT_READ:
+    switch (r) {
+    case TLS_IO_WANT_READ:
         c->ssl_wants |= LOOP_READ;
         return;
-    case SSL_ERROR_WANT_WRITE:
+    case TLS_IO_WANT_WRITE:
         c->ssl_wants |= LOOP_WRITE;
         return;
-    case SSL_ERROR_ZERO_RETURN:
+    case TLS_IO_EOF:
         c->eof = true;
         return;
-    case SSL_ERROR_SYSCALL:
-        end_with(c, e ? e : ECONNRESET, what);
-        return;
-    default:
+    case TLS_IO_FAILED:
         if (!c->over)
-            (void)tls_err(&c->why, what);
+            c->why = *err;
         end(c);
+        return;
+    case TLS_IO_DONE:
+        return;
     }
 }
 
@@ -160,22 +156,61 @@ static void plain_trouble(struct conn *c, const char *what)
         end_with(c, errno, what);
 }
 
+/* How many bytes of the output went out; 0: none now. */
+static size_t write_some(struct conn *c)
+{
+    struct err err = {0};
+    size_t done = 0;
+
+    if (c->ssl) {
+        enum tls_io_result r = c->tls_ctx->io->write(c->ssl, c->out.p, c->out.n, &done, &err);
+
+        tls_trouble(c, r, &err);
+        return r == TLS_IO_DONE ? done : 0;
+    }
+    ssize_t n = send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
+
+    if (n < 0)
+        plain_trouble(c, "write to the peer");
+    return n < 0 ? 0 : (size_t)n;
+}
+
 static void flush(struct conn *c)
 {
     while (c->out.n && !c->over) {
-        ssize_t n = c->ssl ? SSL_write(c->ssl, c->out.p, (int)c->out.n)
-                           : send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
+        size_t n = write_some(c);
 
-        if (n <= 0) {
-            if (c->ssl)
-                ssl_trouble(c, (int)n, "write to the peer");
-            else
-                plain_trouble(c, "write to the peer");
+        if (n == 0)
             return;
-        }
-        buf_consume(&c->out, (size_t)n);
+        buf_consume(&c->out, n);
     }
     buf_shrink(&c->out);
+}
+
+static size_t read_some(struct conn *c, char *to, size_t n)
+{
+    struct err err = {0};
+    size_t done = 0;
+
+    if (c->ssl) {
+        enum tls_io_result r = c->tls_ctx->io->read(c->ssl, to, n, &done, &err);
+
+        tls_trouble(c, r, &err);
+        return r == TLS_IO_DONE ? done : 0;
+    }
+    ssize_t got = recv(c->fd, to, n, 0);
+
+    if (got == 0)
+        c->eof = true;
+    if (got < 0)
+        plain_trouble(c, "read from the peer");
+    return got < 0 ? 0 : (size_t)got;
+}
+
+/* What OpenSSL holds already makes no descriptor readable. */
+static bool holds_more(const struct conn *c)
+{
+    return c->tls == TLS_ON && c->ssl && c->tls_ctx->io->has_pending(c->ssl);
 }
 
 static void fill(struct conn *c)
@@ -185,21 +220,13 @@ static void fill(struct conn *c)
 
     if (!to)
         return;
-    ssize_t got = c->ssl ? SSL_read(c->ssl, to, (int)n) : recv(c->fd, to, n, 0);
+    size_t got = read_some(c, to, n);
 
-    if (got > 0) {
-        buf_commit(&c->in, (size_t)got);
-        c->unheard = true;
-    } else if (c->ssl) {
-        ssl_trouble(c, (int)got, "read from the peer");
-    } else if (got == 0) {
-        c->eof = true;
-    } else {
-        plain_trouble(c, "read from the peer");
-    }
+    buf_commit(&c->in, got);
     buf_shrink(&c->in);
-    /* What OpenSSL holds already makes no descriptor readable. */
-    if (c->ssl && got > 0 && SSL_pending(c->ssl) > 0)
+    if (got)
+        c->unheard = true;
+    if (holds_more(c))
         kick(c);
 }
 
@@ -208,28 +235,28 @@ static void begin_handshake(struct conn *c)
     buf_reset(&c->in); /* RFC 3207 section 6: what came in clear does not count */
     buf_shrink(&c->in);
     c->unheard = false;
-    c->ssl = c->sni ? tls_client_session(c->tls_ctx, c->fd, c->sni, &c->why)
-                    : tls_session(c->tls_ctx, c->fd, &c->why);
+    c->ssl = c->tls_ctx->io->begin(c->tls_ctx, c->fd, c->sni, &c->why);
     if (!c->ssl) {
         end(c);
         return;
     }
-    if (!c->sni)
-        SSL_set_accept_state(c->ssl);
     c->tls = TLS_HANDSHAKE;
 }
 
 static void shake(struct conn *c)
 {
-    int n = SSL_do_handshake(c->ssl);
+    struct err err = {0};
+    enum tls_io_result r = c->tls_ctx->io->shake(c->ssl, &err);
 
-    if (n == 1) {
+    if (r == TLS_IO_DONE) {
         c->tls = TLS_ON;
         if (c->ops->tls_ready)
             c->ops->tls_ready(c);
         return;
     }
-    ssl_trouble(c, n, "TLS handshake");
+    if (r == TLS_IO_FAILED)
+        (void)err_wrap(&err, "handshake");
+    tls_trouble(c, r, &err);
     if (c->eof)
         end_with(c, ECONNRESET, "TLS handshake");
 }
@@ -266,7 +293,7 @@ static void tell_closed(struct conn *c)
 static void say_goodbye(struct conn *c)
 {
     if (c->tls == TLS_ON)
-        (void)SSL_shutdown(c->ssl); /* one way is enough, the peer's answer is not waited for */
+        c->tls_ctx->io->shutdown(c->ssl);
     (void)shutdown(c->fd, SHUT_WR); /* may fail where the peer is gone already */
     end(c);
 }
@@ -320,7 +347,8 @@ static void free_now(struct conn *c)
 {
     buf_done(&c->in);
     buf_done(&c->out);
-    tls_free(c->tls_ctx);
+    if (c->tls_ctx)
+        c->tls_ctx->io->drop(c->tls_ctx);
     free(c->sni);
     free(c);
 }
@@ -333,7 +361,7 @@ static void on_kick(struct loop_call *call)
         free_now(c);
         return;
     }
-    turn(c, c->ssl != NULL && c->tls == TLS_ON && SSL_pending(c->ssl) > 0);
+    turn(c, holds_more(c));
 }
 
 static void on_timer(struct loop_timer *t)
@@ -381,7 +409,8 @@ void conn_free(struct conn *c)
     c->dead = true;
     loop_io_del(&c->io);
     loop_timer_del(&c->timer);
-    SSL_free(c->ssl);
+    if (c->ssl)
+        c->tls_ctx->io->end(c->ssl);
     c->ssl = NULL;
     if (c->fd >= 0)
         (void)close(c->fd); /* Linux closes even on an error, and nothing is owed to the peer */
@@ -473,7 +502,8 @@ void conn_start_tls(struct conn *c, struct tls_ctx *ctx, const char *sni)
 {
     if (c->tls != TLS_OFF || c->over)
         return;
-    c->tls_ctx = tls_ref(ctx);
+    ctx->refs++;
+    c->tls_ctx = ctx;
     c->sni = sni ? mem_dup_c(sni) : NULL;
     c->tls = TLS_WAITING;
     kick(c);
@@ -486,12 +516,12 @@ bool conn_has_tls(const struct conn *c)
 
 const char *conn_tls_version(const struct conn *c)
 {
-    return c->tls == TLS_ON ? SSL_get_version(c->ssl) : "";
+    return c->tls == TLS_ON ? c->tls_ctx->io->version(c->ssl) : "";
 }
 
 const char *conn_tls_cipher(const struct conn *c)
 {
-    return c->tls == TLS_ON ? SSL_get_cipher_name(c->ssl) : "";
+    return c->tls == TLS_ON ? c->tls_ctx->io->cipher(c->ssl) : "";
 }
 
 int conn_take_fd(struct conn *c, struct buf *in)

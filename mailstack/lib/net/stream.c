@@ -4,7 +4,6 @@
 #include "mailstack/lib/net/stream.h"
 
 #include <errno.h>
-#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,8 +18,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/mem.h"
 
-#include "mailstack/lib/net/tls.h"
-#include "mailstack/lib/net/tls_err.h"
+#include "mailstack/lib/net/tls_io.h"
 
 #define OUT_FLUSH_AT 32768
 #define PRINTF_MAX   8192
@@ -31,7 +29,8 @@ struct stream {
     size_t shown; /* bytes at the front of `in` that the caller has had */
     struct buf in;
     struct buf out;
-    SSL *ssl;
+    struct ssl_st *ssl;
+    const struct tls_io *tls; /* the calls for ssl */
 };
 
 struct stream *stream_new(int fd, uint32_t timeout_ms)
@@ -59,7 +58,8 @@ void stream_free(struct stream *s)
 {
     if (!s)
         return;
-    SSL_free(s->ssl);
+    if (s->ssl)
+        s->tls->end(s->ssl);
     (void)close(s->fd); /* Linux closes even on an error, and nothing is owed to the peer */
     buf_done(&s->in);
     buf_done(&s->out);
@@ -104,36 +104,29 @@ static int need(struct stream *s, short events, struct err *err)
     return r < 0 ? -1 : 0;
 }
 
-/* After an SSL call that did not succeed: waits for what it needs. 0: try again; 1: the peer
- * closed. */
-static int ssl_need(struct stream *s, int result, struct err *err)
+/* After a TLS call that moved nothing: waits for what it needs. 0: try again; 1: the peer closed.
+ */
+static int tls_need(struct stream *s, enum tls_io_result r, struct err *err)
 {
-    int e = errno;
-
-    switch (SSL_get_error(s->ssl, result)) {
-    case SSL_ERROR_WANT_READ:
+    switch (r) {
+    case TLS_IO_WANT_READ:
         return need(s, POLLIN, err);
-    case SSL_ERROR_WANT_WRITE:
+    case TLS_IO_WANT_WRITE:
         return need(s, POLLOUT, err);
-    case SSL_ERROR_ZERO_RETURN:
+    case TLS_IO_EOF:
         return 1;
-    case SSL_ERROR_SYSCALL:
-        return err_set(err, e ? e : ECONNRESET, "TLS with the peer");
-    default:
-        return tls_err(err, "TLS with the peer");
+    case TLS_IO_FAILED:
+        return err_wrap(err, "talk to the peer");
+    case TLS_IO_DONE:
+        break;
     }
+    return 0;
 }
 
 static int write_some(struct stream *s, struct str bytes, size_t *done, struct err *err)
 {
     if (s->ssl) {
-        int n = SSL_write(s->ssl, bytes.p, (int)bytes.n);
-
-        if (n > 0) {
-            *done = (size_t)n;
-            return 0;
-        }
-        int r = ssl_need(s, n, err);
+        int r = tls_need(s, s->tls->write(s->ssl, bytes.p, bytes.n, done, err), err);
 
         return r == 1 ? err_set(err, EPIPE, "write to the peer") : r;
     }
@@ -194,38 +187,47 @@ int stream_printf(struct stream *s, struct err *err, const char *fmt, ...)
     return stream_write(s, (struct str){text, (size_t)n}, err);
 }
 
-/* One read into the buffer: 1 some came, 0 end of stream, -1. Waits. */
-static int fill_once(struct stream *s, char *to, size_t room, struct err *err)
+/* One read: 1 some came (*done), 0 the peer closed, 2 nothing yet, -1. */
+static int read_tls(struct stream *s, char *to, size_t room, size_t *done, struct err *err)
 {
-    for (;;) {
-        ssize_t n;
+    enum tls_io_result r = s->tls->read(s->ssl, to, room, done, err);
 
-        if (s->ssl) {
-            n = SSL_read(s->ssl, to, (int)room);
-            if (n <= 0) {
-                int r = ssl_need(s, (int)n, err);
+    if (r == TLS_IO_DONE)
+        return 1;
+    int n = tls_need(s, r, err);
 
-                if (r != 0)
-                    return r < 0 ? -1 : 0;
-                continue;
-            }
-        } else {
-            n = recv(s->fd, to, room, 0);
-            if (n < 0 && errno == EAGAIN) {
-                if (need(s, POLLIN, err) < 0)
-                    return -1;
-                continue;
-            }
-            if (n < 0 && errno == EINTR)
-                continue;
-            if (n < 0)
-                return err_set(err, errno, "read from the peer");
-            if (n == 0)
-                return 0;
-        }
-        buf_commit(&s->in, (size_t)n);
+    return n < 0 ? -1 : n == 1 ? 0 : 2;
+}
+
+static int read_plain(struct stream *s, char *to, size_t room, size_t *done, struct err *err)
+{
+    ssize_t n = recv(s->fd, to, room, 0);
+
+    if (n > 0) {
+        *done = (size_t)n;
         return 1;
     }
+    if (n == 0)
+        return 0;
+    if (errno == EINTR)
+        return 2;
+    if (errno != EAGAIN)
+        return err_set(err, errno, "read from the peer");
+    return need(s, POLLIN, err) < 0 ? -1 : 2;
+}
+
+/* Waits until some bytes came: 1, 0 at the end, -1. */
+static int fill_once(struct stream *s, char *to, size_t room, struct err *err)
+{
+    size_t done = 0;
+    int r;
+
+    do {
+        r = s->ssl ? read_tls(s, to, room, &done, err) : read_plain(s, to, room, &done, err);
+    } while (r == 2);
+    if (r == 1)
+        buf_commit(&s->in, done);
+    return r;
 }
 
 static void drop_shown(struct stream *s)
@@ -334,7 +336,7 @@ int stream_wait(struct stream *s, int other_fd, uint32_t timeout_ms, struct err 
 {
     if (stream_flush(s, err) < 0)
         return -1;
-    if (stream_pending(s).n || (s->ssl && SSL_pending(s->ssl) > 0))
+    if (stream_pending(s).n || (s->ssl && s->tls->has_pending(s->ssl)))
         return 1;
     struct pollfd p[2] = {{.fd = s->fd, .events = POLLIN}, {.fd = other_fd, .events = POLLIN}};
     int n = poll(p, other_fd < 0 ? 1 : 2, (int)timeout_ms);
@@ -354,15 +356,16 @@ int stream_start_tls_client(struct stream *s, struct tls_ctx *ctx, const char *n
     drop_shown(s);
     if (s->in.n)
         return err_set(err, EBADMSG, "bytes in clear behind the answer to STARTTLS");
-    s->ssl = tls_client_session(ctx, s->fd, name, err);
+    s->tls = ctx->io;
+    s->ssl = s->tls->begin(ctx, s->fd, name, err);
     if (!s->ssl)
         return -1;
     for (;;) {
-        int n = SSL_do_handshake(s->ssl);
+        enum tls_io_result t = s->tls->shake(s->ssl, err);
 
-        if (n == 1)
+        if (t == TLS_IO_DONE)
             return 0;
-        int r = ssl_need(s, n, err);
+        int r = tls_need(s, t, err);
 
         if (r == 1)
             return err_set(err, EPIPE, "the peer closed during the TLS handshake");
@@ -373,5 +376,5 @@ int stream_start_tls_client(struct stream *s, struct tls_ctx *ctx, const char *n
 
 const char *stream_tls_version(const struct stream *s)
 {
-    return s->ssl ? SSL_get_version(s->ssl) : "";
+    return s->ssl ? s->tls->version(s->ssl) : "";
 }

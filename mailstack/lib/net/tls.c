@@ -9,14 +9,9 @@
 #include "runtime/base/err.h"
 #include "runtime/base/mem.h"
 
-#include "mailstack/lib/net/tls_err.h"
+#include "mailstack/lib/net/tls_io.h"
 
-struct tls_ctx {
-    SSL_CTX *ssl;
-    unsigned refs;
-};
-
-int tls_err(struct err *err, const char *what)
+static int tls_err(struct err *err, const char *what)
 {
     unsigned long code = ERR_peek_last_error();
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
@@ -24,6 +19,105 @@ int tls_err(struct err *err, const char *what)
     ERR_clear_error();
     return err_set(err, EPROTO, "%s: %s", what, reason ? reason : "TLS failed");
 }
+
+/* --- sessions --------------------------------------------------------------------------------- */
+
+static SSL *session_begin(struct tls_ctx *t, int fd, const char *name, struct err *err)
+{
+    SSL *s = SSL_new(t->ssl);
+
+    if (s && SSL_set_fd(s, fd) == 1 &&
+        (!name || (SSL_set_tlsext_host_name(s, name) == 1 && SSL_set1_host(s, name) == 1))) {
+        if (name)
+            SSL_set_connect_state(s);
+        else
+            SSL_set_accept_state(s);
+        return s;
+    }
+    (void)tls_err(err, "begin TLS");
+    SSL_free(s);
+    return NULL;
+}
+
+/* What an SSL call that did not succeed asks for. */
+static enum tls_io_result ask(SSL *s, int result, struct err *err)
+{
+    int e = errno;
+
+    switch (SSL_get_error(s, result)) {
+    case SSL_ERROR_WANT_READ:
+        return TLS_IO_WANT_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return TLS_IO_WANT_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        return TLS_IO_EOF;
+    case SSL_ERROR_SYSCALL:
+        ERR_clear_error();
+        (void)err_set(err, e ? e : ECONNRESET, "TLS");
+        return TLS_IO_FAILED;
+    default:
+        (void)tls_err(err, "TLS");
+        return TLS_IO_FAILED;
+    }
+}
+
+static enum tls_io_result session_shake(SSL *s, struct err *err)
+{
+    int n = SSL_do_handshake(s);
+
+    return n == 1 ? TLS_IO_DONE : ask(s, n, err);
+}
+
+static enum tls_io_result session_read(SSL *s, void *p, size_t n, size_t *done, struct err *err)
+{
+    int r = SSL_read_ex(s, p, n, done);
+
+    return r == 1 ? TLS_IO_DONE : ask(s, r, err);
+}
+
+static enum tls_io_result session_write(SSL *s, const void *p, size_t n, size_t *done,
+                                        struct err *err)
+{
+    int r = SSL_write_ex(s, p, n, done);
+
+    return r == 1 ? TLS_IO_DONE : ask(s, r, err);
+}
+
+static bool session_has_pending(SSL *s)
+{
+    return SSL_pending(s) > 0;
+}
+
+static void session_shutdown(SSL *s)
+{
+    (void)SSL_shutdown(s); /* one way is enough, the peer's answer is not waited for */
+    ERR_clear_error();
+}
+
+static const char *session_version(SSL *s)
+{
+    return SSL_get_version(s);
+}
+
+static const char *session_cipher(SSL *s)
+{
+    return SSL_get_cipher_name(s);
+}
+
+static const struct tls_io io = {
+    .begin = session_begin,
+    .shake = session_shake,
+    .read = session_read,
+    .write = session_write,
+    .has_pending = session_has_pending,
+    .shutdown = session_shutdown,
+    .version = session_version,
+    .cipher = session_cipher,
+    .end = SSL_free,
+    .drop = tls_free,
+};
+
+/* --- contexts --------------------------------------------------------------------------------- */
 
 static struct tls_ctx *new_ctx(const SSL_METHOD *method, struct err *err)
 {
@@ -41,6 +135,7 @@ static struct tls_ctx *new_ctx(const SSL_METHOD *method, struct err *err)
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     struct tls_ctx *t = mem_type(struct tls_ctx);
 
+    t->io = &io;
     t->ssl = ssl;
     t->refs = 1;
     return t;
@@ -104,30 +199,4 @@ void tls_free(struct tls_ctx *t)
 struct ssl_ctx_st *tls_ssl_ctx(struct tls_ctx *t)
 {
     return t->ssl;
-}
-
-struct ssl_st *tls_client_session(struct tls_ctx *t, int fd, const char *name, struct err *err)
-{
-    SSL *ssl = tls_session(t, fd, err);
-
-    if (!ssl)
-        return NULL;
-    if (name && (SSL_set_tlsext_host_name(ssl, name) != 1 || SSL_set1_host(ssl, name) != 1)) {
-        (void)tls_err(err, "name the TLS peer");
-        SSL_free(ssl);
-        return NULL;
-    }
-    SSL_set_connect_state(ssl);
-    return ssl;
-}
-
-struct ssl_st *tls_session(struct tls_ctx *t, int fd, struct err *err)
-{
-    SSL *ssl = SSL_new(t->ssl);
-
-    if (ssl && SSL_set_fd(ssl, fd) == 1)
-        return ssl;
-    (void)tls_err(err, "begin TLS");
-    SSL_free(ssl);
-    return NULL;
 }
