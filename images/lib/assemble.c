@@ -16,7 +16,7 @@
 
 #include "images/lib/blob.h"
 #include "images/lib/doc.h"
-#include "images/lib/layout.h"
+#include "images/lib/image_layout.h"
 #include "images/lib/recipe.h"
 #include "images/lib/tar_write.h"
 
@@ -47,7 +47,7 @@ static int put_file(struct sink *to, const struct tar_item *item, const char *di
     int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return err_set(err, errno, "open '%s/%s'", dir, name);
-    own_stream struct stream *content = stream_of_fd(fd);
+    own_source struct source *content = source_of_fd(fd);
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return err_set(err, 0, "'%s/%s' is no regular file", dir, name);
     return tar_write_file(to, item, content, (uint64_t)st.st_size, err);
@@ -197,7 +197,7 @@ static int assemble(const struct image_store *s, struct arena *a, const struct r
 int assemble_image(struct image_store *s, struct arena *a, const struct recipe *r,
                    const struct assemble *how, const char **digest, struct err *err)
 {
-    own_fd int lock = layout_write_lock(s, err);
+    own_fd int lock = image_layout_write_lock(s, err);
     struct doc_descriptor d;
 
     if (lock < 0)
@@ -205,7 +205,7 @@ int assemble_image(struct image_store *s, struct arena *a, const struct recipe *
     if (assemble(s, a, r, how, &d, err) < 0)
         return err_wrap(err, "build image '%s'", r->name);
     d.ref = r->name;
-    if (!d.digest || layout_set(s, &d, err) < 0)
+    if (!d.digest || image_layout_set(s, &d, err) < 0)
         return -1;
     *digest = d.digest;
     return 0;

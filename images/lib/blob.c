@@ -51,7 +51,7 @@ static int blob_open(int layout_fd, const char *digest, struct err *err)
     return take_fd(&fd);
 }
 
-struct stream *blob_stream(int layout_fd, const char *digest, uint64_t size, struct err *err)
+struct source *blob_source(int layout_fd, const char *digest, uint64_t size, struct err *err)
 {
     own_fd int fd = blob_open(layout_fd, digest, err);
     char what[PATH_N];
@@ -59,7 +59,7 @@ struct stream *blob_stream(int layout_fd, const char *digest, uint64_t size, str
     if (fd < 0)
         return NULL;
     (void)snprintf(what, sizeof what, "blob %s", digest);
-    return stream_check(stream_of_fd(take_fd(&fd)), digest, size, what);
+    return source_check(source_of_fd(take_fd(&fd)), digest, size, what);
 }
 
 int blob_read(int layout_fd, const char *digest, struct buf *out, struct err *err)
@@ -71,12 +71,12 @@ int blob_read(int layout_fd, const char *digest, struct buf *out, struct err *er
     if (fd < 0)
         return -1;
     (void)snprintf(what, sizeof what, "blob %s", digest);
-    own_stream struct stream *s =
-        stream_check_max(stream_of_fd(take_fd(&fd)), digest, buf_room(out), what);
+    own_source struct source *s =
+        source_check_max(source_of_fd(take_fd(&fd)), digest, buf_room(out), what);
     do {
         char chunk[4096];
 
-        got = stream_read(s, chunk, sizeof chunk, err);
+        got = source_read(s, chunk, sizeof chunk, err);
         if (got > 0)
             buf_append_n(out, chunk, (size_t)got);
     } while (got > 0);
@@ -142,28 +142,28 @@ void blob_writer_done(struct blob_writer *w)
 int blob_put(int layout_fd, struct str content, char digest[DIGEST_TEXT_MAX], struct err *err)
 {
     struct sink_sum sum;
-    own_stream struct stream *s = stream_of_str(content);
+    own_source struct source *s = source_of_str(content);
 
-    if (blob_put_stream(layout_fd, s, &sum, err) < 0)
+    if (blob_put_source(layout_fd, s, &sum, err) < 0)
         return -1;
     memcpy(digest, sum.digest, DIGEST_TEXT_MAX);
     return 0;
 }
 
-static int copy(struct blob_writer *w, struct stream *from, struct err *err)
+static int copy(struct blob_writer *w, struct source *from, struct err *err)
 {
-    own_free char *chunk = mem_new(STREAM_CHUNK);
+    own_free char *chunk = mem_new(SOURCE_CHUNK);
     ssize_t got;
 
     do {
-        got = stream_read(from, chunk, STREAM_CHUNK, err);
+        got = source_read(from, chunk, SOURCE_CHUNK, err);
         if (got > 0 && sink_write(w->to, (struct str){chunk, (size_t)got}, err) < 0)
             return -1;
     } while (got > 0);
     return got < 0 ? -1 : blob_commit(w, err);
 }
 
-int blob_put_stream(int layout_fd, struct stream *from, struct sink_sum *out, struct err *err)
+int blob_put_source(int layout_fd, struct source *from, struct sink_sum *out, struct err *err)
 {
     struct blob_writer w;
     int result;

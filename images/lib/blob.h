@@ -20,7 +20,8 @@
 #include "runtime/base/str.h"
 
 #include "images/lib/digest.h"
-#include "images/lib/stream.h"
+#include "images/lib/sink.h"
+#include "images/lib/source.h"
 
 struct buf;
 struct err;
@@ -32,9 +33,9 @@ must_check int blob_store_make(int layout_fd, struct err *err);
 
 /* The whole of a small one, at most out->max bytes, checked. */
 must_check int blob_read(int layout_fd, const char *digest, struct buf *out, struct err *err);
-/* A large one, checked as it is read: trust what you made of it only after the stream has given its
+/* A large one, checked as it is read: trust what you made of it only after the source has given its
  * end. NULL on failure. */
-must_check struct stream *blob_stream(int layout_fd, const char *digest, uint64_t size,
+must_check struct source *blob_source(int layout_fd, const char *digest, uint64_t size,
                                       struct err *err);
 bool blob_has(int layout_fd, const char *digest, uint64_t size);
 
@@ -54,7 +55,7 @@ must_check int blob_commit(struct blob_writer *w, struct err *err);
 void blob_writer_done(struct blob_writer *w); /* removes what was not committed */
 
 /* Copies all of `from`. */
-must_check int blob_put_stream(int layout_fd, struct stream *from, struct sink_sum *out,
+must_check int blob_put_source(int layout_fd, struct source *from, struct sink_sum *out,
                                struct err *err);
 
 /* Removes every blob for which keep() is false. */

@@ -14,7 +14,7 @@
 #include "images/lib/blob.h"
 #include "images/lib/doc.h"
 #include "images/lib/image.h"
-#include "images/lib/layout.h"
+#include "images/lib/image_layout.h"
 #include "images/lib/tar_write.h"
 
 static int put_blob(const struct image_store *s, struct arena *a, struct sink *to,
@@ -22,17 +22,17 @@ static int put_blob(const struct image_store *s, struct arena *a, struct sink *t
 {
     struct tar_item item = {
         .name = str_of(arena_printf(a, "blobs/sha256/%s", digest_hex(d->digest))), .mode = 0644};
-    own_stream struct stream *blob = blob_stream(s->fd, d->digest, d->size, err);
+    own_source struct source *blob = blob_source(s->fd, d->digest, d->size, err);
 
     if (!blob || tar_write_file(to, &item, blob, d->size, err) < 0)
         return -1;
-    return stream_drain(blob, err); /* its end tells whether the digest is right */
+    return source_drain(blob, err); /* its end tells whether the digest is right */
 }
 
 static int put_text(struct sink *to, const char *name, const struct buf *text, struct err *err)
 {
     struct tar_item item = {.name = str_of(name), .mode = 0644};
-    own_stream struct stream *content = stream_of_str(buf_str(text));
+    own_source struct source *content = source_of_str(buf_str(text));
 
     if (buf_check(text, name, err) < 0)
         return -1;
@@ -78,7 +78,7 @@ static int put_all(const struct image_store *s, struct arena *a, struct sink *to
 {
     struct doc_manifest m;
 
-    if (layout_manifest(s, a, d, &m, err) < 0 || put_documents(to, d, err) < 0 ||
+    if (image_layout_manifest(s, a, d, &m, err) < 0 || put_documents(to, d, err) < 0 ||
         put_dirs(to, err) < 0 || put_blob(s, a, to, d, err) < 0 ||
         put_blob(s, a, to, &m.config, err) < 0)
         return -1;
@@ -109,7 +109,7 @@ int image_export(struct image_store *s, struct arena *a, const char *ref, const 
     struct doc_descriptor d;
     char id[9];
 
-    if (layout_find(s, a, ref, &d, err) < 0)
+    if (image_layout_find(s, a, ref, &d, err) < 0)
         return -1;
     rand_hex(id, sizeof id - 1);
     const char *tmp = arena_printf(a, "%s.%s", file, id);

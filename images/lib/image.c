@@ -12,7 +12,7 @@
 #include "runtime/base/own.h"
 #include "runtime/base/path.h"
 
-#include "images/lib/layout.h"
+#include "images/lib/image_layout.h"
 
 const char *image_default_store(struct arena *a)
 {
@@ -83,7 +83,8 @@ static int load(struct image_store *s, struct arena *a, const struct doc_descrip
     struct doc_config c;
     struct image_info info = {.ref = d->ref, .digest = d->digest};
 
-    if (layout_manifest(s, a, d, &m, err) < 0 || layout_config(s, a, &m.config, &c, err) < 0)
+    if (image_layout_manifest(s, a, d, &m, err) < 0 ||
+        image_layout_config(s, a, &m.config, &c, err) < 0)
         return -1;
     info.config_digest = m.config.digest;
     info.config = c.image;
@@ -99,7 +100,7 @@ int image_load(struct image_store *s, struct arena *a, const char *ref, struct i
 {
     struct doc_descriptor d;
 
-    if (layout_find(s, a, ref, &d, err) < 0)
+    if (image_layout_find(s, a, ref, &d, err) < 0)
         return -1;
     if (load(s, a, &d, out, err) < 0)
         return err_wrap(err, "image '%s'", ref);
@@ -112,7 +113,7 @@ int image_list(struct image_store *s, struct arena *a, struct image_info **out, 
     struct doc_index index;
     size_t n = 0;
 
-    if (layout_index(s, a, &index, err) < 0)
+    if (image_layout_index(s, a, &index, err) < 0)
         return -1;
     struct image_info *v = arena_array(a, index.n, sizeof *v);
     if (!v)
@@ -121,7 +122,7 @@ int image_list(struct image_store *s, struct arena *a, struct image_info **out, 
         struct doc_descriptor d;
         bool found;
 
-        if (layout_resolve(s, a, &index.v[i], &d, &found, err) < 0 ||
+        if (image_layout_resolve(s, a, &index.v[i], &d, &found, err) < 0 ||
             (found && load(s, a, &d, &v[n], err) < 0))
             return err_wrap(err, "image '%s'", index.v[i].ref);
         n += found;
@@ -133,7 +134,7 @@ int image_list(struct image_store *s, struct arena *a, struct image_info **out, 
 
 int image_remove(struct image_store *s, struct arena *a, const char *ref, struct err *err)
 {
-    if (layout_unset(s, ref, err) < 0)
+    if (image_layout_unset(s, ref, err) < 0)
         return -1;
-    return layout_sweep(s, a, err);
+    return image_layout_sweep(s, a, err);
 }

@@ -13,7 +13,7 @@
  * rename, or not at all; two callers at once are fine.
  *
  * Lifetime:  results lie in the caller's arena; a store is an object, image_store_close it.
- * Limits:    in layout.h (documents), tar_read.h and unpack.h (archives).
+ * Limits:    in image_layout.h (documents), tar_read.h and unpack.h (archives).
  * Locking:   changes of index.json happen under a flock of the store's directory.
  * Tests:     tests/unit/images/lib/test_image.c, tests/oci/test_image.py
  */

@@ -22,10 +22,10 @@
 #include "images/lib/blob.h"
 #include "images/lib/doc.h"
 #include "images/lib/image.h"
-#include "images/lib/layout.h"
+#include "images/lib/image_layout.h"
 #include "images/lib/unpack.h"
 
-struct source {
+struct origin {
     const char *path;
     const char *ref; /* NULL: the only one */
 };
@@ -53,8 +53,8 @@ static int copy_blob(const struct image_store *from, const struct image_store *t
 
     if (blob_has(to->fd, d->digest, d->size))
         return 0;
-    own_stream struct stream *blob = blob_stream(from->fd, d->digest, d->size, err);
-    return blob ? blob_put_stream(to->fd, blob, &sum, err) : -1;
+    own_source struct source *blob = blob_source(from->fd, d->digest, d->size, err);
+    return blob ? blob_put_source(to->fd, blob, &sum, err) : -1;
 }
 
 static int copy_image(const struct image_store *from, const struct import *i,
@@ -62,7 +62,7 @@ static int copy_image(const struct image_store *from, const struct import *i,
 {
     struct doc_manifest m;
 
-    if (layout_manifest(from, i->a, d, &m, err) < 0)
+    if (image_layout_manifest(from, i->a, d, &m, err) < 0)
         return -1;
     for (size_t k = 0; k < m.layers_n; k++)
         if (copy_blob(from, i->s, &m.layers[k], err) < 0)
@@ -78,12 +78,12 @@ static int find_only(const struct image_store *from, struct arena *a, struct doc
     struct doc_index index;
     size_t n = 0;
 
-    if (layout_index(from, a, &index, err) < 0)
+    if (image_layout_index(from, a, &index, err) < 0)
         return -1;
     for (size_t i = 0; i < index.n; i++) {
         bool found;
 
-        if (layout_resolve(from, a, &index.v[i], out, &found, err) < 0)
+        if (image_layout_resolve(from, a, &index.v[i], out, &found, err) < 0)
             return -1;
         n += found;
     }
@@ -112,12 +112,13 @@ static int from_layout(const struct import *i, const char *dir, struct err *err)
 
     if (!from)
         return -1;
-    int found = i->ref ? layout_find(from, i->a, i->ref, &d, err) : find_only(from, i->a, &d, err);
+    int found =
+        i->ref ? image_layout_find(from, i->a, i->ref, &d, err) : find_only(from, i->a, &d, err);
     /* image_load: what cannot be used is not taken in. */
     if (found < 0 || set_name(i, &d, d.ref, err) < 0 ||
         image_load(from, i->a, d.digest, &info, err) < 0 || copy_image(from, i, &d, err) < 0)
         return -1;
-    return layout_set(i->s, &d, err);
+    return image_layout_set(i->s, &d, err);
 }
 
 /* --- from what `docker save` makes -------------------------------------------------------------*/
@@ -142,8 +143,8 @@ static int put_file(const struct import *i, int dir_fd, const char *path, struct
         return -1;
     if (pread(fd, magic, sizeof magic, 0) < 0)
         return err_set(err, errno, "read '%s'", path);
-    own_stream struct stream *content = stream_of_fd(take_fd(&fd));
-    if (blob_put_stream(i->s->fd, content, &sum, err) < 0)
+    own_source struct source *content = source_of_fd(take_fd(&fd));
+    if (blob_put_source(i->s->fd, content, &sum, err) < 0)
         return err_wrap(err, "'%s'", path);
     *d = (struct doc_descriptor){.media_type = layer_type(magic),
                                  .digest = arena_copy(i->a, str_of(sum.digest)),
@@ -217,12 +218,12 @@ static int from_saved(const struct import *i, int dir_fd, struct err *err)
     m.config.media_type = DOC_TYPE_CONFIG;
     if (arena_failed(i->a))
         return err_set(err, 0, "the image needs too much memory");
-    if (put_manifest(i, &m, &d, err) < 0 || layout_set(i->s, &d, err) < 0)
+    if (put_manifest(i, &m, &d, err) < 0 || image_layout_set(i->s, &d, err) < 0)
         return -1;
     if (image_load(i->s, i->a, d.ref, &info, err) == 0)
         return 0;
     struct err quiet;
-    if (layout_unset(i->s, d.ref, &quiet) < 0)
+    if (image_layout_unset(i->s, d.ref, &quiet) < 0)
         err_reset(&quiet); /* what cannot be used does not stay */
     return -1;
 }
@@ -235,7 +236,7 @@ static int expand_archive(const char *file, int dir_fd, struct err *err)
 
     if (fd < 0)
         return err_set(err, errno, "open '%s'", file);
-    own_stream struct stream *s = stream_expand(stream_of_fd(take_fd(&fd)), err);
+    own_source struct source *s = source_expand(source_of_fd(take_fd(&fd)), err);
     if (!s)
         return -1;
     struct unpack *u = unpack_new(dir_fd, UNPACK_OWNER_SELF);
@@ -261,10 +262,10 @@ static int from_expanded(const struct import *i, const char *file, const char *d
 
 static int from_archive(const struct import *i, const char *file, struct err *err)
 {
-    char dir[] = LAYOUT_IMPORT_PREFIX "0123456789abcdef";
+    char dir[] = IMAGE_LAYOUT_IMPORT_PREFIX "0123456789abcdef";
     struct err quiet;
 
-    rand_hex(dir + sizeof LAYOUT_IMPORT_PREFIX - 1, 16);
+    rand_hex(dir + sizeof IMAGE_LAYOUT_IMPORT_PREFIX - 1, 16);
     if (mkdirat(i->s->fd, dir, 0700) < 0)
         return err_set(err, errno, "make directory '%s/%s'", i->s->path, dir);
     int result = from_expanded(i, file, dir, err);
@@ -281,14 +282,14 @@ static bool exists(const char *path)
 }
 
 /* PATH or PATH:REF; a path that exists as it stands has no REF. */
-static struct source split(struct arena *a, const char *text)
+static struct origin split(struct arena *a, const char *text)
 {
     struct str path;
     struct str ref;
 
     if (exists(text) || !str_cut(str_of(text), ':', &path, &ref))
-        return (struct source){text, NULL};
-    return (struct source){arena_copy(a, path), arena_copy(a, ref)};
+        return (struct origin){text, NULL};
+    return (struct origin){arena_copy(a, path), arena_copy(a, ref)};
 }
 
 static const char *without_prefix(const char *source)
@@ -304,20 +305,20 @@ static const char *without_prefix(const char *source)
 int image_import(struct image_store *s, struct arena *a, const char *source, const char *name,
                  struct err *err)
 {
-    struct source from = split(a, without_prefix(source));
+    struct origin from = split(a, without_prefix(source));
     struct import i = {s, a, from.ref, name};
     struct stat st;
     struct err quiet;
 
     if (!from.path || stat(from.path, &st) < 0)
         return err_set(err, errno, "open '%s'", from.path ? from.path : source);
-    int lock = layout_write_lock(s, err);
+    int lock = image_layout_write_lock(s, err);
     if (lock < 0)
         return -1;
     int result =
         S_ISDIR(st.st_mode) ? from_layout(&i, from.path, err) : from_archive(&i, from.path, err);
     own_close_fd(&lock);
-    if (layout_sweep(s, a, &quiet) < 0)
+    if (image_layout_sweep(s, a, &quiet) < 0)
         err_reset(&quiet); /* unused blobs cost space, and are no failure of this */
     return result < 0 ? err_wrap(err, "import '%s'", source) : 0;
 }

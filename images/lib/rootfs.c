@@ -23,7 +23,7 @@
 #include "images/lib/blob.h"
 #include "images/lib/doc.h"
 #include "images/lib/image.h"
-#include "images/lib/layout.h"
+#include "images/lib/image_layout.h"
 #include "images/lib/unpack.h"
 
 #define TMP_NAME "unpacking"
@@ -33,12 +33,12 @@ static int unpack_one(const struct image_store *s, struct unpack *u, const struc
 {
     if (doc_kind_of(l->media_type) != DOC_LAYER)
         return err_set(err, ENOTSUP, "layers of type '%s'", l->media_type);
-    struct stream *blob = blob_stream(s->fd, l->digest, l->size, err);
-    struct stream *plain = blob ? stream_expand(blob, err) : NULL;
+    struct source *blob = blob_source(s->fd, l->digest, l->size, err);
+    struct source *plain = blob ? source_expand(blob, err) : NULL;
     if (!plain)
         return -1;
-    own_stream struct stream *checked =
-        stream_check_max(plain, l->diff_id, 2 * UNPACK_BYTES_MAX, "the archive");
+    own_source struct source *checked =
+        source_check_max(plain, l->diff_id, 2 * UNPACK_BYTES_MAX, "the archive");
     return unpack_layer(u, checked, err);
 }
 

@@ -10,7 +10,7 @@
 #include "runtime/base/num.h"
 #include "runtime/base/own.h"
 
-#include "images/lib/stream.h"
+#include "images/lib/source.h"
 
 enum {
     NAME_AT = 0,
@@ -60,7 +60,7 @@ struct meta {
 };
 
 struct tar_reader {
-    struct stream *from;
+    struct source *from;
     uint64_t left;   /* data of the current entry */
     uint64_t padded; /* with the padding behind them */
     struct meta meta;
@@ -71,7 +71,7 @@ struct tar_reader {
     char block[TAR_BLOCK];
 };
 
-struct tar_reader *tar_reader_new(struct stream *from)
+struct tar_reader *tar_reader_new(struct source *from)
 {
     struct tar_reader *r = mem_type(struct tar_reader);
 
@@ -291,7 +291,7 @@ static int pax_parse(struct meta *m, struct str text, struct err *err)
 
 static int read_block(struct tar_reader *r, bool *got, struct err *err)
 {
-    ssize_t n = stream_read_full(r->from, r->block, TAR_BLOCK, err);
+    ssize_t n = source_read_full(r->from, r->block, TAR_BLOCK, err);
 
     if (n < 0)
         return -1;
@@ -330,7 +330,7 @@ static int read_meta(struct tar_reader *r, struct buf *into, struct err *err)
         return err_set(err, EMSGSIZE, "a header extension of %llu bytes", (unsigned long long)n);
     buf_reset(into);
     char *p = buf_reserve(into, (size_t)pad(n));
-    ssize_t got = p ? stream_read_full(r->from, p, (size_t)pad(n), err) : 0;
+    ssize_t got = p ? source_read_full(r->from, p, (size_t)pad(n), err) : 0;
     if (got < 0)
         return -1;
     if ((uint64_t)got != pad(n))
@@ -355,7 +355,7 @@ static int skip_meta(struct tar_reader *r, struct err *err)
 
     if (read_size(r, &n, err) < 0)
         return -1;
-    return stream_skip(r->from, pad(n), err);
+    return source_skip(r->from, pad(n), err);
 }
 
 /* Handles a header that is no entry of its own; *was tells whether it was one. */
@@ -475,7 +475,7 @@ static int pass_data(struct tar_reader *r, struct err *err)
 
     r->left = 0;
     r->padded = 0;
-    return n ? stream_skip(r->from, n, err) : 0;
+    return n ? source_skip(r->from, n, err) : 0;
 }
 
 /* Reads headers until one is an entry; *more is false where the archive ends. */
@@ -529,7 +529,7 @@ ssize_t tar_data(struct tar_reader *r, void *p, size_t n, struct err *err)
         n = (size_t)r->left;
     if (n == 0)
         return 0;
-    ssize_t got = stream_read(r->from, p, n, err);
+    ssize_t got = source_read(r->from, p, n, err);
     if (got < 0)
         return -1;
     if (got == 0)

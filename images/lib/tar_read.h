@@ -2,7 +2,7 @@
 /*
  * tar_read - tar archives, one entry after the other: v7, ustar, pax, GNU long names
  *
- * The reader pulls from a stream and never goes back. What pax or GNU records say about an entry is
+ * The reader pulls from a source and never goes back. What pax or GNU records say about an entry is
  * already merged into it. Global pax headers are passed over, as container engines do; sparse files
  * and types that no layer may hold are errors. Names are given as they stand in the archive:
  * judging them is up to the caller.
@@ -25,7 +25,7 @@
 #include "runtime/base/str.h"
 
 struct err;
-struct stream;
+struct source;
 
 #define TAR_BLOCK       512
 #define TAR_PATH_MAX    4095          /* what the kernel takes as a path, without its NUL */
@@ -67,7 +67,7 @@ struct tar_entry {
 
 struct tar_reader;
 
-must_check struct tar_reader *tar_reader_new(struct stream *from); /* does not take it */
+must_check struct tar_reader *tar_reader_new(struct source *from); /* does not take it */
 void tar_reader_free(struct tar_reader *r);                        /* NULL is fine */
 
 /* The next entry; what is left of the data of the last one is passed over. *more is false at the

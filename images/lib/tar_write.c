@@ -9,7 +9,8 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 
-#include "images/lib/stream.h"
+#include "images/lib/sink.h"
+#include "images/lib/source.h"
 #include "images/lib/tar_read.h"
 
 #define NAME_N      100
@@ -163,17 +164,17 @@ int tar_write_symlink(struct sink *to, const struct tar_item *item, struct str t
     return write_entry(to, item, '2', target, 0, err);
 }
 
-int tar_write_file(struct sink *to, const struct tar_item *item, struct stream *content,
+int tar_write_file(struct sink *to, const struct tar_item *item, struct source *content,
                    uint64_t size, struct err *err)
 {
-    own_free char *chunk = mem_new(STREAM_CHUNK);
+    own_free char *chunk = mem_new(SOURCE_CHUNK);
     uint64_t left = size;
 
     if (write_entry(to, item, '0', STR_NONE, size, err) < 0)
         return -1;
     while (left > 0) {
-        size_t want = left < STREAM_CHUNK ? (size_t)left : STREAM_CHUNK;
-        ssize_t got = stream_read(content, chunk, want, err);
+        size_t want = left < SOURCE_CHUNK ? (size_t)left : SOURCE_CHUNK;
+        ssize_t got = source_read(content, chunk, want, err);
 
         if (got < 0)
             return -1;

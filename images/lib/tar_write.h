@@ -16,7 +16,7 @@
 
 struct err;
 struct sink;
-struct stream;
+struct source;
 
 struct tar_item {
     struct str name; /* without a leading slash; a directory's with or without one at its end */
@@ -26,7 +26,7 @@ struct tar_item {
 
 must_check int tar_write_dir(struct sink *to, const struct tar_item *item, struct err *err);
 /* Copies exactly size bytes of content. */
-must_check int tar_write_file(struct sink *to, const struct tar_item *item, struct stream *content,
+must_check int tar_write_file(struct sink *to, const struct tar_item *item, struct source *content,
                               uint64_t size, struct err *err);
 must_check int tar_write_symlink(struct sink *to, const struct tar_item *item, struct str target,
                                  struct err *err);

@@ -25,7 +25,7 @@
 #include "runtime/base/own.h"
 
 #include "images/lib/beneath.h"
-#include "images/lib/stream.h"
+#include "images/lib/source.h"
 #include "images/lib/tar_read.h"
 #include "images/lib/unpack_mark.h"
 
@@ -63,7 +63,7 @@ struct unpack *unpack_new(int root_fd, enum unpack_owner owner)
 
     u->root_fd = root_fd;
     u->owner = owner;
-    u->chunk = mem_new(STREAM_CHUNK);
+    u->chunk = mem_new(SOURCE_CHUNK);
     u->mark = unpack_mark_new();
     return u;
 }
@@ -187,7 +187,7 @@ static int write_file(struct unpack *u, struct tar_reader *r, int fd, struct err
     ssize_t got;
 
     do {
-        got = tar_data(r, u->chunk, STREAM_CHUNK, err);
+        got = tar_data(r, u->chunk, SOURCE_CHUNK, err);
         if (got > 0 && fd_write_all(fd, (struct str){u->chunk, (size_t)got}, err) < 0)
             return -1;
     } while (got > 0);
@@ -347,7 +347,7 @@ static int take_entry(struct unpack *u, struct tar_reader *r, const struct tar_e
     return put_entry(u, r, &at, e, err);
 }
 
-int unpack_layer(struct unpack *u, struct stream *from, struct err *err)
+int unpack_layer(struct unpack *u, struct source *from, struct err *err)
 {
     struct tar_reader *r = tar_reader_new(from);
     struct tar_entry e;
@@ -363,7 +363,7 @@ int unpack_layer(struct unpack *u, struct stream *from, struct err *err)
     tar_reader_free(r);
     if (result < 0)
         return -1;
-    return stream_drain(from, err);
+    return source_drain(from, err);
 }
 
 /* A directory that a later layer has removed or replaced has nothing to say any more. */

@@ -26,7 +26,7 @@
 #include "runtime/base/attr.h"
 
 struct err;
-struct stream;
+struct source;
 struct unpack;
 
 #define UNPACK_ENTRIES_MAX 2000000       /* of all layers; the largest images have some 500,000 */
@@ -45,7 +45,7 @@ must_check struct unpack *unpack_new(int root_fd, enum unpack_owner owner);
 void unpack_free(struct unpack *u); /* NULL is fine */
 
 /* One layer, lowest first: a tar archive, not compressed. */
-must_check int unpack_layer(struct unpack *u, struct stream *from, struct err *err);
+must_check int unpack_layer(struct unpack *u, struct source *from, struct err *err);
 /* Modes and times of directories, which had to wait until nothing is made in them any more. */
 must_check int unpack_finish(struct unpack *u, struct err *err);
 

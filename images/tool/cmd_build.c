@@ -8,7 +8,7 @@
 
 #include "images/lib/assemble.h"
 #include "images/lib/image.h"
-#include "images/lib/layout.h"
+#include "images/lib/image_layout.h"
 #include "images/lib/recipe.h"
 #include "images/tool/cmd.h"
 
@@ -37,7 +37,7 @@ static int build_all(struct image_store *s, const struct call *c, const struct a
     for (int i = 0; i < c->args_n; i++)
         if (build(s, c, how, c->args[i], &out, err) < 0)
             return -1;
-    if (layout_sweep(s, c->arena, err) < 0)
+    if (image_layout_sweep(s, c->arena, err) < 0)
         return -1;
     return cmd_print(&out, err);
 }

@@ -9,7 +9,7 @@
 
 #include "runtime/base/err.h"
 
-#include "images/lib/stream.h"
+#include "images/lib/source.h"
 #include "images/lib/tar_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -58,7 +58,7 @@ static int read_data(struct tar_reader *r, const struct tar_entry *e, size_t ste
 static struct sum read_all(struct str in, size_t step)
 {
     struct sum s = {.hash = 1};
-    struct stream *from = stream_of_str(in);
+    struct source *from = source_of_str(in);
     struct tar_reader *r = tar_reader_new(from);
     struct tar_entry e;
     struct err err = {0};
@@ -76,7 +76,7 @@ static struct sum read_all(struct str in, size_t step)
     assert(s.result == 0 || err.text[0] != '\0');
     assert(s.bytes <= in.n && s.entries <= in.n / TAR_BLOCK);
     tar_reader_free(r);
-    stream_free(from);
+    source_free(from);
     return s;
 }
 

@@ -52,9 +52,9 @@ static void a_changed_blob_is_refused(void **state)
     assert_ok(file_put(t->fd, ABC_PATH, STR("abd"), 0644, &err), &err);
     assert_int_equal(blob_read(t->fd, digest, &b, &err), -1);
     assert_int_equal(err.code, EBADMSG);
-    own_stream struct stream *s = blob_stream(t->fd, digest, 3, &err);
+    own_source struct source *s = blob_source(t->fd, digest, 3, &err);
     assert_non_null(s);
-    assert_int_equal(stream_drain(s, &err), -1);
+    assert_int_equal(source_drain(s, &err), -1);
 }
 
 static void limits_and_links_are_refused(void **state)

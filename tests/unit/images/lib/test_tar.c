@@ -7,7 +7,8 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 
-#include "images/lib/stream.h"
+#include "images/lib/sink.h"
+#include "images/lib/source.h"
 #include "images/lib/tar_read.h"
 #include "images/lib/tar_write.h"
 
@@ -17,7 +18,7 @@
 #define ARCHIVE_MAX (4U << 20)
 
 struct opened {
-    struct stream *s;
+    struct source *s;
     struct tar_reader *r;
     struct tar_entry e;
     bool more;
@@ -26,14 +27,14 @@ struct opened {
 
 static void open_archive(struct opened *o, const struct buf *b)
 {
-    *o = (struct opened){.s = stream_of_str(buf_str(b)), .more = true};
+    *o = (struct opened){.s = source_of_str(buf_str(b)), .more = true};
     o->r = tar_reader_new(o->s);
 }
 
 static void close_archive(struct opened *o)
 {
     tar_reader_free(o->r);
-    stream_free(o->s);
+    source_free(o->s);
 }
 
 static void next_is(struct opened *o, enum tar_type type, const char *name)
@@ -317,7 +318,7 @@ static void what_is_written_is_read_again(void **state)
     (void)state;
     for (size_t n = 1; n <= TAR_PATH_MAX - 1; n = n < 140 ? n + 1 : 2 * n + 1) {
         own_free char *name = mem_new(n + 1);
-        own_stream struct stream *content = stream_of_str(STR("hello"));
+        own_source struct source *content = source_of_str(STR("hello"));
         struct opened o;
 
         memset(name, 'n', n);
@@ -346,7 +347,7 @@ static void what_is_written_is_read_again(void **state)
 static void a_file_that_is_shorter_than_told_is_an_error(void **state)
 {
     struct to_buf to = {.s = {.write = to_buf_write}, .b = BUF_INIT(ARCHIVE_MAX)};
-    own_stream struct stream *content = stream_of_str(STR("hello"));
+    own_source struct source *content = source_of_str(STR("hello"));
     struct tar_item item = {STR("f"), 0644, 0};
     struct err err;
 

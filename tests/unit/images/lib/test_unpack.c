@@ -15,7 +15,7 @@
 #include "runtime/base/own.h"
 
 #include "images/lib/beneath.h"
-#include "images/lib/stream.h"
+#include "images/lib/source.h"
 #include "images/lib/unpack.h"
 #include "images/lib/unpack_mark.h"
 
@@ -91,7 +91,7 @@ static int layer(struct world *w, const struct tarball_entry *v, size_t n, struc
     for (size_t i = 0; i < n; i++)
         tarball_put(&b, &v[i]);
     tarball_end(&b);
-    own_stream struct stream *s = stream_of_str(buf_str(&b));
+    own_source struct source *s = source_of_str(buf_str(&b));
     return unpack_layer(w->u, s, err);
 }
 
@@ -255,7 +255,7 @@ static void devices_and_unwanted_attributes_are_counted(void **state)
     tarball_put_meta(&b, 'x', STR("38 SCHILY.xattr.trusted.overlay.opq=y\n"));
     tarball_put(&b, &(struct tarball_entry){.name = "f"});
     tarball_end(&b);
-    own_stream struct stream *s = stream_of_str(buf_str(&b));
+    own_source struct source *s = source_of_str(buf_str(&b));
     assert_ok(unpack_layer(w->u, s, &err), &err);
     assert_int_equal(unpack_skipped(w->u), 3);
     assert_false(is_there(w, "null"));
@@ -272,7 +272,7 @@ static void user_attributes_arrive(void **state)
     tarball_put_meta(&b, 'x', STR("28 SCHILY.xattr.user.a=note\n"));
     tarball_put(&b, &(struct tarball_entry){.name = "f"});
     tarball_end(&b);
-    own_stream struct stream *s = stream_of_str(buf_str(&b));
+    own_source struct source *s = source_of_str(buf_str(&b));
     assert_ok(unpack_layer(w->u, s, &err), &err);
     own_fd int fd = openat(w->root_fd, "f", O_RDONLY | O_CLOEXEC);
     if (unpack_skipped(w->u) == 1)
@@ -372,7 +372,7 @@ static void paths_that_are_too_deep_or_too_long_are_refused(void **state)
     buf_printf(&pax, "%zu path=%s\n", deep.n + 10, buf_c(&deep));
     tarball_put_meta(&b, 'x', buf_str(&pax));
     tarball_put(&b, &(struct tarball_entry){.name = "f"});
-    own_stream struct stream *s = stream_of_str(buf_str(&b));
+    own_source struct source *s = source_of_str(buf_str(&b));
     assert_int_equal(unpack_layer(w->u, s, &err), -1);
     assert_int_equal(err.code, ENAMETOOLONG);
 }

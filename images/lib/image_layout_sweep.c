@@ -16,7 +16,7 @@
 #include "runtime/base/own.h"
 
 #include "images/lib/blob.h"
-#include "images/lib/layout.h"
+#include "images/lib/image_layout.h"
 
 struct marks {
     const struct image_store *s;
@@ -35,7 +35,7 @@ static int mark_manifest(struct marks *k, const struct doc_descriptor *d, struct
 {
     struct doc_manifest m;
 
-    if (layout_manifest(k->s, k->a, d, &m, err) < 0)
+    if (image_layout_manifest(k->s, k->a, d, &m, err) < 0)
         return -1;
     (void)map_put(k->m, str_of(m.config.digest), k);
     for (size_t i = 0; i < m.layers_n; i++)
@@ -93,7 +93,8 @@ static int sweep_imports(const struct image_store *s, struct err *err)
         return err_set(err, errno, "open '%s'", s->path);
     (void)take_fd(&fd); /* closedir closes it */
     for (struct dirent *d = readdir(dir); d && result == 0; d = readdir(dir))
-        if (strncmp(d->d_name, LAYOUT_IMPORT_PREFIX, sizeof LAYOUT_IMPORT_PREFIX - 1) == 0)
+        if (strncmp(d->d_name, IMAGE_LAYOUT_IMPORT_PREFIX, sizeof IMAGE_LAYOUT_IMPORT_PREFIX - 1) ==
+            0)
             result = file_remove_tree(s->fd, d->d_name, err);
     (void)closedir(dir); /* it was only read */
     return result;
@@ -103,14 +104,14 @@ static int sweep(struct marks *k, struct err *err)
 {
     struct doc_index index;
 
-    if (layout_index(k->s, k->a, &index, err) < 0 || mark(k, &index, 0, err) < 0)
+    if (image_layout_index(k->s, k->a, &index, err) < 0 || mark(k, &index, 0, err) < 0)
         return err_wrap(err, "look for unused blobs in '%s'", k->s->path);
     if (sweep_imports(k->s, err) < 0)
         return -1;
     return blob_sweep(k->s->fd, is_marked, k, err);
 }
 
-int layout_sweep(const struct image_store *s, struct arena *a, struct err *err)
+int image_layout_sweep(const struct image_store *s, struct arena *a, struct err *err)
 {
     own_fd int lock = openat(s->fd, "blobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct marks k = {s, a, NULL};

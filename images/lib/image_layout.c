@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "images/lib/layout.h"
+#include "images/lib/image_layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,8 +76,8 @@ void image_store_close(struct image_store *s)
 
 /* --- reading -----------------------------------------------------------------------------------*/
 
-int layout_index(const struct image_store *s, struct arena *a, struct doc_index *out,
-                 struct err *err)
+int image_layout_index(const struct image_store *s, struct arena *a, struct doc_index *out,
+                       struct err *err)
 {
     own_buf struct buf text = BUF_INIT(DOC_MAX);
 
@@ -99,8 +99,8 @@ static int read_doc(const struct image_store *s, const struct doc_descriptor *d,
     return blob_read(s->fd, d->digest, text, err);
 }
 
-int layout_manifest(const struct image_store *s, struct arena *a, const struct doc_descriptor *d,
-                    struct doc_manifest *out, struct err *err)
+int image_layout_manifest(const struct image_store *s, struct arena *a,
+                          const struct doc_descriptor *d, struct doc_manifest *out, struct err *err)
 {
     own_buf struct buf text = BUF_INIT(DOC_MAX);
 
@@ -109,8 +109,8 @@ int layout_manifest(const struct image_store *s, struct arena *a, const struct d
     return doc_parse_manifest(buf_str(&text), a, out, err);
 }
 
-int layout_config(const struct image_store *s, struct arena *a, const struct doc_descriptor *d,
-                  struct doc_config *out, struct err *err)
+int image_layout_config(const struct image_store *s, struct arena *a,
+                        const struct doc_descriptor *d, struct doc_config *out, struct err *err)
 {
     own_buf struct buf text = BUF_INIT(DOC_MAX);
 
@@ -137,8 +137,9 @@ static int nested(const struct image_store *s, struct arena *a, const struct doc
     return doc_parse_index(buf_str(&text), a, out, err);
 }
 
-int layout_resolve(const struct image_store *s, struct arena *a, const struct doc_descriptor *from,
-                   struct doc_descriptor *out, bool *found, struct err *err)
+int image_layout_resolve(const struct image_store *s, struct arena *a,
+                         const struct doc_descriptor *from, struct doc_descriptor *out, bool *found,
+                         struct err *err)
 {
     struct doc_descriptor d = *from;
 
@@ -170,16 +171,17 @@ static bool is_named(const struct doc_descriptor *d, const char *ref)
     return strcmp(d->ref, ref) == 0 || strcmp(d->digest, ref) == 0;
 }
 
-int layout_find(const struct image_store *s, struct arena *a, const char *ref,
-                struct doc_descriptor *out, struct err *err)
+int image_layout_find(const struct image_store *s, struct arena *a, const char *ref,
+                      struct doc_descriptor *out, struct err *err)
 {
     struct doc_index index;
     bool found = false;
 
-    if (layout_index(s, a, &index, err) < 0)
+    if (image_layout_index(s, a, &index, err) < 0)
         return -1;
     for (size_t i = 0; i < index.n && !found; i++)
-        if (is_named(&index.v[i], ref) && layout_resolve(s, a, &index.v[i], out, &found, err) < 0)
+        if (is_named(&index.v[i], ref) &&
+            image_layout_resolve(s, a, &index.v[i], out, &found, err) < 0)
             return err_wrap(err, "image '%s'", ref);
     if (found)
         return 0;
@@ -259,7 +261,7 @@ static int lock_index(const struct image_store *s, struct err *err)
     return take_fd(&fd);
 }
 
-int layout_set(const struct image_store *s, const struct doc_descriptor *d, struct err *err)
+int image_layout_set(const struct image_store *s, const struct doc_descriptor *d, struct err *err)
 {
     own_fd int lock = lock_index(s, err);
     own_json json_t *doc = lock < 0 ? NULL : load_index(s, err);
@@ -275,7 +277,7 @@ int layout_set(const struct image_store *s, const struct doc_descriptor *d, stru
     return save_index(s, doc, err);
 }
 
-int layout_unset(const struct image_store *s, const char *ref, struct err *err)
+int image_layout_unset(const struct image_store *s, const char *ref, struct err *err)
 {
     own_fd int lock = lock_index(s, err);
     own_json json_t *doc = lock < 0 ? NULL : load_index(s, err);
@@ -292,7 +294,7 @@ int layout_unset(const struct image_store *s, const char *ref, struct err *err)
 
 /* --- sweeping ----------------------------------------------------------------------------------*/
 
-int layout_write_lock(const struct image_store *s, struct err *err)
+int image_layout_write_lock(const struct image_store *s, struct err *err)
 {
     own_fd int fd = openat(s->fd, "blobs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 

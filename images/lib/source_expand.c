@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stages that expand gzip and zstd, and the one that makes gzip.
+ * The stages that expand gzip and zstd.
  *
  * A stage that expands reads its input in chunks, and hands out what the library made of it. The
  * end of input is right only between two members (frames).
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,27 +14,27 @@
 #include "runtime/base/err.h"
 #include "runtime/base/mem.h"
 
-#include "images/lib/stream.h"
+#include "images/lib/source.h"
 
 #define MAGIC_N 4
 
 struct expand {
-    struct stream s;
-    struct stream *from;
+    struct source s;
+    struct source *from;
     z_stream z;
     ZSTD_DCtx *zstd;
     size_t at; /* in chunk */
     size_t n;
     bool ended;  /* no more input */
     bool inside; /* of a member or frame */
-    char chunk[STREAM_CHUNK];
+    char chunk[SOURCE_CHUNK];
 };
 
 static int fill(struct expand *x, struct err *err)
 {
     if (x->at < x->n || x->ended)
         return 0;
-    ssize_t got = stream_read(x->from, x->chunk, sizeof x->chunk, err);
+    ssize_t got = source_read(x->from, x->chunk, sizeof x->chunk, err);
     if (got < 0)
         return -1;
     x->at = 0;
@@ -44,7 +43,7 @@ static int fill(struct expand *x, struct err *err)
     return 0;
 }
 
-static ssize_t plain_read(struct stream *s, void *p, size_t n, struct err *err)
+static ssize_t plain_read(struct source *s, void *p, size_t n, struct err *err)
 {
     struct expand *x = container_of(s, struct expand, s);
 
@@ -96,7 +95,7 @@ static ssize_t expand_read(struct expand *x, void *p, size_t n,
 {
     size_t made = 0;
 
-    n = n < STREAM_CHUNK ? n : STREAM_CHUNK;
+    n = n < SOURCE_CHUNK ? n : SOURCE_CHUNK;
     while (made == 0) {
         if (fill(x, err) < 0)
             return -1;
@@ -111,21 +110,21 @@ static ssize_t expand_read(struct expand *x, void *p, size_t n,
     return (ssize_t)made;
 }
 
-static ssize_t gzip_read(struct stream *s, void *p, size_t n, struct err *err)
+static ssize_t gzip_read(struct source *s, void *p, size_t n, struct err *err)
 {
     return expand_read(container_of(s, struct expand, s), p, n, inflate_some, err);
 }
 
-static ssize_t zstd_read(struct stream *s, void *p, size_t n, struct err *err)
+static ssize_t zstd_read(struct source *s, void *p, size_t n, struct err *err)
 {
     return expand_read(container_of(s, struct expand, s), p, n, zstd_some, err);
 }
 
-static void expand_free(struct stream *s)
+static void expand_free(struct source *s)
 {
     struct expand *x = container_of(s, struct expand, s);
 
-    stream_free(x->from);
+    source_free(x->from);
     if (s->read == gzip_read)
         (void)inflateEnd(&x->z); /* complains of unread input: an early end is what happened */
     if (x->zstd)
@@ -145,91 +144,23 @@ static void choose(struct expand *x)
         x->zstd = ZSTD_createDCtx();
         if (!x->zstd)
             mem_out();
-        (void)ZSTD_DCtx_setParameter(x->zstd, ZSTD_d_windowLogMax, STREAM_ZSTD_WINDOW_LOG);
+        (void)ZSTD_DCtx_setParameter(x->zstd, ZSTD_d_windowLogMax, SOURCE_ZSTD_WINDOW_LOG);
         x->s.read = zstd_read;
     }
 }
 
-struct stream *stream_expand(struct stream *from, struct err *err)
+struct source *source_expand(struct source *from, struct err *err)
 {
     struct expand *x = mem_type(struct expand);
 
-    x->s = (struct stream){plain_read, expand_free};
+    x->s = (struct source){plain_read, expand_free};
     x->from = from;
-    ssize_t got = stream_read_full(from, x->chunk, sizeof x->chunk, err);
+    ssize_t got = source_read_full(from, x->chunk, sizeof x->chunk, err);
     if (got < 0) {
-        stream_free(&x->s);
+        source_free(&x->s);
         return NULL;
     }
     x->n = (size_t)got;
     choose(x);
     return &x->s;
-}
-
-/* --- gzip --------------------------------------------------------------------------------------*/
-
-struct gzip {
-    struct sink s;
-    struct sink *to;
-    z_stream z;
-    char chunk[STREAM_CHUNK];
-};
-
-static int deflate_all(struct gzip *g, struct str bytes, int flush, struct err *err)
-{
-    int result;
-
-    assert(bytes.n <= STREAM_CHUNK);
-    g->z.next_in = (Bytef *)(uintptr_t)bytes.p; /* zlib only reads it */
-    g->z.avail_in = (uInt)bytes.n;
-    do {
-        g->z.next_out = (Bytef *)g->chunk;
-        g->z.avail_out = sizeof g->chunk;
-        result = deflate(&g->z, flush);
-        assert(result != Z_STREAM_ERROR);
-        if (sink_write(g->to, (struct str){g->chunk, sizeof g->chunk - g->z.avail_out}, err) < 0)
-            return -1;
-    } while (g->z.avail_out == 0);
-    return 0;
-}
-
-static int gzip_write(struct sink *s, struct str bytes, struct err *err)
-{
-    struct gzip *g = container_of(s, struct gzip, s);
-
-    while (bytes.n > 0) {
-        if (deflate_all(g, str_head(bytes, STREAM_CHUNK), Z_NO_FLUSH, err) < 0)
-            return -1;
-        bytes = str_skip(bytes, STREAM_CHUNK);
-    }
-    return 0;
-}
-
-static int gzip_end(struct sink *s, struct err *err)
-{
-    struct gzip *g = container_of(s, struct gzip, s);
-
-    if (deflate_all(g, STR_NONE, Z_FINISH, err) < 0)
-        return -1;
-    return sink_end(g->to, err);
-}
-
-static void gzip_free(struct sink *s)
-{
-    struct gzip *g = container_of(s, struct gzip, s);
-
-    sink_free(g->to);
-    (void)deflateEnd(&g->z); /* tells that output was thrown away, which is what free means */
-    free(g);
-}
-
-struct sink *sink_gzip(struct sink *to)
-{
-    struct gzip *g = mem_type(struct gzip);
-
-    g->s = (struct sink){gzip_write, gzip_end, gzip_free};
-    g->to = to;
-    if (deflateInit2(&g->z, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK)
-        mem_out();
-    return &g->s;
 }
