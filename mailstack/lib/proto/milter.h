@@ -203,7 +203,7 @@ void milter_format_header(struct buf *to, const struct milter_pair *h);
 /* --- filter to MTA --- */
 bool milter_is_verdict(char command); /* else: a change, progress, or rubbish */
 
-/* REPLY: "550 5.7.1 text", lines parted by CRLF for more than one. */
+/* REPLY: "550 5.7.1 text", lines parted by CRLF for more than one; "%%" stands for "%". */
 must_check int milter_read_reply(const struct milter_packet *p, struct str *out, struct err *err);
 /* Appends REPLY with code, enhanced status and text. Line ends in the text and '%' (which MTAs
  * expand) are taken care of. */
