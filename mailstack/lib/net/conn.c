@@ -430,7 +430,8 @@ void conn_set_ops(struct conn *c, const struct conn_ops *ops, void *ctx)
 
 struct str conn_in(const struct conn *c)
 {
-    return buf_str(&c->in);
+    /* What stands behind a STARTTLS in clear is nobody's command. */
+    return c->tls == TLS_WAITING ? STR_NONE : buf_str(&c->in);
 }
 
 void conn_consume(struct conn *c, size_t n)
