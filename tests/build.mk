@@ -54,7 +54,7 @@ FUZZ_CFLAGS  := -isystem /usr/include/libnl3 $(CSTD) $(WARN) -Wno-null-dereferen
 # The rooms that parsers use, and each room that has a target of its own; without the programs' main.
 FUZZ_ROOMS   := runtime/base runtime/spec images/lib $(wildcard mailstack/lib/*) \
                 $(patsubst tests/fuzz/%/,%,$(dir $(FUZZ_SRC)))
-FUZZ_LIB_SRC := $(sort $(filter-out %/main.c,$(foreach r,$(sort $(FUZZ_ROOMS)),$(wildcard $(r)/*.c))))
+FUZZ_LIB_SRC := $(sort $(filter-out %/main.c %/nolookup.c,$(foreach r,$(sort $(FUZZ_ROOMS)),$(wildcard $(r)/*.c))))
 
 $(FUZZ_BUILD)/obj/%.o: %.c | $(BUILD)/.deps $(BUILD)/.deps-lint
 	@mkdir -p $(@D)
