@@ -18,6 +18,8 @@ MARK = "long because"
 BANNED = re.compile(r"\b(?:(?:strcpy|strcat|sprintf|vsprintf|strncpy|strncat|strtok(?:_r)?|ato(?:i|l|ll|f)|gets|alloca|mktemp|tmpnam"
                     r"|[vf]*s*scanf|strtou?ll?|strtod|strerror|strsignal|asctime|ctime|gmtime|localtime|inet_ntoa|gethostbyname"
                     r"|getpwnam|getpwuid|getgrnam|getgrgid|setenv|putenv|basename|dirname)\s*\(|goto\b)")
+# Where a banned word has a good reason: nolookup.c is the refusal of gethostbyname; a unit test is a process of its own.
+ALLOWED = [("mailstack/lib/daemon/nolookup.c", "gethostbyname"), ("tests/unit/", "setenv")]
 NOISE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.S)
 UNFINISHED = re.compile(r"\b(?:XXX|TODO|FIXME)\b")
 
@@ -53,6 +55,10 @@ def words(path):
         yield text.count("\n", 0, m.start()) + 1, m[0]
 
 
+def is_allowed(rel, word):
+    return any(str(rel).startswith(place) and word == allowed for place, allowed in ALLOWED)
+
+
 def stats(found):
     own = [f for f in found if f[0].parts[0] != "tests"]
     sizes = sorted(f[3] for f in own)
@@ -74,7 +80,7 @@ def main():
         n = path.read_text(encoding="utf-8").count("\n")
         if n > FILE_MAX:
             bad.append(f"{rel}: {n} lines, more than {FILE_MAX}")
-        bad += [f"{rel}:{line}: '{word}' is not used here" for line, word in words(path)]
+        bad += [f"{rel}:{line}: '{word}' is not used here" for line, word in words(path) if not is_allowed(rel, word)]
     if "--stats" in sys.argv:
         stats(found)
     print("\n".join(bad), end="\n" if bad else "")
