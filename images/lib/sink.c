@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define ZLIB_CONST /* its input is not written to, and says so */
 #include "images/lib/sink.h"
 
 #include <assert.h>
@@ -121,7 +122,7 @@ static int deflate_all(struct gzip *g, struct str bytes, int flush, struct err *
     int result;
 
     assert(bytes.n <= SINK_CHUNK);
-    g->z.next_in = (Bytef *)(uintptr_t)bytes.p; /* zlib only reads it */
+    g->z.next_in = (const Bytef *)bytes.p;
     g->z.avail_in = (uInt)bytes.n;
     do {
         g->z.next_out = (Bytef *)g->chunk;

@@ -6,14 +6,18 @@
 
 #define BLOCK 512
 
+static void put_c(char *field, size_t n, const char *text)
+{
+    for (size_t i = 0; i < n && text[i]; i++)
+        field[i] = text[i];
+}
+
 static void finish(char block[BLOCK], struct buf *out)
 {
     unsigned sum = 0;
 
-    memcpy(block + 257,
-           "ustar\0"
-           "00",
-           8);
+    put_c(block + 257, 5, "ustar");
+    put_c(block + 263, 2, "00"); /* the version, behind a NUL */
     memset(block + 148, ' ', 8);
     for (size_t i = 0; i < BLOCK; i++)
         sum += (unsigned char)block[i];
@@ -28,13 +32,6 @@ static void put_content(struct buf *out, struct str content)
     buf_append(out, content);
     if (content.n % BLOCK)
         buf_append_n(out, zeros, BLOCK - content.n % BLOCK);
-}
-
-static void put_c(char *field, size_t n, const char *text)
-{
-    size_t len = strlen(text);
-
-    memcpy(field, text, len < n ? len : n);
 }
 
 void tarball_put(struct buf *out, const struct tarball_entry *e)

@@ -15,7 +15,7 @@ static void known_sums_come_out(void **state)
     assert_string_equal(text, EMPTY);
     digest_of(STR("abc"), text);
     assert_string_equal(text, ABC);
-    assert_string_equal(digest_hex(text), ABC + 7);
+    assert_string_equal(digest_hex(text), &ABC[7]);
 }
 
 static void the_sum_does_not_depend_on_the_cuts(void **state)
@@ -43,7 +43,7 @@ static void only_a_full_lower_case_sha256_is_sound(void **state)
         "sha512:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "sha256:E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "sha256:../../../../../../../../../../../../../../../../../../etc/passwd1234",
-        EMPTY "0",
+        "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8550",
     };
 
     (void)state;
