@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mailbox-run validate: one line a fault, with the JSON path, and exit status 2; nothing is touched."""
+import json
+import os
+import subprocess
+
+import pytest
+
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+PROGRAM = os.path.join(TOP, os.environ.get("MR_BUILD", "build"), "mailbox-run")
+
+GOOD = {"hostname": "mail.example.org", "domains": {"example.org": {"aliases": {"sales": ["alice"]}}},
+        "accounts": {"file": "accounts.json"}}
+
+
+def validate(tmp_path, conf):
+    (tmp_path / "accounts.json").write_text('{"alice@example.org": {"password": "{PLAIN}x"}}')
+    (tmp_path / "stack.json").write_text(json.dumps(conf))
+    before = sorted(os.listdir(tmp_path))
+    r = subprocess.run([PROGRAM, "validate", str(tmp_path / "stack.json")], capture_output=True, text=True, check=False)
+    assert sorted(os.listdir(tmp_path)) == before
+    return r
+
+
+def test_a_good_file_is_valid(tmp_path):
+    r = validate(tmp_path, GOOD)
+    assert (r.returncode, r.stderr) == (0, "")
+    assert r.stdout.endswith(": valid\n")
+
+
+@pytest.mark.parametrize("change, path, words", [
+    ({"listn": {}}, "$.listn", "lists"),
+    ({"mailbox": {"format": 5}}, "$.mailbox.format", "number"),
+    ({"domains": {"example.org": {"aliases": {"x": ["nobody"]}}}}, "aliases.x[0]", "nobody"),
+    ({"smtp": {"message_size": "50X"}}, "$.smtp.message_size", "50X"),
+    ({"listen": {"smtp": ["127.0.0.1:2525"], "imap": ["127.0.0.1:2525"]}}, "$.listen", "2525"),
+])
+def test_a_fault_is_one_line_with_its_path(tmp_path, change, path, words):
+    r = validate(tmp_path, {**GOOD, **change})
+    assert r.returncode == 2 and r.stdout == ""
+    line, = r.stderr.splitlines()
+    assert path in line and words in line
