@@ -15,17 +15,23 @@ LIBS_authd   := -lcrypt -lcrypto
 LIBS_imapd   := -lsqlite3 -lm
 LIBS_pop3d   := -lsqlite3 -lm
 LIBS_lmtpd   := -lsqlite3 -lm
-LIBS_dnsd    := -lunbound -levent -lhogweed -lnettle -lgmp
+LIBS_dnsd    := $(BUILD)/lib/libunbound.a -levent -lhogweed -lnettle -lgmp
 
 # In front of the libraries: a static program must not load what its image does not have. A sanitizer's does.
-# libc's note on a static dlopen says what nolookup.c already made untrue.
 ifeq ($(SANITIZE),)
-QUIET_LD := -Xlinker --no-fatal-warnings -Xlinker --no-warnings
 NOLOOKUP := $(BUILD)/obj/mailstack/lib/daemon/nolookup.o
+# libc's warning of dlopen is tied to the name, whoever defines it.
+NO_DLOPEN := -Xlinker --wrap=dlopen
 endif
+
+# libunbound's own fd_set_nonblock has another contract than ours, and in a static program there is one name space.
+$(BUILD)/lib/libunbound.a: | $(BUILD)/.deps
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-sym fd_set_nonblock=unbound_fd_set_nonblock $$($(CC) -print-file-name=libunbound.a) $@
+$(BUILD)/dnsd: $(BUILD)/lib/libunbound.a
 
 define daemon
 $(call archive,$(1),$(filter-out %/main.o,$(call objects,mailstack/$(1)/*.c)))
-$(call program,$(1),$(BUILD)/obj/mailstack/$(1)/main.o $(NOLOOKUP),$(BUILD)/lib/$(1).a $(LIBMAIL) $(LIBMRBASE),$(LIBS_$(1)) -ljansson,$(STATIC) $(QUIET_LD))
+$(call program,$(1),$(BUILD)/obj/mailstack/$(1)/main.o $(NOLOOKUP),$(BUILD)/lib/$(1).a $(LIBMAIL) $(LIBMRBASE),$(LIBS_$(1)) -ljansson,$(STATIC) $(NO_DLOPEN))
 endef
 $(foreach d,$(DAEMONS),$(eval $(call daemon,$(d))))

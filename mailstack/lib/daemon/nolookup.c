@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The C library's name service and dynamic loading, refused. libcrypto refers to them in parts that
- * no daemon uses; in a static program the real ones would load shared libraries from the root file
- * system, of which there are none. Names are resolved by dnsd. Linked as an object into every
- * daemon, in front of the libraries.
+ * The C library's name service and dynamic loading, refused. libcrypto and libunbound refer to them
+ * in parts that no daemon uses; in a static program the real ones would load shared libraries from
+ * the root file system, of which there are none. Names are resolved by dnsd. Linked as an object
+ * into every daemon, in front of the libraries.
  */
 #include <dlfcn.h>
 #include <netdb.h>
+#include <pwd.h>
 #include <stddef.h>
 
 __attribute__((visibility("default"))) int getaddrinfo(const char *restrict node,
@@ -32,7 +33,44 @@ __attribute__((visibility("default"))) struct hostent *gethostbyname(const char 
     return NULL;
 }
 
-__attribute__((visibility("default"))) void *dlopen(const char *file, int mode)
+__attribute__((visibility("default"))) struct passwd *getpwnam(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+
+__attribute__((visibility("default"))) struct protoent *getprotobyname(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+
+__attribute__((visibility("default"))) struct protoent *getprotobynumber(int number)
+{
+    (void)number;
+    return NULL;
+}
+
+__attribute__((visibility("default"))) void endprotoent(void)
+{
+}
+
+__attribute__((visibility("default"))) struct servent *getservbyname(const char *name,
+                                                                     const char *proto)
+{
+    (void)name;
+    (void)proto;
+    return NULL;
+}
+
+__attribute__((visibility("default"))) void endservent(void)
+{
+}
+
+/* What a call of dlopen is linked to (--wrap). */
+void *__wrap_dlopen(const char *file, int mode);
+
+__attribute__((visibility("default"))) void *__wrap_dlopen(const char *file, int mode)
 {
     (void)file;
     (void)mode;

@@ -8,6 +8,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/own.h"
 
 #include "mailstack/lib/net/tls_io.h"
 
@@ -25,9 +26,10 @@ static int tls_err(struct err *err, const char *what)
 static SSL *session_begin(struct tls_ctx *t, int fd, const char *name, struct err *err)
 {
     SSL *s = SSL_new(t->ssl);
+    own_free char *host = name ? mem_dup_c(name) : NULL; /* the macro below casts a const away */
 
     if (s && SSL_set_fd(s, fd) == 1 &&
-        (!name || (SSL_set_tlsext_host_name(s, name) == 1 && SSL_set1_host(s, name) == 1))) {
+        (!host || (SSL_set_tlsext_host_name(s, host) == 1 && SSL_set1_host(s, host) == 1))) {
         if (name)
             SSL_set_connect_state(s);
         else
