@@ -121,7 +121,7 @@ bench: ## measure, beside the peers (as root)
 DEPS := gcc libc6-dev binutils pkg-config libseccomp-dev libcap-dev libjansson-dev libnl-3-dev \
         libnl-route-3-dev libssl-dev libsqlite3-dev libunbound-dev libevent-dev nettle-dev libgmp-dev \
         libidn2-dev libunistring-dev libcrypt-dev zlib1g-dev libzstd-dev
-DEPS_TEST  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-jsonschema universal-ctags busybox-static file \
+DEPS_TEST  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-jsonschema universal-ctags busybox-static file zstd \
               skopeo umoci runc iproute2 procps nftables util-linux openssl swaks libnet-ssleay-perl isync mutt fetchmail \
               unbound dnsutils
 DEPS_LINT  := clang clang-format clang-tidy cppcheck shellcheck mandoc universal-ctags python3
