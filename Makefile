@@ -107,7 +107,8 @@ install: all ## install below DESTDIR/PREFIX (/usr/local)
 	$(if $(BIN_PROGRAMS),install -s --strip-program=$(STRIP) $(addprefix $(BUILD)/,$(BIN_PROGRAMS)) $(BIN_DIR))
 	$(if $(LIBEXEC_PROGRAMS),install -s --strip-program=$(STRIP) $(addprefix $(BUILD)/,$(LIBEXEC_PROGRAMS)) $(LIBEXEC_DIR))
 	cp -R --no-preserve=ownership specs $(SHARE_DIR)/specs
-	if [ -d $(BUILD)/images ]; then cp -R --no-preserve=ownership $(BUILD)/images $(SHARE_DIR)/images; fi
+	if [ -d $(BUILD)/images ]; then install -d $(SHARE_DIR)/images && \
+	    cp -R --no-preserve=ownership $(addprefix $(BUILD)/images/,oci-layout index.json blobs) $(SHARE_DIR)/images; fi
 	for page in $(MAN); do install -D -m 644 $$page $(MAN_DIR)/man$${page##*.}/$${page##*/} || exit 1; done
 
 uninstall: ## remove what install installed
