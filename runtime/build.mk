@@ -19,10 +19,15 @@ RUNTIME_PROGRAMS += mailbox-run
 $(eval $(call program,mailbox-run,$(call objects,runtime/cli/main.c),$(LIBMRCLI) $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -ljansson,$(STATIC)))
 endif
 
-# up, down, image, user ...: the verbs that need archives, TLS and netlink. mailbox-run executes it.
+# up, down, image, user ...: the verbs that need archives, TLS and netlink. mailbox-run executes it. In a static program
+# libcrypto's and libnl's look-ups of names are refused, as in the daemons (see mailstack/build.mk).
+ifeq ($(SANITIZE),)
+STACK_STATIC := $(STATIC) -Xlinker --no-fatal-warnings -Xlinker --no-warnings
+STACK_OBJ    := $(BUILD)/obj/mailstack/lib/daemon/nolookup.o
+endif
 ifneq ($(wildcard runtime/cli/stack/main.c),)
 RUNTIME_PROGRAMS += mailbox-run-stack
-$(eval $(call program,mailbox-run-stack,$(call objects,runtime/cli/stack/*.c),$(LIBMRCLI) $(LIBMRSTACK) $(BUILD)/lib/libmrimage.a $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -lnl-route-3 -lnl-3 -ljansson -lz -lzstd -lcrypt -lssl -lcrypto,$(STATIC)))
+$(eval $(call program,mailbox-run-stack,$(call objects,runtime/cli/stack/*.c) $(STACK_OBJ),$(LIBMRCLI) $(LIBMRSTACK) $(BUILD)/lib/libmrimage.a $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -lnl-route-3 -lnl-3 -ljansson -lz -lzstd -lcrypt -lssl -lcrypto,$(STACK_STATIC)))
 endif
 
 # libnl keeps its headers apart; the service rows and seccomp lists are embedded.

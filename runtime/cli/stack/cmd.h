@@ -26,6 +26,7 @@ struct cmd { /* one call of a verb */
     const char **args;
     size_t args_n;
     const char *images; /* directory of the image layout */
+    char *const *argv;  /* the program's own */
     int code;           /* exit status; set to 2 before an error of usage or configuration */
 };
 
@@ -56,6 +57,18 @@ extern const struct verb cmd_up;
 extern const struct verb cmd_user;
 extern const struct verb cmd_validate;
 
+struct layout;
+struct stack_config;
+
+/* The file alone, without its accounts: for what must work while those are wrong or missing. */
+must_check int cmd_load_file(struct cmd *c, const char *file, struct stack_config **out,
+                             struct err *err);
+/* Asks the supervisor of the file; `out` gets its answer. An error says that the stack is not up.
+ */
+must_check int cmd_ask(struct cmd *c, const char *file, const char *line, struct buf *out,
+                       struct err *err);
+/* Writes the report of a wrong file to standard error, and sets the exit status 2. */
+must_check int cmd_wrong(struct cmd *c, const struct buf *report, struct err *err);
 /* Writes the buffer to standard output. */
 must_check int cmd_print(const struct buf *out, struct err *err);
 

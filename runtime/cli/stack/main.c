@@ -18,7 +18,9 @@
 #define ARENA_MAX (1U << 30)
 #define HELP_MAX  65536
 
-static const struct verb *const verbs[] = {&cmd_validate, &cmd_image};
+static const struct verb *const verbs[] = {&cmd_up,      &cmd_down,   &cmd_status,   &cmd_logs,
+                                           &cmd_restart, &cmd_reload, &cmd_validate, &cmd_bundle,
+                                           &cmd_user,    &cmd_queue,  &cmd_image};
 
 struct globals {
     const char *images;
@@ -138,7 +140,7 @@ static int run_all(struct cmd *c, int argc, char **argv, struct err *err)
 
 int main(int argc, char **argv)
 {
-    struct cmd c = {.arena = arena_new(ARENA_MAX)};
+    struct cmd c = {.arena = arena_new(ARENA_MAX), .argv = argv};
     struct err err = {0};
 
     if (run_all(&c, argc, argv, &err) < 0) {

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdbool.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/own.h"
+#include "runtime/cli/stack/cmd.h"
+#include "runtime/stack/control.h"
+#include "runtime/stack/layout.h"
+#include "runtime/stack/place.h"
+
+#define DYING_TRIES 100 /* of 20 ms */
+
+/* What a killed supervisor left goes the same way as what a live one has. */
+static int clean(const struct layout *l, const char *file, struct err *err)
+{
+    own_buf struct buf text = BUF_INIT(8192);
+    bool there = access(l->run, F_OK) == 0;
+    own_fd int lock = there ? place_lock(l, err) : -1;
+
+    if (there && (lock < 0 || place_clean(l, err) < 0))
+        return -1;
+    buf_printf(&text, "'%s' %s\n", file,
+               there ? "was left by a supervisor that was killed; it is cleaned up" : "is not up");
+    return cmd_print(&text, err);
+}
+
+/* A supervisor that is killed just now lets go of its directory a moment later. */
+static bool lets_go(const struct layout *l)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+
+    for (int i = 0; i < DYING_TRIES && place_is_locked(l); i++)
+        (void)nanosleep(&pause, NULL); /* woken early is fine */
+    return !place_is_locked(l);
+}
+
+static int run(struct cmd *c, struct err *err)
+{
+    own_buf struct buf answer = BUF_INIT(CONTROL_TEXT_MAX);
+    struct err gone = {0};
+    struct layout l;
+
+    if (layout_find(c->arena, c->args[0], &l, err) < 0)
+        return -1;
+    if (geteuid() != 0)
+        return err_set(err, 0, "only root can stop a stack of root's");
+    if (!place_is_locked(&l))
+        return clean(&l, c->args[0], err);
+    if (cmd_ask(c, c->args[0], "stop", &answer, &gone) == 0)
+        return 0;
+    if (gone.code && lets_go(&l))
+        return clean(&l, c->args[0], err);
+    *err = gone;
+    return -1;
+}
+
+const struct verb cmd_down = {
+    .name = "down",
+    .usage = "FILE",
+    .help = "stop a stack and leave nothing behind; mail and queue stay",
+    .args_min = 1,
+    .args_max = 1,
+    .run = run,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/own.h"
+#include "runtime/cli/stack/cmd.h"
+#include "runtime/stack/control.h"
+
+static int run(struct cmd *c, struct err *err)
+{
+    own_buf struct buf answer = BUF_INIT(CONTROL_TEXT_MAX);
+    const char *line = c->args_n > 1 ? arena_printf(c->arena, "restart %s", c->args[1]) : "restart";
+
+    return cmd_ask(c, c->args[0], line, &answer, err);
+}
+
+const struct verb cmd_restart = {
+    .name = "restart",
+    .usage = "FILE [SERVICE]",
+    .help = "restart a service, or all; returns when they are ready",
+    .args_min = 1,
+    .args_max = 2,
+    .run = run,
+};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* what several verbs do */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/file.h"
+#include "runtime/base/own.h"
+#include "runtime/cli/stack/cmd.h"
+#include "runtime/spec/stack.h"
+#include "runtime/stack/control.h"
+#include "runtime/stack/layout.h"
+#include "runtime/stack/place.h"
+
+int cmd_wrong(struct cmd *c, const struct buf *report, struct err *err)
+{
+    c->code = 2;
+    return fd_write_all(STDERR_FILENO, buf_str(report), err);
+}
+
+int cmd_load_file(struct cmd *c, const char *file, struct stack_config **out, struct err *err)
+{
+    own_buf struct buf text = BUF_INIT(STACK_TEXT_MAX);
+    own_buf struct buf report = BUF_INIT(STACK_REPORT_MAX);
+    struct layout l;
+    struct str first;
+    struct str rest;
+
+    if (layout_find(c->arena, file, &l, err) < 0 || file_read(AT_FDCWD, l.file, &text, err) < 0)
+        return -1;
+    if (stack_load_str(c->arena, buf_str(&text), l.file, out, &report) == 0)
+        return 0;
+    c->code = 2;
+    first = buf_str(&report);
+    (void)str_cut(first, '\n', &first, &rest); /* validate shows them all */
+    return err_set(err, EINVAL, "%.*s", STR_ARG(first));
+}
+
+int cmd_ask(struct cmd *c, const char *file, const char *line, struct buf *out, struct err *err)
+{
+    struct layout l;
+
+    if (layout_find(c->arena, file, &l, err) < 0)
+        return -1;
+    if (!place_is_locked(&l))
+        return err_set(err, 0, "'%s' is not up", file);
+    return control_call(arena_printf(c->arena, "%s/control.sock", l.run), line, out, err);
+}
