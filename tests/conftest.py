@@ -6,6 +6,7 @@ nothing was left behind. Fixtures for containers are in tests/oci, for a running
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -13,7 +14,26 @@ import tempfile
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[1]
+TEST_SECONDS = 240  # one test, with its fixtures' share: beyond that it fails where it stands
 PORT_FIRST = 20000  # up to 29999, below the range from which the kernel takes ports for connections
+
+
+class TooLong(Exception):
+    """A test that waits for what does not come."""
+
+
+def too_long(_number, _frame):
+    raise TooLong(f"no end after {TEST_SECONDS} s")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    del item
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(TEST_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ are deleted by id. The runtime is build/mailbox-run, or the program named by OCI
 import json
 import os
 import pathlib
+import select
 import shutil
 import subprocess
 import time
@@ -230,3 +231,20 @@ def own_rootfs(tmp_path, rootfs, bundle):
     shutil.copytree(rootfs, copy, symlinks=True)
     bundle.config["root"] = {"path": str(copy), "readonly": False}
     return copy
+
+
+def read_until(fd, text, seconds=30):
+    """What a terminal shows up to `text`, its end, or the end of the time."""
+    seen = b""
+    end = time.monotonic() + seconds
+    while text not in seen:
+        if not select.select([fd], [], [], max(0, end - time.monotonic()))[0]:
+            break
+        try:
+            part = os.read(fd, 4096)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+    return seen

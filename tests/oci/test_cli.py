@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from ocilib import RUNTIME, Runtime, need_program, need_runtime, wait
+from ocilib import RUNTIME, Runtime, need_program, need_runtime, read_until, wait
 
 VERBS = (
     "create start run exec state kill delete list ps pause resume update events spec features".split()
@@ -399,21 +399,6 @@ def test_no_other_descriptor_leaks(runtime, bundle):
 
 
 # --- terminals
-
-
-def read_until(fd, text, limit=200):
-    seen = b""
-    for _ in range(limit):
-        try:
-            part = os.read(fd, 4096)
-        except OSError:
-            break
-        if not part:
-            break
-        seen += part
-        if text in seen:
-            break
-    return seen
 
 
 def test_a_terminal_in_the_foreground(runtime, bundle):

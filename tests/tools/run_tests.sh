@@ -2,7 +2,8 @@
 # run_tests.sh BUILD UNIT-TEST-PROGRAM... - all tests: rules of the tree, unit tests, end-to-end tests
 #
 # The last line is "N passed, N failed, N skipped", summed over all of them. Exit status 1 if anything failed.
-# PYTEST_WORKERS (2) end-to-end tests run at a time. PYTEST_ARGS: more arguments for pytest.
+# PYTEST_WORKERS (2) end-to-end tests run at a time, for PYTEST_SECONDS (1500) at most. PYTEST_ARGS: more arguments for
+# pytest.
 set -u
 
 build=$1
@@ -43,7 +44,7 @@ for dir in oci stack mail faults bugs; do
 done
 if [ ${#dirs[@]} -gt 0 ]; then
     # shellcheck disable=SC2086 # PYTEST_ARGS is a list
-    MR_BUILD=$build PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q -ra --dist loadfile \
+    MR_BUILD=$build PYTHONDONTWRITEBYTECODE=1 tests/tools/reap.py "${PYTEST_SECONDS:-1500}" /usr/bin/python3 -m pytest -p no:cacheprovider -q -ra --dist loadfile \
         -n "${PYTEST_WORKERS:-2}" --junit-xml="$work/junit.xml" ${PYTEST_ARGS-} "${dirs[@]}"
     status=$?
     counts=$(/usr/bin/python3 tests/tools/junit.py "$work/junit.xml") || counts="0 1 0"

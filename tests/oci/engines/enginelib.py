@@ -9,13 +9,16 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from ocilib import BUSYBOX, RUNTIME, need_busybox, need_program, need_root, need_runtime, wait
+from ocilib import (  # noqa: F401
+    BUSYBOX, RUNTIME, need_busybox, need_program, need_root, need_runtime, read_until, wait
+)
 
 IMAGE = "localhost/busybox:test"
 
@@ -69,6 +72,12 @@ class Engine:
         result = self(*args, **more)
         assert result.returncode == 0, f"{args}: {result.stdout}{result.stderr}"
         return result.stdout
+
+
+def home():
+    """A directory for an engine. Short: podman refuses a run directory of more than 50 characters,
+    and not before its first clean-up, for which a container's end then waits in vain."""
+    return pathlib.Path(tempfile.mkdtemp(prefix="mr-", dir="/tmp"))
 
 
 def groups(name):

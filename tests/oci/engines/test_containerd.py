@@ -8,16 +8,16 @@ import uuid
 import pytest
 
 from enginelib import (
-    RUNTIME, Engine, groups, need_program, need_root, remove_groups, stop, wait
+    RUNTIME, Engine, groups, home, need_program, need_root, remove_groups, stop, wait
 )
 
 
 @pytest.fixture(scope="module")
-def ctr(tmp_path_factory, root_tar):
+def ctr(root_tar):
     need_root()
     need_program("containerd")
     need_program("ctr")
-    base = tmp_path_factory.mktemp("containerd")
+    base = home()
     before = groups("default")
     (base / "config.toml").write_text(
         f'version = 2\nroot = "{base}/data"\nstate = "{base}/state"\n'

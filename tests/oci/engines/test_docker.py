@@ -7,16 +7,16 @@ import subprocess
 import pytest
 
 from enginelib import (
-    IMAGE, RUNTIME, Engine, groups, need_program, need_root, remove_groups, stop, wait
+    IMAGE, RUNTIME, Engine, groups, home, need_program, need_root, remove_groups, stop, wait
 )
 
 
 @pytest.fixture(scope="module")
-def docker(tmp_path_factory, root_tar):
+def docker(root_tar):
     need_root()
     for name in ("dockerd", "docker", "containerd", "unshare"):
         need_program(name)
-    base = tmp_path_factory.mktemp("docker")
+    base = home()
     before = groups("docker")
     socket = base / "docker.sock"
     (base / "daemon.json").write_text("{}")

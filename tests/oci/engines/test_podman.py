@@ -8,7 +8,9 @@ import subprocess
 
 import pytest
 
-from enginelib import IMAGE, RUNTIME, Engine, groups, need_program, remove_groups, wait
+from enginelib import (
+    IMAGE, RUNTIME, Engine, groups, home, need_program, read_until, remove_groups, wait
+)
 
 CONTAINERS_CONF = """
 [containers]
@@ -21,9 +23,9 @@ events_logger = "file"
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory, root_tar):
+def podman(root_tar):
     need_program("podman")
-    base = tmp_path_factory.mktemp("podman")
+    base = home()
     before = groups("libpod_parent")
     (base / "containers.conf").write_text(CONTAINERS_CONF)
     (base / "storage.conf").write_text(
@@ -101,12 +103,9 @@ def test_a_terminal(podman):
         stdin=slave, stdout=slave, stderr=slave, env=podman.environment, start_new_session=True,
     ) as process:
         os.close(slave)
-        seen = b""
-        while b"/dev/pts/" not in seen:
-            seen += os.read(master, 4096)
+        assert b"/dev/pts/" in read_until(master, b"/dev/pts/")
         os.write(master, b"word\r")
-        while b"got:word" not in seen:
-            seen += os.read(master, 4096)
+        assert b"got:word" in read_until(master, b"got:word")
         assert process.wait(60) == 0
     os.close(master)
 
