@@ -281,6 +281,36 @@ static int step_id_maps(struct maker *m, size_t index, struct err *err)
                        convert(m->arena, &l->gid_maps), &m->groups_denied, err);
 }
 
+static int open_user_ns(const struct maker *m, const struct oci_mount *o, struct err *err)
+{
+    char path[64];
+    int fd = -1;
+
+    if (o->uid_maps.n > 0)
+        return idmap_userns(convert(m->arena, &o->uid_maps), convert(m->arena, &o->gid_maps), err);
+    if (m->init.ns_fds[OCI_NS_USER] >= 0)
+        fd = fcntl(m->init.ns_fds[OCI_NS_USER], F_DUPFD_CLOEXEC, 3);
+    else if (snprintf(path, sizeof path, "/proc/%d/ns/user", m->child.pid) > 0)
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 ? fd : err_set(err, errno, "open the container's user namespace");
+}
+
+/* The child holds the same detached mount and waits until this is done. */
+static int step_idmap(struct maker *m, size_t index, struct err *err)
+{
+    const struct oci_mount *o = &m->config->mounts[index];
+    int mount_fd = m->init.source_fds[index];
+    own_fd int user_fd = -1;
+
+    if (mount_fd < 0)
+        return err_set(err, EPERM, "an id-mapped mount needs root");
+    user_fd = open_user_ns(m, o, err);
+    if (user_fd < 0)
+        return -1;
+    return mount_idmap(mount_fd, o->idmap == OCI_MOUNT_RIDMAP ? MOUNT_TREE : MOUNT_ONE, user_fd,
+                       err);
+}
+
 static int step_cgroup_enter(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
@@ -327,6 +357,7 @@ static maker_step *const steps[STEP_KINDS] = {
     [STEP_CGROUP_ENTER] = step_cgroup_enter,
     [STEP_OOM_SCORE] = step_oom_score,
     [STEP_RAISE_RLIMITS] = step_raise_rlimits,
+    [STEP_IDMAP] = step_idmap,
 };
 
 static int wrap_step(const struct maker *m, const struct step *s, struct err *err)

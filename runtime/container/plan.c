@@ -115,6 +115,9 @@ static void push_maker_steps(struct maker *m)
         push_maker(m, STEP_CGROUP_ENTER, 0);
     if (m->plan->new_user_ns)
         push_maker(m, STEP_ID_MAPS, 0);
+    for (size_t i = 0; i < m->c->mounts_n; i++)
+        if (m->c->mounts[i].idmap != OCI_MOUNT_NO_IDMAP)
+            push_maker(m, STEP_IDMAP, i);
     if (m->p->oom_score_adj.set)
         push_maker(m, STEP_OOM_SCORE, 0);
     if (m->plan->new_user_ns && m->p->rlimits_n > 0)
@@ -239,8 +242,9 @@ int plan_make(struct arena *a, const struct oci_config *c, const struct plan_fac
     const struct oci_linux *l = &c->linux_;
     struct maker m = {.c = c, .p = &c->process, .f = f, .plan = out};
     /* Every list once, and each other kind at most once. */
-    size_t n = STEP_KINDS + OCI_NS_KINDS + PLAN_DEVICES + PLAN_LINKS + c->mounts_n + l->devices_n +
-               l->sysctl.n + l->masked_paths.n + l->readonly_paths.n + c->process.rlimits_n;
+    size_t n = STEP_KINDS + OCI_NS_KINDS + PLAN_DEVICES + PLAN_LINKS + 2 * c->mounts_n +
+               l->devices_n + l->sysctl.n + l->masked_paths.n + l->readonly_paths.n +
+               c->process.rlimits_n;
 
     if (l->ns[OCI_NS_MOUNT].mode == OCI_NS_HOST)
         return err_set(err, 0, "$.linux.namespaces: a container needs a mount namespace");
@@ -289,6 +293,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_CGROUP_ENTER] = "enter the cgroup",
     [STEP_OOM_SCORE] = "set the oom score",
     [STEP_RAISE_RLIMITS] = "raise hard limits",
+    [STEP_IDMAP] = "map the ids of",
     [STEP_JOIN] = "join namespace",
     [STEP_BECOME_ROOT] = "become root of the user namespace",
     [STEP_SESSION] = "start a session",
@@ -348,7 +353,7 @@ static void print_mount(const struct oci_mount *m, struct buf *out)
 
 static void print_of_config(const struct oci_config *c, const struct step *s, struct buf *out)
 {
-    if (s->kind == STEP_MOUNT || s->kind == STEP_OPEN_SOURCE)
+    if (s->kind == STEP_MOUNT || s->kind == STEP_OPEN_SOURCE || s->kind == STEP_IDMAP)
         print_mount(&c->mounts[s->index], out);
     else if (s->kind == STEP_DEVICE || s->kind == STEP_DEVICE_BIND)
         buf_printf(out, " %s", device_path(c, s->index));

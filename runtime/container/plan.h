@@ -36,6 +36,7 @@ enum step_kind {
     STEP_CGROUP_ENTER,
     STEP_OOM_SCORE,
     STEP_RAISE_RLIMITS,
+    STEP_IDMAP, /* index: of the mount */
     /* of the new process */
     STEP_JOIN, /* index: enum oci_ns_kind */
     STEP_BECOME_ROOT,

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
+#include "runtime/kernel/sys.h"
 
 #define MAP_TEXT_MAX 16384 /* 340 lines of at most 33 bytes */
 #define NUMBER_MAX   12
@@ -119,4 +121,37 @@ int idmap_write(pid_t pid, struct idmaps uids, struct idmaps gids, bool *groups_
     if (deny_setgroups(pid, groups_denied, err) < 0)
         return -1;
     return write_map(pid, "gid_map", gids, err);
+}
+
+/* --- a namespace without a process --------------------------------------------------------------
+ */
+
+static int open_userns(pid_t pid, struct idmaps uids, struct idmaps gids, struct err *err)
+{
+    char path[64];
+    int fd = -1;
+
+    if (write_map(pid, "uid_map", uids, err) < 0 || write_map(pid, "gid_map", gids, err) < 0)
+        return -1;
+    (void)snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 ? fd : err_set(err, errno, "open '%s'", path);
+}
+
+/* A namespace begins with a process in it; this one does nothing until it is ended. */
+int idmap_userns(struct idmaps uids, struct idmaps gids, struct err *err)
+{
+    struct clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
+    pid_t pid = sys_clone3(&args);
+    int fd = -1;
+
+    if (pid < 0)
+        return err_set(err, errno, "make a user namespace");
+    while (pid == 0)
+        (void)pause();
+    fd = open_userns(pid, uids, gids, err);
+    (void)kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    return fd;
 }

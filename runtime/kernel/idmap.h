@@ -34,6 +34,10 @@ void idmap_format(struct idmaps m, struct buf *out);
 /* The maps consist of the single id, which an unprivileged caller may map by itself. */
 bool idmap_is_single(struct idmaps m, uint32_t outside);
 
+/* A user namespace that nobody is in, with these maps: what an id-mapped mount is given. Needs
+ * root. Returns its descriptor. */
+must_check int idmap_userns(struct idmaps uids, struct idmaps gids, struct err *err);
+
 /* Writes both maps of pid. What the caller may not write by itself is written by newuidmap and
  * newgidmap, where they are installed. setgroups is denied where the kernel demands it, and then
  * *groups_denied is set. */

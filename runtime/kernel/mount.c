@@ -152,6 +152,18 @@ int mount_set(int mount_fd, enum mount_reach reach, const struct mount_change *c
     return 0;
 }
 
+int mount_idmap(int mount_fd, enum mount_reach reach, int userns_fd, struct err *err)
+{
+    struct mount_attr a = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)userns_fd};
+
+    if (mount_setattr(mount_fd, "", AT_EMPTY_PATH | (reach == MOUNT_TREE ? AT_RECURSIVE : 0), &a,
+                      sizeof a) == 0)
+        return 0;
+    /* What the kernel means by it, which its words do not say. */
+    return err_set(err, errno, "map the ids of the mount%s",
+                   errno == EINVAL ? " (its file system may not be able to)" : "");
+}
+
 int mount_attach(int mount_fd, int target_fd, struct err *err)
 {
     if (move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <

@@ -48,6 +48,9 @@ must_check int mount_new(const struct mount_new *m, struct err *err);
 
 must_check int mount_set(int mount_fd, enum mount_reach reach, const struct mount_change *c,
                          struct err *err);
+/* Shows the files of a detached mount, which was never attached, with the ids that the user
+ * namespace maps theirs to. */
+must_check int mount_idmap(int mount_fd, enum mount_reach reach, int userns_fd, struct err *err);
 /* Attaches a detached mount (or moves one) on top of what target_fd names. */
 must_check int mount_attach(int mount_fd, int target_fd, struct err *err);
 

@@ -108,7 +108,7 @@ static void print_linux(struct jw *w)
     print_enabled(w, "selinux", false);
     print_enabled(w, "intelRdt", false);
     jw_object(w, "mountExtensions");
-    print_enabled(w, "idmap", false);
+    print_enabled(w, "idmap", true);
     jw_end(w);
     print_enabled(w, "netDevices", false);
     jw_end(w);

@@ -218,21 +218,13 @@ static bool asks_listener(const struct oci_config *c)
     return c->linux_.seccomp.listener_path != NULL;
 }
 
-static bool asks_idmap(const struct oci_config *c)
-{
-    for (size_t i = 0; i < c->mounts_n; i++)
-        if (c->mounts[i].idmap != OCI_MOUNT_NO_IDMAP)
-            return true;
-    return false;
-}
-
 static const struct {
     bool (*asks)(const struct oci_config *c);
     const char *path;
 } unsupported[] = {
     {asks_mount_label, "$.linux.mountLabel"},        {asks_rdt, "$.linux.intelRdt"},
     {asks_memory_policy, "$.linux.memoryPolicy"},    {asks_net_devices, "$.linux.netDevices"},
-    {asks_listener, "$.linux.seccomp.listenerPath"}, {asks_idmap, "$.mounts: an id-mapped mount"},
+    {asks_listener, "$.linux.seccomp.listenerPath"},
 };
 
 static int check_supported(const struct oci_config *c, struct err *err)

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mounts, their options, masked and read-only paths."""
+import os
+
+import pytest
+
 
 
 def options_of(runtime, bundle, target):
@@ -95,3 +99,46 @@ def test_nothing_of_the_host_is_mounted(runtime, bundle):
 
 def test_no_pivot(runtime, bundle):
     assert runtime.run(bundle.shell("ls /bin/busybox"), "--no-pivot").stdout == "/bin/busybox\n"
+
+
+def mapped(runtime, bundle, tmp_path, *options, **maps):
+    """What the owner of a file of user 1000 and of one in a mount beneath looks like through the mount."""
+    source = tmp_path / "source"
+    source.mkdir()
+    source.chmod(0o777)
+    (source / "file").touch()
+    os.chown(source / "file", 1000, 1000)
+    bundle.mount(destination="/m", type="bind", source=str(source), options=list(options), **maps)
+    out = runtime.run(bundle.shell("stat -c '%u %g' /m/file; touch /m/new"))
+    if "its file system may not be able to" in out.stderr:
+        pytest.skip("the file system of the test directory has no id-mapped mounts")
+    assert out.returncode == 0, out.stderr
+    return out.stdout.strip(), os.stat(source / "new").st_uid
+
+
+def one_map(inside, outside, size=1):
+    return [{"containerID": inside, "hostID": outside, "size": size}]
+
+
+@pytest.mark.parametrize("options", [["bind"], ["bind", "idmap"], ["rbind", "ridmap"]], ids=str)
+def test_a_mount_with_maps_of_its_own(runtime, bundle, own_rootfs, tmp_path, options):
+    maps = one_map(1000, 0) + one_map(0, 2000)
+    seen, made = mapped(runtime, bundle, tmp_path, *options, uidMappings=maps, gidMappings=maps)
+    assert seen == "0 0"
+    assert made == 1000
+
+
+def test_a_mount_mapped_as_the_container(runtime, bundle, own_rootfs, tmp_path):
+    own_rootfs.chmod(0o755)
+    bundle.linux["namespaces"].append({"type": "user"})
+    bundle.linux["uidMappings"] = one_map(0, 100000, 65536)
+    bundle.linux["gidMappings"] = one_map(0, 100000, 65536)
+    seen, made = mapped(runtime, bundle, tmp_path, "bind", "idmap")
+    assert seen == "1000 1000"
+    assert made == 0
+
+
+def test_an_id_mapped_mount_needs_maps(runtime, bundle, tmp_path):
+    bundle.mount(destination="/tmp", type="bind", source=str(tmp_path), options=["bind", "idmap"])
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "$.mounts[7]" in out.stderr

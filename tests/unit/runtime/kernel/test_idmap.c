@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "runtime/base/buf.h"
 #include "runtime/base/own.h"
 #include "runtime/kernel/idmap.h"
@@ -26,11 +29,31 @@ static void only_ones_own_id_alone_is_single(void **state)
     assert_false(idmap_is_single((struct idmaps){own, 0}, 1000));
 }
 
+static void a_namespace_outlives_the_process_that_began_it(void **state)
+{
+    const struct idmap v[] = {{0, 1000, 10}};
+    struct err err = {0};
+    own_fd int fd = -1;
+    char link[64], path[64];
+    ssize_t n = 0;
+
+    (void)state;
+    if (geteuid() != 0)
+        SKIP("needs root");
+    fd = idmap_userns((struct idmaps){v, 1}, (struct idmaps){v, 1}, &err);
+    assert_ok(fd, &err);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    n = readlink(path, link, sizeof link);
+    assert_true(n > 6 && memcmp(link, "user:[", 6) == 0);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_for_each_map),
         cmocka_unit_test(only_ones_own_id_alone_is_single),
+        cmocka_unit_test(a_namespace_outlives_the_process_that_began_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
