@@ -2,9 +2,9 @@
 /*
  * charset - text of other character sets as UTF-8; pure
  *
- * Tables of our own for UTF-8, US-ASCII, ISO-8859-1, ISO-8859-15 and windows-1252 (as which the
- * first and US-ASCII with 8-bit bytes are read, like browsers do) and UTF-16 where its form is
- * known: there are no gconv modules in the containers. What is not well formed becomes U+FFFD.
+ * UTF-8, UTF-16 and the 8-bit sets of charset_table.c; there are no gconv modules in the
+ * containers. US-ASCII and ISO-8859-1 are read as windows-1252, as browsers do. What is not well
+ * formed becomes U+FFFD.
  *
  * Tests:     tests/unit/mailstack/lib/mail/test_charset.c
  */
