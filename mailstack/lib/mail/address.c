@@ -73,7 +73,8 @@ static void take_comment(struct walk *w)
         } else if (c == ')' && --depth == 0) {
             break;
         }
-        buf_append_char(&w->comment, c);
+        if (c != '\r' && c != '\n')
+            buf_append_char(&w->comment, c);
     } while (w->s.n);
     w->has_comment = true;
 }
