@@ -57,7 +57,7 @@ struct mime_part {
     struct str body;         /* without the line end that belongs to the boundary behind */
     size_t header_lone_n;    /* LFs without a CR in them: what CRLF would add to the size */
     size_t body_lone_n;
-    size_t body_lines;       /* line ends in the body */
+    size_t body_lines; /* line ends in the body */
 
     struct str type;    /* "text"; as written, or the default */
     struct str subtype; /* "plain" */
