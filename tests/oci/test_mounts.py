@@ -130,6 +130,7 @@ def test_a_mount_with_maps_of_its_own(runtime, bundle, own_rootfs, tmp_path, opt
 
 def test_a_mount_mapped_as_the_container(runtime, bundle, own_rootfs, tmp_path):
     own_rootfs.chmod(0o755)
+    (own_rootfs / "m").mkdir()
     bundle.linux["namespaces"].append({"type": "user"})
     bundle.linux["uidMappings"] = one_map(0, 100000, 65536)
     bundle.linux["gidMappings"] = one_map(0, 100000, 65536)
