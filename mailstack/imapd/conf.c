@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mailstack/imapd/conf.h"
+
+#include <stdlib.h>
+
+#include "runtime/base/err.h"
+
+static const char *const keys[] = {"hostname", "log_level", "listen",       "mail", "format",
+                                   "quota",    "limits",    "message_size", NULL};
+static const char *const limit_keys[] = {"users", "sessions_per_user", "idle_s", NULL};
+
+static int take_str(const struct jv *at, const char *key, char **out, struct err *err)
+{
+    struct str s;
+
+    if (jv_str(at, key, &s, err) < 0)
+        return -1;
+    *out = str_dup_c(s, err);
+    return *out == NULL ? -1 : 0;
+}
+
+static int load_limits(struct conf *c, const struct jv *at, struct err *err)
+{
+    int64_t users, sessions, idle_s;
+    struct jv limits;
+
+    if (jv_opt_object(at, "limits", &limits, err) < 0)
+        return -1;
+    if (limits.v != NULL && jv_only(&limits, limit_keys, err) < 0)
+        return -1;
+    if (jv_opt_int(&limits, "users", (struct jv_range){1, 100000}, 500, &users, err) < 0 ||
+        jv_opt_int(&limits, "sessions_per_user", (struct jv_range){1, 1000}, 20, &sessions, err) <
+            0 ||
+        jv_opt_int(&limits, "idle_s", (struct jv_range){1, 86400}, 1800, &idle_s, err) < 0)
+        return -1;
+    c->users = (unsigned)users;
+    c->sessions_per_user = (unsigned)sessions;
+    c->idle_s = (unsigned)idle_s;
+    return 0;
+}
+
+static int load_format(const struct jv *at, struct err *err)
+{
+    struct jv format = jv_member(at, "format");
+    struct str s;
+
+    if (jv_opt_str(at, "format", STR("maildir"), &s, err) < 0)
+        return -1;
+    return str_eq_c(s, "maildir") ? 0 : jv_err(&format, err, "expected \"maildir\"");
+}
+
+static int load(struct conf *c, const struct jv *at, struct err *err)
+{
+    if (jv_is_object(at, err) < 0 || jv_only(at, keys, err) < 0)
+        return -1;
+    if (take_str(at, "hostname", &c->hostname, err) < 0 ||
+        take_str(at, "mail", &c->mail, err) < 0 || load_format(at, err) < 0)
+        return -1;
+    if (jv_opt_size(at, "quota", INT64_MAX, 0, &c->quota, err) < 0 ||
+        jv_opt_size(at, "message_size", 1ull << 30, 50ull << 20, &c->message_size, err) < 0)
+        return -1;
+    return load_limits(c, at, err);
+}
+
+int conf_load(struct conf *c, const struct jv *at, struct err *err)
+{
+    struct conf made = {0};
+
+    if (load(&made, at, err) < 0) {
+        conf_done(&made);
+        return -1;
+    }
+    *c = made;
+    return 0;
+}
+
+void conf_done(struct conf *c)
+{
+    free(c->hostname);
+    free(c->mail);
+    *c = (struct conf){0};
+}
