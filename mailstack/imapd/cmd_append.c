@@ -108,7 +108,9 @@ static int begin(struct session *s, struct append *a, struct str folder, size_t 
 
 static void say_why_not(struct session *s, const struct err *err)
 {
-    if (err->code == ENOENT)
+    if (err->code == EPROTO)
+        session_bad(s, "wrong arguments");
+    else if (err->code == ENOENT)
         session_no(s, "[TRYCREATE] no such mailbox");
     else
         session_fail(s, err);
@@ -123,10 +125,7 @@ void append_start(struct session *s, size_t n, bool waits)
     a->user = s->user;
     a->left = n;
     s->append = a;
-    if (parse_middle(s, a, &flags) < 0) {
-        a->failed = true;
-        a->err.code = EPROTO;
-    } else if (!imap_arg_astring(&s->cmd.args[0], &folder)) {
+    if (parse_middle(s, a, &flags) < 0 || !imap_arg_astring(&s->cmd.args[0], &folder)) {
         a->failed = true;
         a->err.code = EPROTO;
     } else {
@@ -135,10 +134,7 @@ void append_start(struct session *s, size_t n, bool waits)
     if (a->failed && waits) {
         struct err why = a->err;
 
-        if (why.code == EPROTO)
-            session_bad(s, "wrong arguments");
-        else
-            say_why_not(s, &why);
+        say_why_not(s, &why);
         return;
     }
     session_leave_input(s);
@@ -176,13 +172,9 @@ static void finish(struct session *s)
     struct err err = a->err;
     uint32_t uid, validity;
 
-    if (a->failed && err.code == EPROTO)
-        session_bad(s, "wrong arguments");
-    else if (a->failed)
-        say_why_not(s, &err);
-    else if (a->has_nul)
+    if (!a->failed && a->has_nul)
         session_no(s, "a message cannot hold NUL");
-    else if (publish(a, &uid, &validity, &err) < 0)
+    else if (a->failed || publish(a, &uid, &validity, &err) < 0)
         say_why_not(s, &err);
     else
         session_ok(s, "[APPENDUID %u %u] appended", validity, uid);

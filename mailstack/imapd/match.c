@@ -29,8 +29,10 @@ static unsigned fold_code(unsigned c)
 }
 
 /* The ranges above all lie within two bytes of UTF-8. */
-void match_fold(struct str s, struct buf *out)
+void match_fold(struct str utf8, struct buf *out)
 {
+    struct str s = utf8;
+
     for (size_t i = 0; i < s.n; i++) {
         unsigned c = (unsigned char)s.p[i];
 

@@ -568,7 +568,7 @@ static bool set_matches(const struct candidate *c, const struct search_key *k)
     return imap_seqset_has(&k->set, w->v[c->at].uid, w->n == 0 ? 0 : w->v[w->n - 1].uid);
 }
 
-static bool all_match(struct candidate *c, const struct search_key *k);
+static bool all_match(struct candidate *c, const struct search_key *first);
 
 static bool matches(struct candidate *c, const struct search_key *k)
 {

@@ -98,7 +98,8 @@ void maildir_with_uid(struct str base, uint32_t uid, uint32_t validity, struct b
             continue;
         if (!first)
             buf_append_char(out, ',');
-        buf_append(out, field);
+        for (size_t i = 0; i < field.n; i++) /* a ':' of a foreign name could become ":2," */
+            buf_append_char(out, field.p[i] == ':' ? '_' : field.p[i]);
     }
     buf_printf(out, ",U=%u,V=%u", uid, validity);
 }

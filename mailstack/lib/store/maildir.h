@@ -59,7 +59,7 @@ bool maildir_parse(struct str name, struct maildir_name *out);
  * bit. */
 void maildir_format(struct str base, uint32_t flags, struct str unknown, struct buf *out);
 
-/* Appends `base` without its U and V fields, then these. */
+/* Appends `base` without its U and V fields, then these; ':' becomes '_'. */
 void maildir_with_uid(struct str base, uint32_t uid, uint32_t validity, struct buf *out);
 
 /* Appends a fresh unique name without fields: time, process, 64 random bits, host. */

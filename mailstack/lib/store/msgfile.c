@@ -8,20 +8,29 @@
 #include <unistd.h>
 
 #include "runtime/base/err.h"
-#include "runtime/base/fd.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 
 #include "mailstack/lib/store/crlf.h"
 
+/* From its start, wherever the descriptor stands. */
 static int read_whole(struct msgfile *f, int fd, size_t n, struct err *err)
 {
     own_free char *heap = mem_new(n + 1);
-    ssize_t got = fd_read_full(fd, heap, n, err);
+    size_t got = 0;
 
-    if (got < 0)
-        return err_wrap(err, "read message");
-    f->raw = (struct str){heap, (size_t)got};
+    while (got < n) {
+        ssize_t now = pread(fd, heap + got, n - got, (off_t)got);
+
+        if (now < 0 && errno == EINTR)
+            continue;
+        if (now < 0)
+            return err_set(err, errno, "read message");
+        if (now == 0)
+            break;
+        got += (size_t)now;
+    }
+    f->raw = (struct str){heap, got};
     f->heap = take_ptr(&heap);
     return 0;
 }
