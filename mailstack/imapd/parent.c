@@ -271,19 +271,35 @@ static struct proc *process_of(struct parent *p, const struct handoff *h, int fd
     return proc;
 }
 
+/* A process that was killed a moment ago may still be found: the next one is a new one. */
+static struct proc *send_to_process(struct parent *p, const struct handoff *h, struct str raw,
+                                    int fd)
+{
+    struct err err = {0};
+
+    for (int attempt = 0; attempt < 2; attempt++) {
+        struct proc *proc = process_of(p, h, fd);
+
+        if (proc == NULL)
+            return NULL;
+        if (fd_send(proc->sock, raw, &fd, 1, &err) == 0)
+            return proc;
+        if (err.code != EPIPE && err.code != ECONNRESET)
+            break;
+        let_go(proc);
+    }
+    log_error("imap.handoff_failed", LOG_STR("user", h->user), LOG_S("error", err.text));
+    refuse(h, fd, "[UNAVAILABLE] cannot serve now");
+    return NULL;
+}
+
 void parent_take(struct parent *p, const struct handoff *h, struct str raw, int fd)
 {
     own_fd int taken = fd;
-    struct proc *proc = process_of(p, h, taken);
-    struct err err = {0};
+    struct proc *proc = send_to_process(p, h, raw, taken);
 
     if (proc == NULL)
         return;
-    if (fd_send(proc->sock, raw, &taken, 1, &err) < 0) {
-        log_error("imap.handoff_failed", LOG_S("user", proc->user), LOG_S("error", err.text));
-        refuse(h, taken, "[UNAVAILABLE] cannot serve now");
-        return;
-    }
     proc->sent++;
     counter_add(p->sessions, 1);
 }

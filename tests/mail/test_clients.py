@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import BUILD
+from storelib import BUILD
 
 MESSAGE = b"From: bob@else.example\r\nTo: alice@example.org\r\nSubject: number %d\r\nMessage-ID: <%d@x>\r\n\r\nbody %d\r\n"
 USER, PASSWORD = "alice@example.org", "secret"

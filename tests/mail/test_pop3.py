@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from conftest import handoff
+from storelib import handoff
 
 MESSAGE = b"Subject: x\r\n\r\none\r\n.two\r\n..three\r\n\r\nfour\r\n"
 
