@@ -10,12 +10,13 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 
-#include "mailstack/imapd/envelope.h"
 #include "mailstack/imapd/imap_date.h"
 #include "mailstack/imapd/session.h"
 #include "mailstack/imapd/user.h"
 #include "mailstack/lib/mail/header.h"
 #include "mailstack/lib/mail/mime.h"
+#include "mailstack/lib/proto/imap_bodystructure.h"
+#include "mailstack/lib/proto/imap_envelope.h"
 #include "mailstack/lib/proto/imap_parser.h"
 #include "mailstack/lib/store/crlf.h"
 #include "mailstack/lib/store/mailbox.h"
@@ -303,7 +304,7 @@ static void put_envelope(struct fetch *f, struct buf *out)
     if (f->arena == NULL)
         f->arena = arena_new(TREE_MAX);
     buf_append_c(out, "ENVELOPE ");
-    if (envelope_put(str_head(raw, header_end(raw)), f->arena, out, &err) < 0)
+    if (imap_envelope_format(out, str_head(raw, header_end(raw)), f->arena, &err) < 0)
         log_error("imap.envelope_failed", LOG_S("error", err.text));
 }
 
@@ -313,8 +314,8 @@ static void put_structure(struct fetch *f, enum fetch_kind kind, struct buf *out
     struct err err = {0};
 
     buf_append_c(out, full ? "BODYSTRUCTURE " : "BODY ");
-    if (envelope_put_structure(f->tree, full ? ENVELOPE_BODYSTRUCTURE : ENVELOPE_BODY, f->arena,
-                               out, &err) < 0)
+    if (imap_bodystructure_format(out, f->tree, full ? IMAP_BODYSTRUCTURE : IMAP_BODY, f->arena,
+                                  &err) < 0)
         log_error("imap.structure_failed", LOG_S("error", err.text));
 }
 
