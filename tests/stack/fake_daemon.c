@@ -33,11 +33,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "runtime/base/buf.h"
 #include "runtime/base/counter.h"
 #include "runtime/base/dialmsg.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
-#include "runtime/base/buf.h"
+#include "runtime/base/num.h"
+#include "runtime/base/str.h"
 
 #define CONF_MAX 65536
 #define FDS_MAX  64
@@ -93,7 +95,7 @@ static bool hostname_says(const struct fake *f, const char *what)
     return strstr(f->conf, want) != NULL;
 }
 
-/* --- probe -------------------------------------------------------------------------------------- */
+/* --- probe --------------------------------------------------------------------------------- */
 
 static void add_status(FILE *out, const char *key)
 {
@@ -128,6 +130,16 @@ static void add_interfaces(FILE *out)
     fprintf(out, "]");
 }
 
+static struct str nth_word(struct str line, size_t n)
+{
+    struct str word = STR_NONE;
+
+    for (size_t i = 0; i <= n; i++)
+        if (!str_next(&line, ' ', &word))
+            return STR_NONE;
+    return word;
+}
+
 static void add_mounts(FILE *out)
 {
     FILE *in = fopen("/proc/self/mountinfo", "re");
@@ -136,11 +148,11 @@ static void add_mounts(FILE *out)
 
     fprintf(out, ", \"mounts\": {");
     while (in && fgets(line, sizeof(line), in)) {
-        char at[512];
-        char options[256];
+        struct str at = nth_word(str_of(line), 4);
+        struct str options = nth_word(str_of(line), 5);
 
-        if (sscanf(line, "%*s %*s %*s %*s %511s %255s", at, options) == 2) {
-            fprintf(out, "%s\"%s\": \"%s\"", comma, at, options);
+        if (options.n > 0) {
+            fprintf(out, "%s\"%.*s\": \"%.*s\"", comma, STR_ARG(at), STR_ARG(options));
             comma = ", ";
         }
     }
@@ -217,7 +229,7 @@ static void probe(const struct fake *f, FILE *out)
     fprintf(out, ", \"execve\": %d}", errno);
 }
 
-/* --- commands ----------------------------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------------------------ */
 
 static int fd_named(const struct fake *f, const char *name)
 {
@@ -233,16 +245,18 @@ static void dial(const struct fake *f, const char *args, FILE *out)
     struct dialmsg_answer a = {0};
     struct err err = {0};
     struct buf b = BUF_INIT(DIALMSG_MAX);
-    char host[64];
-    unsigned port;
+    struct str host;
+    struct str port;
+    uint32_t port_n;
     char text[DIALMSG_MAX];
     int got = -1;
     size_t got_n = 1;
     int fd = fd_named(f, "dial");
     ssize_t n;
 
-    if (sscanf(args, "%63s %u", host, &port) != 2 ||
-        dialmsg_parse_addr(str_of(host), (uint16_t)port, &r.addr, &err) < 0 || fd < 0) {
+    if (!str_cut(str_of(args), ' ', &host, &port) ||
+        num_parse_u32(port, 0, UINT16_MAX, &port_n, &err) < 0 ||
+        dialmsg_parse_addr(host, (uint16_t)port_n, &r.addr, &err) < 0 || fd < 0) {
         fprintf(out, "no dial %s", err.text);
         return;
     }
@@ -253,8 +267,7 @@ static void dial(const struct fake *f, const char *args, FILE *out)
     }
     n = fd_recv(fd, text, sizeof(text), &got, &got_n, &err);
     fprintf(out, "%.*s", n > 0 ? (int)n : 0, text);
-    if (n > 0 && dialmsg_parse_answer((struct str){text, (size_t)n}, &a, &err) == 0 &&
-        got_n == 1) {
+    if (n > 0 && dialmsg_parse_answer((struct str){text, (size_t)n}, &a, &err) == 0 && got_n == 1) {
         char line[128] = "";
         struct pollfd p = {.fd = got, .events = POLLIN};
 
@@ -263,6 +276,22 @@ static void dial(const struct fake *f, const char *args, FILE *out)
         close(got);
     }
     buf_done(&b);
+}
+
+static void eat(const char *megabytes, FILE *out)
+{
+    struct err err = {0};
+    uint64_t n;
+    char *p;
+
+    if (num_parse_u64(str_of(megabytes), 0, 1 << 20, &n, &err) < 0) {
+        fprintf(out, "%s", err.text);
+        return;
+    }
+    p = malloc(n << 20);
+    for (size_t i = 0; p && i < n << 20; i += 4096)
+        ((volatile char *)p)[i] = 1;
+    fprintf(out, "ate");
 }
 
 static void answer(struct fake *f, const char *line, FILE *out)
@@ -291,12 +320,7 @@ static void answer(struct fake *f, const char *line, FILE *out)
     } else if (strcmp(line, "undrain") == 0) {
         f->undrain = true;
     } else if (strncmp(line, "eat ", 4) == 0) {
-        size_t n = strtoul(line + 4, NULL, 10) << 20;
-        char *p = malloc(n);
-
-        for (size_t i = 0; p && i < n; i += 4096)
-            p[i] = 1;
-        fprintf(out, "ate");
+        eat(line + 4, out);
     }
 }
 
@@ -332,12 +356,20 @@ static void take_names(struct fake *f)
     char *all = getenv("LISTEN_FDNAMES");
     const char *n = getenv("LISTEN_FDS");
     const char *pid = getenv("LISTEN_PID");
+    struct err err = {0};
+    uint32_t fds_n = 0;
+    uint32_t pid_n = 0;
 
-    f->fds_n = n ? (int)strtol(n, NULL, 10) : 0;
-    if (pid && strtol(pid, NULL, 10) != getpid()) {
+    if ((n && num_parse_u32(str_of(n), 0, FDS_MAX, &fds_n, &err) < 0) ||
+        (pid && num_parse_u32(str_of(pid), 1, INT32_MAX, &pid_n, &err) < 0)) {
+        fprintf(stderr, "error LISTEN_FDS or LISTEN_PID: %s\n", err.text);
+        exit(1);
+    }
+    if (pid && (pid_t)pid_n != getpid()) {
         fprintf(stderr, "error LISTEN_PID=%s pid=%d\n", pid, (int)getpid());
         exit(1);
     }
+    f->fds_n = (int)fds_n;
     for (int i = 0; all && i < f->fds_n && i < FDS_MAX; i++)
         f->names[i] = strsep(&all, ":");
     for (int i = 0; i < f->fds_n; i++)
