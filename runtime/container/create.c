@@ -119,6 +119,8 @@ static int decide(struct maker *m, struct err *err)
     };
     if (!m->config->process.set)
         return err_set(err, 0, "$.process: expected an object, found nothing");
+    if (maker_check_labels(&m->config->process, m->config->linux_.mount_label, err) < 0)
+        return -1;
     if (!m->facts.cgroup && !limits_is_empty(&m->config->linux_.resources))
         return err_set(err, 0, "$.linux.resources: cannot be honoured with cgroups disabled");
     if (m->facts.cgroup && cgroup_locate(m->arena, m->state.public.cgroup, &m->cgroup, err) < 0)
@@ -146,6 +148,7 @@ static int prepare_init(struct maker *m, struct err *err)
 
     in->config = m->config;
     in->process = &m->config->process;
+    in->memory_policy = &m->config->linux_.memory_policy;
     in->plan = &m->plan;
     in->io = m->io;
     in->cgroup = m->cgroup.n > 0 ? &m->cgroup : NULL;

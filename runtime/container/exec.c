@@ -20,7 +20,9 @@
 #include "runtime/container/filter.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/state.h"
+#include "runtime/kernel/idlist.h"
 #include "runtime/kernel/proc.h"
+#include "runtime/kernel/sched.h"
 
 static int check_status(const struct state *s, struct err *err)
 {
@@ -59,6 +61,28 @@ static bool denies_groups(pid_t pid)
            str_starts(buf_str(&text), STR("deny"));
 }
 
+/* What the process does not say about its scheduling is as for the container. */
+static int inherit(struct maker *m, const struct oci_process *of_exec, const struct oci_config *c,
+                   struct err *err)
+{
+    struct oci_process *p = arena_alloc(m->arena, sizeof *p);
+
+    if (p == NULL)
+        return err_set(err, ENOMEM, "the process");
+    *p = *of_exec;
+    if (!p->scheduler.set)
+        p->scheduler = c->process.scheduler;
+    if (!p->ioprio.set)
+        p->ioprio = c->process.ioprio;
+    if (p->cpus_initial == NULL && p->cpus_final == NULL) {
+        p->cpus_initial = c->process.cpus_initial;
+        p->cpus_final = c->process.cpus_final;
+    }
+    m->init.process = p;
+    m->init.memory_policy = &c->linux_.memory_policy;
+    return maker_check_labels(p, NULL, err);
+}
+
 static int prepare(struct maker *m, const struct container_exec *e, struct err *err)
 {
     struct oci_config *c = NULL;
@@ -74,7 +98,11 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     in->join_flags = m->state.ns_flags;
     m->groups_denied =
         (m->state.ns_flags & CLONE_NEWUSER) != 0 && denies_groups(m->state.public.pid);
-    in->process = e->process;
+    if (inherit(m, e->process, c, err) < 0)
+        return -1;
+    in->proc_fd = proc_open(err);
+    if (in->proc_fd < 0)
+        return -1;
     in->plan = &m->plan;
     in->io = &e->io;
     in->id = e->id;
@@ -87,10 +115,11 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     m->facts = (struct plan_facts){.root = geteuid() == 0,
                                    .cgroup = m->cgroup.n > 0,
                                    .exec_user_ns = (m->state.ns_flags & CLONE_NEWUSER) != 0,
-                                   .exec_filter = c->linux_.seccomp.set};
-    if (maker_env(m, e->process, err) < 0)
+                                   .exec_filter = c->linux_.seccomp.set,
+                                   .exec_mempolicy = c->linux_.memory_policy.set};
+    if (maker_env(m, in->process, err) < 0)
         return -1;
-    return plan_make_exec(m->arena, e->process, &m->facts, &m->plan, err);
+    return plan_make_exec(m->arena, in->process, &m->facts, &m->plan, err);
 }
 
 static int clone_undumpable(struct maker *m, struct err *err)
@@ -105,11 +134,43 @@ static int clone_undumpable(struct maker *m, struct err *err)
     return r;
 }
 
+/* execCPUAffinity: one list for the way into the container's group, one for afterwards; without the
+ * latter, all that the group permits. */
+static int clone_on_cpus(struct maker *m, struct err *err)
+{
+    const char *list = m->init.process->cpus_initial;
+    struct idlist before, now;
+    int r = 0;
+
+    if (list == NULL)
+        return clone_undumpable(m, err);
+    if (idlist_parse(list, &now, err) < 0 || sched_cpus_get(0, &before, err) < 0 ||
+        sched_cpus_set(0, &now, err) < 0)
+        return err_wrap(err, "$.execCPUAffinity.initial");
+    r = clone_undumpable(m, err);
+    return sched_cpus_set(0, &before, r < 0 ? &(struct err){0} : err) < 0 ? -1 : r;
+}
+
+static int settle_on_cpus(struct maker *m, struct err *err)
+{
+    const struct oci_process *p = m->init.process;
+    struct idlist cpus;
+
+    if (p->cpus_initial == NULL && p->cpus_final == NULL)
+        return 0;
+    if (p->cpus_final == NULL)
+        idlist_fill(&cpus);
+    else if (idlist_parse(p->cpus_final, &cpus, err) < 0)
+        return err_wrap(err, "$.execCPUAffinity.final");
+    return sched_cpus_set(m->child.pid, &cpus, err) < 0 ? err_wrap(err, "$.execCPUAffinity.final")
+                                                        : 0;
+}
+
 static int exec(struct maker *m, const struct container_exec *e, struct err *err)
 {
     if (maker_check_io(&e->io, err) < 0 || maker_init(m, err) < 0 || prepare(m, e, err) < 0)
         return -1;
-    if (clone_undumpable(m, err) < 0 || maker_enter_cgroup(m, err) < 0 ||
+    if (clone_on_cpus(m, err) < 0 || maker_enter_cgroup(m, err) < 0 || settle_on_cpus(m, err) < 0 ||
         (e->process->oom_score_adj.set && maker_oom_score(m, err) < 0) || maker_serve(m, err) < 0 ||
         maker_publish(m, err) < 0) {
         maker_abort(m);

@@ -29,6 +29,7 @@ struct err;
 struct init {
     const struct oci_config *config; /* NULL for an exec */
     const struct oci_process *process;
+    const struct oci_memory_policy *memory_policy;
     const struct plan *plan;
     const struct container_io *io;
     const struct cgroup *cgroup; /* NULL: none */

@@ -49,6 +49,10 @@ must_check int maker_check_io(const struct container_io *io, struct err *err);
 /* env of the process with room for more. */
 must_check int maker_env(struct maker *m, const struct oci_process *p, struct err *err);
 
+/* Labels that config.json asks for need a kernel that knows them. */
+must_check int maker_check_labels(const struct oci_process *p, const char *mount_label,
+                                  struct err *err);
+
 /* STEP_CLONE; the stage for namespaces that must be joined before. */
 must_check int maker_clone(struct maker *m, struct err *err);
 must_check int maker_enter_cgroup(struct maker *m, struct err *err);

@@ -212,7 +212,11 @@ static void push_process(struct maker *m, bool filter, bool start_hooks)
     push(m, STEP_HOME, 0);
     push(m, STEP_STDIO, 0);
     push_each(m, STEP_RLIMIT, m->p->rlimits_n);
-    push_if(m, m->c != NULL && m->c->linux_.personality_set, STEP_PERSONALITY);
+    push_if(m, m->c->linux_.personality_set, STEP_PERSONALITY);
+    push_if(m, m->p->scheduler.set, STEP_SCHEDULER);
+    push_if(m, m->p->ioprio.set, STEP_IOPRIO);
+    push_if(m, m->c->linux_.memory_policy.set || m->f->exec_mempolicy, STEP_MEMPOLICY);
+    push_if(m, m->p->apparmor_profile != NULL || m->p->selinux_label != NULL, STEP_LABEL);
     push(m, STEP_CWD, 0);
     push_if(m, early, STEP_FILTER);
     push_if(m, m->p->caps.set, STEP_BOUNDING);
@@ -323,6 +327,10 @@ static const char *const names[STEP_KINDS] = {
     [STEP_STDIO] = "set stdin, stdout, stderr",
     [STEP_RLIMIT] = "limit",
     [STEP_PERSONALITY] = "set personality",
+    [STEP_SCHEDULER] = "set the scheduler",
+    [STEP_IOPRIO] = "set the I/O priority",
+    [STEP_MEMPOLICY] = "set the memory policy",
+    [STEP_LABEL] = "set the security label",
     [STEP_CWD] = "enter",
     [STEP_FILTER] = "load the filter",
     [STEP_BOUNDING] = "drop from the bounding set",

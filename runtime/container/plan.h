@@ -67,6 +67,10 @@ enum step_kind {
     STEP_STDIO,
     STEP_RLIMIT, /* index */
     STEP_PERSONALITY,
+    STEP_SCHEDULER,
+    STEP_IOPRIO,
+    STEP_MEMPOLICY,
+    STEP_LABEL,
     STEP_CWD,
     STEP_FILTER, /* once, here or below */
     STEP_BOUNDING,
@@ -91,9 +95,10 @@ struct plan_facts {
     bool cgroup; /* a group is made */
     bool no_pivot;
     bool no_new_keyring;
-    bool wait;         /* for `start`, else for the maker's word */
-    bool exec_user_ns; /* of an exec: the container has a user namespace of its own */
-    bool exec_filter;  /* and a system call filter */
+    bool wait;           /* for `start`, else for the maker's word */
+    bool exec_user_ns;   /* of an exec: the container has a user namespace of its own */
+    bool exec_filter;    /* and a system call filter */
+    bool exec_mempolicy; /* and a memory policy */
 };
 
 struct plan {

@@ -186,6 +186,17 @@ static int furnish_tmpfs(const struct oci_mount *m, int fd, int target_fd, struc
     return copyup(target_fd, fd, err) < 0 ? err_wrap(err, "copy up") : 0;
 }
 
+/* procfs and sysfs label their files by themselves, and a message queue takes no such option. */
+static const char *label_of(const struct init *in, const struct oci_mount *m)
+{
+    static const char *const own[] = {"proc", "sysfs", "mqueue"};
+
+    for (size_t i = 0; i < ARRAY_N(own); i++)
+        if (strcmp(m->type, own[i]) == 0)
+            return NULL;
+    return in->config->linux_.mount_label;
+}
+
 static int mount_fresh(const struct init *in, const struct oci_mount *m, int target_fd,
                        struct err *err)
 {
@@ -196,11 +207,11 @@ static int mount_fresh(const struct init *in, const struct oci_mount *m, int tar
     struct mount_new n = {.type = m->type,
                           .source = m->source,
                           .data = m->data,
+                          .context = label_of(in, m),
                           .sb_flags = m->ms_set,
                           .attrs = attrs};
     own_fd int fd = mount_new(&n, err);
 
-    (void)in;
     if (fd < 0 || (tmpfs && furnish_tmpfs(m, fd, target_fd, err) < 0) ||
         mount_set(fd, MOUNT_ONE, &ro, err) < 0 || set_recursive(fd, m, err) < 0 ||
         mount_attach(fd, target_fd, err) < 0)

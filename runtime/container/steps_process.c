@@ -22,6 +22,8 @@
 #include "runtime/kernel/cred.h"
 #include "runtime/kernel/device.h"
 #include "runtime/kernel/dir.h"
+#include "runtime/kernel/lsm.h"
+#include "runtime/kernel/sched.h"
 
 /* --- terminal and descriptors ----------------------------------------------------------------- */
 
@@ -223,6 +225,51 @@ int step_personality(struct init *in, size_t index, struct err *err)
 {
     (void)index;
     return personality(in->config->linux_.personality) < 0 ? err_set(err, errno, "personality") : 0;
+}
+
+int step_scheduler(struct init *in, size_t index, struct err *err)
+{
+    const struct oci_scheduler *o = &in->process->scheduler;
+    struct sched s = {.policy = (uint32_t)o->policy,
+                      .flags = o->flags,
+                      .nice = o->nice,
+                      .priority = o->priority,
+                      .runtime = o->runtime,
+                      .deadline = o->deadline,
+                      .period = o->period};
+
+    (void)index;
+    return sched_apply(&s, err);
+}
+
+int step_ioprio(struct init *in, size_t index, struct err *err)
+{
+    (void)index;
+    return sched_ioprio(in->process->ioprio.class, in->process->ioprio.priority, err);
+}
+
+int step_mempolicy(struct init *in, size_t index, struct err *err)
+{
+    const struct oci_memory_policy *p = in->memory_policy;
+
+    (void)index;
+    return sched_mempolicy(p->mode, p->flags, p->nodes, err);
+}
+
+/* Through the host's procfs, as long as it is open. It takes effect at execve. */
+int step_label(struct init *in, size_t index, struct err *err)
+{
+    const struct oci_process *p = in->process;
+
+    (void)index;
+    if (p->apparmor_profile != NULL && lsm_is_on(LSM_APPARMOR) &&
+        lsm_set_exec(in->proc_fd, LSM_APPARMOR, p->apparmor_profile, err) < 0)
+        return -1;
+    if (p->selinux_label == NULL)
+        return 0;
+    if (lsm_set_keys(in->proc_fd, p->selinux_label, err) < 0)
+        return -1;
+    return lsm_set_exec(in->proc_fd, LSM_SELINUX, p->selinux_label, err);
 }
 
 static int make_cwd(const struct init *in, struct err *err)

@@ -40,6 +40,7 @@ struct mount_new {
     const char *type;
     const char *source; /* or NULL */
     const char *data;
+    const char *context; /* SELinux label of all files in it, or NULL */
     unsigned long sb_flags;
     uint64_t attrs;
 };

@@ -91,6 +91,14 @@ static void print_seccomp(struct jw *w)
     jw_end(w);
 }
 
+static void print_memory_policy(struct jw *w)
+{
+    jw_object(w, "memoryPolicy");
+    print_names(w, "modes", oci_mpol_mode_names);
+    print_names(w, "flags", oci_mpol_flag_names);
+    jw_end(w);
+}
+
 static void print_linux(struct jw *w)
 {
     jw_object(w, "linux");
@@ -104,8 +112,9 @@ static void print_linux(struct jw *w)
     jw_bool(w, "rdma", true);
     jw_end(w);
     print_seccomp(w);
-    print_enabled(w, "apparmor", false);
-    print_enabled(w, "selinux", false);
+    print_enabled(w, "apparmor", true);
+    print_enabled(w, "selinux", true);
+    print_memory_policy(w);
     print_enabled(w, "intelRdt", false);
     jw_object(w, "mountExtensions");
     print_enabled(w, "idmap", true);

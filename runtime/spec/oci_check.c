@@ -154,58 +154,14 @@ static int check_mounts(const struct oci_config *c, struct err *err)
 /* --- what this version cannot do
  * ---------------------------------------------------------------------- */
 
-static bool asks_apparmor(const struct oci_process *p)
-{
-    return p->apparmor_profile != NULL;
-}
-
-static bool asks_selinux(const struct oci_process *p)
-{
-    return p->selinux_label != NULL;
-}
-
-static bool asks_scheduler(const struct oci_process *p)
-{
-    return p->scheduler.set;
-}
-
-static bool asks_ioprio(const struct oci_process *p)
-{
-    return p->ioprio.set;
-}
-
-static bool asks_affinity(const struct oci_process *p)
-{
-    return p->cpus_initial != NULL || p->cpus_final != NULL;
-}
-
-static const struct {
-    bool (*asks)(const struct oci_process *p);
-    const char *path;
-} not_for_process[] = {
-    {asks_apparmor, "$.process.apparmorProfile"}, {asks_selinux, "$.process.selinuxLabel"},
-    {asks_scheduler, "$.process.scheduler"},      {asks_ioprio, "$.process.ioPriority"},
-    {asks_affinity, "$.process.execCPUAffinity"},
-};
-
 static int cannot(const char *path, struct err *err)
 {
     return err_set(err, 0, "%s: this version cannot do it", path);
 }
 
-static bool asks_mount_label(const struct oci_config *c)
-{
-    return c->linux_.mount_label != NULL;
-}
-
 static bool asks_rdt(const struct oci_config *c)
 {
     return c->linux_.rdt.set;
-}
-
-static bool asks_memory_policy(const struct oci_config *c)
-{
-    return c->linux_.memory_policy.set;
 }
 
 static bool asks_net_devices(const struct oci_config *c)
@@ -222,8 +178,8 @@ static const struct {
     bool (*asks)(const struct oci_config *c);
     const char *path;
 } unsupported[] = {
-    {asks_mount_label, "$.linux.mountLabel"},        {asks_rdt, "$.linux.intelRdt"},
-    {asks_memory_policy, "$.linux.memoryPolicy"},    {asks_net_devices, "$.linux.netDevices"},
+    {asks_rdt, "$.linux.intelRdt"},
+    {asks_net_devices, "$.linux.netDevices"},
     {asks_listener, "$.linux.seccomp.listenerPath"},
 };
 
@@ -241,9 +197,6 @@ int oci_check_process(const struct oci_process *p, struct err *err)
         return err_set(err, 0, "$.process.args: expected at least one element");
     if (p->args.v[0][0] == '\0')
         return err_set(err, 0, "$.process.args[0]: expected the name of a program, found nothing");
-    for (size_t i = 0; i < ARRAY_N(not_for_process); i++)
-        if (not_for_process[i].asks(p))
-            return cannot(not_for_process[i].path, err);
     return 0;
 }
 

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SELinux labels and AppArmor profiles: set where the kernel enforces them, refused where it does not."""
+import os
+import pathlib
+
+import pytest
+
+LABEL = "system_u:system_r:container_t:s0:c1,c2"
+
+
+def has_apparmor():
+    try:
+        return pathlib.Path("/sys/module/apparmor/parameters/enabled").read_text().startswith("Y")
+    except OSError:
+        return False
+
+
+def has_selinux():
+    return os.path.ismount("/sys/fs/selinux")
+
+
+@pytest.mark.parametrize("where, key, value, name", [
+    ("process", "apparmorProfile", "some-profile", "AppArmor"),
+    ("process", "selinuxLabel", LABEL, "SELinux"),
+    ("linux", "mountLabel", LABEL, "SELinux"),
+])
+def test_a_label_nobody_enforces_is_refused(runtime, bundle, where, key, value, name):
+    if has_apparmor() if name == "AppArmor" else has_selinux():
+        pytest.skip(f"{name} is enabled")
+    bundle.config[where][key] = value
+    out = runtime.run(bundle)
+    assert out.returncode == 1
+    assert f"$.{where}.{key}" in out.stderr and name in out.stderr
+
+
+@pytest.mark.parametrize("option", [("--apparmor", "p"), ("--process-label", LABEL)])
+def test_exec_refuses_it_too(runtime, bundle, option):
+    if has_apparmor() or has_selinux():
+        pytest.skip("a security module is enabled")
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    out = runtime("exec", *option, name, "true")
+    assert out.returncode == 255 and "is not enabled" in out.stderr
+
+
+def test_unconfined_needs_nothing(runtime, bundle):
+    bundle.process["apparmorProfile"] = "unconfined"
+    assert runtime.run(bundle).returncode == 0
+
+
+def test_a_profile_that_is_not_loaded_is_told(runtime, bundle):
+    if not has_apparmor():
+        pytest.skip("AppArmor is not enabled")
+    bundle.process["apparmorProfile"] = "mailbox-run-no-such-profile"
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "mailbox-run-no-such-profile" in out.stderr

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scheduler, I/O priority, CPU affinity of exec, memory policy; read from the kernel by other means."""
+import json
+import os
+import subprocess
+
+import pytest
+
+SHOW = "cut -d ' ' -f 19,41 /proc/self/stat; ionice"
+
+
+def show(runtime, bundle):
+    out = runtime.run(bundle.shell(SHOW))
+    assert out.returncode == 0, out.stderr
+    return out.stdout.split("\n")
+
+
+@pytest.mark.parametrize("policy, more, expected", [
+    ("SCHED_BATCH", {"nice": 7}, "7 3"),
+    ("SCHED_IDLE", {}, "0 5"),
+    ("SCHED_OTHER", {"nice": -3}, "-3 0"),
+    ("SCHED_FIFO", {"priority": 5}, "0 1"),
+    ("SCHED_RR", {"priority": 9, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}, None),
+])
+def test_the_scheduler(runtime, bundle, policy, more, expected):
+    bundle.process["scheduler"] = {"policy": policy, **more}
+    out = runtime.run(bundle.shell("exec cut -d ' ' -f 19,41 /proc/self/stat"))
+    if "Operation not permitted" in out.stderr:
+        pytest.skip("this machine permits no realtime scheduling here")
+    assert out.returncode == 0, out.stderr
+    if expected is not None:
+        assert out.stdout.strip() == expected
+
+
+def test_what_the_kernel_refuses_is_told(runtime, bundle):
+    bundle.process["scheduler"] = {"policy": "SCHED_DEADLINE", "runtime": 5, "deadline": 3, "period": 1}
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "set the scheduler" in out.stderr
+
+
+@pytest.mark.parametrize("name, level, expected", [
+    ("IOPRIO_CLASS_BE", 6, "best-effort: prio 6"),
+    ("IOPRIO_CLASS_IDLE", 0, "idle"),
+    ("IOPRIO_CLASS_RT", 3, "realtime: prio 3"),
+])
+def test_the_io_priority(runtime, bundle, name, level, expected):
+    bundle.process["ioPriority"] = {"class": name, "priority": level}
+    assert show(runtime, bundle)[1].startswith(expected)
+
+
+def test_exec_is_scheduled_as_the_container(runtime, bundle):
+    bundle.process["scheduler"] = {"policy": "SCHED_BATCH", "nice": 7}
+    bundle.process["ioPriority"] = {"class": "IOPRIO_CLASS_BE", "priority": 1}
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    assert runtime.ok("exec", name, "sh", "-c", SHOW).split("\n")[:2] == ["7 3", "best-effort: prio 1"]
+
+
+def cpus_of(text):
+    return next(l.split()[1] for l in text.splitlines() if l.startswith("Cpus_allowed_list"))
+
+
+def test_the_cpus_of_exec(runtime, bundle, tmp_path):
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        pytest.skip("needs two CPUs")
+    bundle.process["execCPUAffinity"] = {"initial": str(cpus[0]), "final": str(cpus[1])}
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    status = ("cat", "/proc/self/status")
+    assert cpus_of(runtime.ok("exec", name, *status)) == str(cpus[1])
+    process = dict(bundle.process, args=list(status), execCPUAffinity={"initial": str(cpus[0])})
+    (tmp_path / "p.json").write_text(json.dumps(process))
+    alone = subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True, check=True)
+    assert cpus_of(runtime.ok("exec", "--process", tmp_path / "p.json", name)) == cpus_of(alone.stdout)
+
+
+def test_a_cpu_that_is_not_there_is_told(runtime, bundle):
+    bundle.process["execCPUAffinity"] = {"initial": "4000"}
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    out = runtime("exec", name, "true")
+    assert out.returncode == 255 and "execCPUAffinity.initial" in out.stderr
+
+
+def test_the_memory_policy(runtime, bundle):
+    if not os.path.exists("/proc/self/numa_maps"):
+        pytest.skip("the kernel has no memory policies")
+    bundle.linux["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "0",
+                                    "flags": ["MPOL_F_STATIC_NODES"]}
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    for out in (runtime.ok("exec", name, "cat", "/proc/self/numa_maps"),
+                runtime.ok("exec", name, "cat", "/proc/1/numa_maps")):
+        assert "bind=static:0" in out.splitlines()[0]
+
+
+def test_a_node_that_is_not_there_is_told(runtime, bundle):
+    bundle.linux["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "700"}
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "set the memory policy" in out.stderr
