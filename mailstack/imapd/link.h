@@ -9,8 +9,8 @@
  * Callbacks come from the loop only. After `closed` no other comes.
  *
  * Limits:    LINK_IN_MAX bytes of input wait for their use; LINK_OUT_MAX of output, beyond which
- * the link is closed: no command may write that much without asking. Tests:
- * tests/unit/mailstack/imapd/test_link.c
+ *            the link is closed: no command may write that much without asking.
+ * Tests:     tests/unit/mailstack/imapd/test_link.c
  */
 #ifndef MR_IMAPD_LINK_H
 #define MR_IMAPD_LINK_H

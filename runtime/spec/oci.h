@@ -14,8 +14,9 @@
  * Limits:    OCI_TEXT_MAX bytes of text, and the numbers of things below; larger is refused before
  *            memory is taken for it.
  * Unknown:   keys this version does not know are ignored, as the specification demands
- * (extensions); unknown *values* of known keys are errors. Sections of other platforms (windows,
- * vm, solaris, zos, freebsd) are ignored likewise. Tests:     tests/unit/runtime/spec/test_oci_*.c
+ *            (extensions); unknown *values* of known keys are errors. Sections of other platforms
+ *            (windows, vm, solaris, zos, freebsd) are ignored likewise.
+ * Tests:     tests/unit/runtime/spec/test_oci_*.c
  * Fuzz:      tests/fuzz/runtime/spec/fuzz_oci.c
  */
 #ifndef MR_SPEC_OCI_H

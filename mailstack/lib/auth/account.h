@@ -6,9 +6,10 @@
  * ["al@example.org"]}}. Addresses are canonical in memory: ASCII letters lower case.
  *
  * Limits:    ACCOUNT_FILE_MAX bytes, ACCOUNT_ALIASES_MAX aliases each; an address is at most
- * ACCOUNT_ADDRESS_MAX bytes. Errors:    name the JSON path. An alias that is also an account, or
- * stands twice, is refused. Lifetime:  everything lives in the arena given to account_load. Tests:
- * tests/unit/mailstack/lib/auth/test_account.c
+ *            ACCOUNT_ADDRESS_MAX bytes.
+ * Errors:    name the JSON path. An alias that is also an account, or stands twice, is refused.
+ * Lifetime:  everything lives in the arena given to account_load.
+ * Tests:     tests/unit/mailstack/lib/auth/test_account.c
  */
 #ifndef MR_AUTH_ACCOUNT_H
 #define MR_AUTH_ACCOUNT_H

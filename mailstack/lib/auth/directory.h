@@ -9,7 +9,8 @@
  *
  * Limits:    DIRECTORY_DEPTH_MAX steps from alias to alias, AUTH_TARGETS_MAX targets.
  * Lifetime:  the directory lives in the arena it was loaded into, answers in the arena of the
- * question. Tests:     tests/unit/mailstack/lib/auth/test_directory.c
+ *            question.
+ * Tests:     tests/unit/mailstack/lib/auth/test_directory.c
  */
 #ifndef MR_AUTH_DIRECTORY_H
 #define MR_AUTH_DIRECTORY_H

@@ -13,9 +13,9 @@
  * callback comes; the owner then calls conn_free. conn_free may be called from any callback.
  *
  * STARTTLS:  conn_start_tls discards what was received in clear and not yet consumed (command
- * injection, RFC 3207 section 6) after the queued output has been written. Limits:    in_max,
- * out_max, deadline; the reason of a close is in the err. Tests:
- * tests/unit/mailstack/lib/net/test_conn.c
+ *            injection, RFC 3207 section 6) after the queued output has been written.
+ * Limits:    in_max, out_max, deadline; the reason of a close is in the err.
+ * Tests:     tests/unit/mailstack/lib/net/test_conn.c
  */
 #ifndef MR_NET_CONN_H
 #define MR_NET_CONN_H

@@ -9,10 +9,10 @@
  *
  * Limits:    a command without its literals is at most IMAP_LINE_MAX bytes; at most
  *            IMAP_LITERALS_MAX literals; lists nest IMAP_DEPTH_MAX deep; at most IMAP_ARGS_MAX
- * arguments in all. A bare CR or LF is an error, and so is NUL outside of literals. Lifetime:  the
- * tree lives in the arena, its views look into the caller's buffer. Tests:
- * tests/unit/mailstack/lib/proto/test_imap_parser.c Fuzz:
- * tests/fuzz/mailstack/lib/proto/fuzz_imap_parser.c
+ *            arguments in all. A bare CR or LF is an error, and so is NUL outside of literals.
+ * Lifetime:  the tree lives in the arena, its views look into the caller's buffer.
+ * Tests:     tests/unit/mailstack/lib/proto/test_imap_parser.c
+ * Fuzz:      tests/fuzz/mailstack/lib/proto/fuzz_imap_parser.c
  */
 #ifndef MR_PROTO_IMAP_PARSER_H
 #define MR_PROTO_IMAP_PARSER_H

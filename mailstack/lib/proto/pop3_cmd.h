@@ -3,10 +3,11 @@
  * pop3_cmd - parse one POP3 command line (RFC 1939 section 3, RFC 2449 section 4)
  *
  * Limits:    a line is at most POP3_LINE_MAX bytes with CRLF (RFC 2449 says 255; AUTH's initial
- * response needs more); a bare CR or LF, or a NUL, is an error; at most two arguments, but the rest
- * of PASS is one. Lifetime:  the views look into the caller's buffer. Tests:
- * tests/unit/mailstack/lib/proto/test_pop3_cmd.c Fuzz:
- * tests/fuzz/mailstack/lib/proto/fuzz_pop3_cmd.c
+ *            response needs more); a bare CR or LF, or a NUL, is an error; at most two arguments,
+ *            but the rest of PASS is one.
+ * Lifetime:  the views look into the caller's buffer.
+ * Tests:     tests/unit/mailstack/lib/proto/test_pop3_cmd.c
+ * Fuzz:      tests/fuzz/mailstack/lib/proto/fuzz_pop3_cmd.c
  */
 #ifndef MR_PROTO_POP3_CMD_H
 #define MR_PROTO_POP3_CMD_H

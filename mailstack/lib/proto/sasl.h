@@ -7,9 +7,11 @@
  * 4954), "*" cancels.
  *
  * Limits:    a response is at most SASL_RESPONSE_MAX bytes of base64; user and password
- * SASL_VALUE_MAX each; no NUL in either; a PLAIN authorisation identity must be empty or equal to
- * the user. Lifetime:  in place; sasl_done wipes what it held. Tests:
- * tests/unit/mailstack/lib/proto/test_sasl.c Fuzz:      tests/fuzz/mailstack/lib/proto/fuzz_sasl.c
+ *            SASL_VALUE_MAX each; no NUL in either; a PLAIN authorisation identity must be empty
+ *            or equal to the user.
+ * Lifetime:  in place; sasl_done wipes what it held.
+ * Tests:     tests/unit/mailstack/lib/proto/test_sasl.c
+ * Fuzz:      tests/fuzz/mailstack/lib/proto/fuzz_sasl.c
  */
 #ifndef MR_PROTO_SASL_H
 #define MR_PROTO_SASL_H

@@ -8,8 +8,9 @@
  * none is ever seen half made.
  *
  * Errors:    err->code is ENOENT (no such folder), EEXIST, EINVAL (a name that cannot be), EPERM
- * (not with INBOX). Limits:    FOLDER_NAME_MAX bytes a name, FOLDER_DEPTH_MAX levels, FOLDER_MAX
- * folders. Tests:     tests/unit/mailstack/lib/store/test_folder.c
+ *            (not with INBOX).
+ * Limits:    FOLDER_NAME_MAX bytes a name, FOLDER_DEPTH_MAX levels, FOLDER_MAX folders.
+ * Tests:     tests/unit/mailstack/lib/store/test_folder.c
  */
 #ifndef MR_STORE_FOLDER_H
 #define MR_STORE_FOLDER_H
