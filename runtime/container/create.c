@@ -158,6 +158,8 @@ static int prepare_init(struct maker *m, struct err *err)
     in->rootfs = m->state.public.rootfs;
     in->listen_pid = (m->create->flags & CONTAINER_LISTEN_PID) != 0;
     in->filter_flags = m->config->linux_.seccomp.flags;
+    in->filter_listens = filter_listens(&m->config->linux_.seccomp);
+    m->seccomp = &m->config->linux_.seccomp;
     in->source_fds = arena_array(m->arena, m->config->mounts_n + 1, sizeof *in->source_fds);
     if (in->source_fds == NULL)
         return err_set(err, ENOMEM, "$.mounts");

@@ -7,12 +7,17 @@
 #ifndef MR_CONTAINER_FILTER_H
 #define MR_CONTAINER_FILTER_H
 
+#include <stdbool.h>
+
 #include "runtime/base/attr.h"
 
 struct arena;
 struct err;
 struct oci_seccomp;
 struct seccomp_program;
+
+/* It has rules whose calls another process is asked about. */
+bool filter_listens(const struct oci_seccomp *s);
 
 must_check int filter_make(struct arena *a, const struct oci_seccomp *s,
                            struct seccomp_program *out, struct err *err);

@@ -52,6 +52,7 @@ struct init {
 
     struct seccomp_program filter;
     unsigned filter_flags;
+    bool filter_listens; /* its notify descriptor goes to the maker */
 
     /* The child's own. */
     bool groups_denied;

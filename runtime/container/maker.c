@@ -19,6 +19,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/file.h"
 #include "runtime/base/own.h"
+#include "runtime/container/listener.h"
 #include "runtime/container/sync.h"
 #include "runtime/kernel/lsm.h"
 #include "runtime/kernel/proc.h"
@@ -344,6 +345,10 @@ static int serve_one(struct maker *m, struct sync_msg *msg, struct err *err)
         return take_console(m, &msg->fd, err) < 0 ? -1 : 1;
     case SYNC_HOOKS:
         return runtime_hooks(m, err) < 0 ? -1 : 1;
+    case SYNC_LISTENER:
+        if (listener_hand(m->seccomp, &m->state.public, m->child.pid, msg->fd, err) < 0)
+            return -1;
+        return sync_send(m->sync_fd, SYNC_GO, 0, -1, err) < 0 ? -1 : 1;
     case SYNC_ERROR:
         (void)err_set(err, 0, "%s", msg->text);
         err->code = msg->number;

@@ -26,6 +26,7 @@ struct maker {
     struct arena *arena;
     const struct oci_config *config; /* NULL in an exec */
     const struct container_io *io;
+    const struct oci_seccomp *seccomp;
     struct plan plan;
     struct plan_facts facts;
     struct state state;

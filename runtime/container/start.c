@@ -12,21 +12,36 @@
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
 #include "runtime/container/hooks.h"
+#include "runtime/container/listener.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/state.h"
 #include "runtime/container/sync.h"
 #include "runtime/kernel/proc.h"
 
+static int hand_listener(struct arena *a, const struct state *s, int sock, int fd, struct err *err)
+{
+    struct oci_config *c = NULL;
+
+    if (state_load_config(s, a, &c, err) < 0 ||
+        listener_hand(&c->linux_.seccomp, &s->public, s->public.pid, fd, err) < 0)
+        return -1;
+    return sync_send(sock, SYNC_GO, 0, -1, err);
+}
+
 /* Until the program is executed (end of file), the other side may tell of a failure. */
-static int listen_for_end(int sock, struct err *err)
+static int listen_for_end(struct arena *a, const struct state *s, int sock, struct err *err)
 {
     struct sync_msg msg;
     bool ready = false;
     int r = 0;
 
     while ((r = sync_recv(sock, &msg, err)) == 1) {
+        int done = msg.kind == SYNC_LISTENER ? hand_listener(a, s, sock, msg.fd, err) : 0;
+
         if (msg.fd >= 0)
             (void)close(msg.fd);
+        if (done < 0)
+            return -1;
         if (msg.kind == SYNC_ERROR) {
             (void)err_set(err, 0, "%s", msg.text);
             err->code = msg.number;
@@ -52,7 +67,7 @@ static int let_go(struct arena *a, const struct container_env *env, const struct
         return err_set(err, errno, "the container is being started already");
     if (sync_send(sock, SYNC_GO, 0, -1, err) < 0)
         return -1;
-    return listen_for_end(sock, err);
+    return listen_for_end(a, s, sock, err);
 }
 
 static int poststart(struct arena *a, const struct state *s, struct err *err)

@@ -322,9 +322,23 @@ int step_cwd(struct init *in, size_t index, struct err *err)
 
 /* --- who it is -------------------------------------------------------------------------------- */
 
+static int hand_listener(void *ctx, int listener_fd, struct err *err)
+{
+    const struct init *in = ctx;
+    int ignored = 0;
+
+    if (sync_send(in->sync_fd, SYNC_LISTENER, 0, listener_fd, err) < 0)
+        return -1;
+    return sync_wait_go(in->sync_fd, &ignored, err);
+}
+
 int step_filter(struct init *in, size_t index, struct err *err)
 {
+    struct seccomp_hand hand = {hand_listener, in};
+
     (void)index;
+    if (in->filter_listens)
+        return seccomp_apply_listen(&in->filter, in->filter_flags, &hand, err);
     return seccomp_apply(&in->filter, in->filter_flags, err) < 0 ? -1 : 0;
 }
 

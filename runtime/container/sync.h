@@ -19,12 +19,13 @@
 #include "runtime/base/str.h"
 
 enum sync_kind {
-    SYNC_GO = 'g',      /* to the child: go on; number 1: setgroups is denied */
-    SYNC_STAGE = 's',   /* from the stage before the child: number is its pid, with a pidfd */
-    SYNC_CONSOLE = 'c', /* with the master of the terminal */
-    SYNC_HOOKS = 'h',   /* run the hooks of the runtime now, then say go */
-    SYNC_READY = 'r',   /* all that can fail before the start is done */
-    SYNC_ERROR = 'e'    /* number is the errno, the text the sentence */
+    SYNC_GO = 'g',       /* to the child: go on; number 1: setgroups is denied */
+    SYNC_STAGE = 's',    /* from the stage before the child: number is its pid, with a pidfd */
+    SYNC_CONSOLE = 'c',  /* with the master of the terminal */
+    SYNC_HOOKS = 'h',    /* run the hooks of the runtime now, then say go */
+    SYNC_LISTENER = 'l', /* with the notify descriptor of the filter; answered by go */
+    SYNC_READY = 'r',    /* all that can fail before the start is done */
+    SYNC_ERROR = 'e'     /* number is the errno, the text the sentence */
 };
 
 struct sync_msg {

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/err.h"
@@ -110,4 +113,73 @@ int seccomp_apply(const struct seccomp_program *p, unsigned flags, struct err *e
     int r = sys_seccomp(SECCOMP_SET_MODE_FILTER, flags, &prog);
 
     return r >= 0 ? r : err_set(err, errno, "load the system call filter");
+}
+
+/* --- with a listener ----------------------------------------------------------------------------
+ */
+
+#define STACK_SIZE (256 << 10)
+#define POLL_NS    50000
+
+enum {
+    RELAY_WAITS = -1,
+    RELAY_GIVES_UP = -2
+};
+
+struct relay { /* shared by the two threads */
+    const struct seccomp_hand *hand;
+    struct err *err;
+    int listener_fd; /* or RELAY_x; set by the one that loads */
+    int rc;          /* set by the other one */
+    pid_t tid;       /* of the other one; the kernel makes it 0 at its end */
+};
+
+static int relay_main(void *arg)
+{
+    const struct timespec pause = {.tv_nsec = POLL_NS};
+    struct relay *r = arg;
+    int fd = RELAY_WAITS;
+
+    while ((fd = __atomic_load_n(&r->listener_fd, __ATOMIC_ACQUIRE)) == RELAY_WAITS)
+        (void)nanosleep(&pause, NULL);
+    if (fd >= 0) {
+        r->rc = r->hand->fn(r->hand->ctx, fd, r->err);
+        (void)close(fd);
+    }
+    (void)syscall(SYS_exit, 0); /* of this thread alone, whatever the C library makes of a return */
+    return 0;
+}
+
+static int start_relay(struct relay *r, struct err *err)
+{
+    const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+                      CLONE_SYSVSEM | CLONE_CHILD_CLEARTID;
+    char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+    if (stack == MAP_FAILED)
+        return err_set(err, errno, "make a stack");
+    /* The stack goes at execve. */
+    if (clone(relay_main, stack + STACK_SIZE, flags, r, NULL, NULL, &r->tid) < 0)
+        return err_set(err, errno, "make a thread");
+    return 0;
+}
+
+int seccomp_apply_listen(const struct seccomp_program *p, unsigned flags,
+                         const struct seccomp_hand *hand, struct err *err)
+{
+    struct sock_fprog prog = {.len = p->n, .filter = p->code};
+    struct relay r = {.hand = hand, .err = err, .listener_fd = RELAY_WAITS, .tid = 1};
+    int fd = -1, code = 0;
+
+    if (start_relay(&r, err) < 0)
+        return -1;
+    /* There are no other threads that it could matter to, and the helper must stay free. */
+    flags &= ~(unsigned)SECCOMP_FILTER_FLAG_TSYNC;
+    fd = sys_seccomp(SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+    code = errno;
+    __atomic_store_n(&r.listener_fd, fd >= 0 ? fd : RELAY_GIVES_UP, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&r.tid, __ATOMIC_ACQUIRE) != 0)
+        continue;
+    return fd >= 0 ? r.rc : err_set(err, code, "load the system call filter with a listener");
 }

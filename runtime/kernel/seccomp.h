@@ -47,8 +47,20 @@ must_check int seccomp_compile(const struct seccomp_rules *r, struct seccomp_pro
                                struct err *err);
 void seccomp_done(struct seccomp_program *p);
 
-/* Loads it for this process: 0, or with SECCOMP_FILTER_FLAG_NEW_LISTENER the notify descriptor.
- * Needs no_new_privs or CAP_SYS_ADMIN. */
+/* Loads it for this process. Needs no_new_privs or CAP_SYS_ADMIN. */
 must_check int seccomp_apply(const struct seccomp_program *p, unsigned flags, struct err *err);
+
+/* What is done with the notify descriptor; it is closed afterwards. */
+struct seccomp_hand {
+    int (*fn)(void *ctx, int listener_fd, struct err *err);
+    void *ctx;
+};
+
+/* Loads it with a listener and hands that over. From the moment the filter is there, any system
+ * call of this thread may wait for the listener's answer; therefore a second thread, which is not
+ * under the filter and gone on return, calls hand.fn, and this one makes no system call meanwhile.
+ * fn must not allocate. */
+must_check int seccomp_apply_listen(const struct seccomp_program *p, unsigned flags,
+                                    const struct seccomp_hand *hand, struct err *err);
 
 #endif

@@ -169,18 +169,12 @@ static bool asks_net_devices(const struct oci_config *c)
     return c->linux_.net_devices_n > 0;
 }
 
-static bool asks_listener(const struct oci_config *c)
-{
-    return c->linux_.seccomp.listener_path != NULL;
-}
-
 static const struct {
     bool (*asks)(const struct oci_config *c);
     const char *path;
 } unsupported[] = {
     {asks_rdt, "$.linux.intelRdt"},
     {asks_net_devices, "$.linux.netDevices"},
-    {asks_listener, "$.linux.seccomp.listenerPath"},
 };
 
 static int check_supported(const struct oci_config *c, struct err *err)

@@ -1,6 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The system call filter, with and without no_new_privs."""
+import errno
+import fcntl
+import json
+import os
+import select
+import socket
+import struct
+import threading
+
 import pytest
+
+from ocilib import wait
 
 
 def profile(action, *names, default="SCMP_ACT_ALLOW", **more):
@@ -38,3 +49,86 @@ def test_exec_has_the_same_filter(runtime, bundle):
     bundle.linux["seccomp"] = profile("SCMP_ACT_ERRNO", "mkdir", "mkdirat", errnoRet=5)
     name = runtime.start_detached(bundle.args("sleep", "60"))
     assert "Input/output error" in runtime("exec", name, "mkdir", "/dev/shm/x").stderr
+
+
+class Agent(threading.Thread):
+    """Takes the notify descriptors that come and answers each call with the errno 87 (EUSERS)."""
+
+    NOTIF, ANSWER = "=QIIiIQ6Q", "=QqiI"
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.states, self.calls = [], []
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(path))
+        self.socket.listen(8)
+        self.socket.settimeout(20)
+
+    def run(self):
+        while True:
+            try:
+                peer = self.socket.accept()[0]
+            except OSError:
+                return
+            text, fds, _, _ = socket.recv_fds(peer, 1 << 16, 1)
+            self.states.append(json.loads(text))
+            threading.Thread(target=self.answer, args=(fds[0],), daemon=True).start()
+
+    def answer(self, fd):
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        while any(events & select.POLLIN for _, events in poll.poll(20000)):
+            notif = bytearray(struct.calcsize(self.NOTIF))
+            try:
+                fcntl.ioctl(fd, 0xC0502100, notif)
+                self.calls.append(struct.unpack(self.NOTIF, notif)[3])
+                fcntl.ioctl(fd, 0xC0182101, struct.pack(self.ANSWER, struct.unpack_from("=Q", notif)[0], 0, -87, 0))
+            except OSError as e:
+                if e.errno != errno.ENOENT:
+                    break
+        os.close(fd)
+
+
+@pytest.fixture
+def agent(short_dir):
+    a = Agent(short_dir / "agent")
+    a.start()
+    yield a
+    a.socket.close()
+
+
+def notify(agent, *names):
+    return dict(profile("SCMP_ACT_NOTIFY", *names), listenerPath=agent.socket.getsockname(),
+                listenerMetadata="for the agent")
+
+
+@pytest.mark.parametrize("nnp", [True, False])
+@pytest.mark.parametrize("how", ["run", "create"])
+def test_another_program_is_asked(runtime, bundle, agent, nnp, how):
+    bundle.process["noNewPrivileges"] = nnp
+    bundle.config["annotations"] = {"a": "b"}
+    bundle.linux["seccomp"] = notify(agent, "mkdir", "mkdirat")
+    bundle.shell("mkdir /dev/shm/x; sleep 60")
+    name = runtime.start_detached(bundle) if how == "run" else runtime.create(bundle)
+    if how == "create":
+        runtime.ok("start", name)
+    wait(lambda: "Too many users" in (bundle.path / "err").read_text(), "the agent's answer")
+    pid = runtime.state(name)["pid"]
+    state = agent.states[0]
+    assert state["pid"] == pid and state["fds"] == ["seccompFd"]
+    assert state["metadata"] == "for the agent"
+    assert state["state"]["id"] == name and state["state"]["annotations"] == {"a": "b"}
+    assert "Too many users" in runtime("exec", name, "mkdir", "/dev/shm/y").stderr
+    assert agent.states[1]["pid"] != pid and agent.states[1]["state"]["pid"] == pid
+
+
+def test_the_runtime_itself_may_be_asked_about(runtime, bundle, agent):
+    """sendmsg is what the runtime passes the descriptor with."""
+    bundle.linux["seccomp"] = notify(agent, "sendmsg", "write")
+    assert "Too many users" in runtime.run(bundle.args("echo", "x")).stderr or agent.calls
+
+
+def test_no_agent_is_told(runtime, bundle, short_dir):
+    bundle.linux["seccomp"] = dict(profile("SCMP_ACT_NOTIFY", "mkdir"), listenerPath=str(short_dir / "none"))
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "$.linux.seccomp.listenerPath" in out.stderr
