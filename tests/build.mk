@@ -111,11 +111,20 @@ $(BUILD)/lint/%.tidy: %.c $(LINT_H) .clang-tidy tests/.clang-tidy | $(BUILD)/.de
 	@touch $@
 
 # --- benchmarks -----------------------------------------------------------------------------------
-.PHONY: bench
+# Programs that measure, or are measured: static, as the runtime is.
+BENCH_PROGRAMS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
+
+$(BENCH_PROGRAMS): $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(LIBMRBASE)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS_KIND) $(LINK) $(STATIC) -o $@ $^ $(if $(filter mkfilter,$*),-lseccomp)
+
+.PHONY: bench bench-build
+bench-build: $(BENCH_PROGRAMS)
 bench: ## measure, beside the peers (as root)
 	$(Q)tests/tools/deps.sh $(DEPS) $(DEPS_BENCH)
-	$(Q)$(MAKE) all
-	$(Q)tests/bench/run.sh
+	$(Q)$(MAKE) programs bench-build
+	$(Q)tests/bench/run.sh $(BUILD)
 
 # --- Debian packages ------------------------------------------------------------------------------
 DEPS := gcc libc6-dev binutils pkg-config libseccomp-dev libcap-dev libjansson-dev libnl-3-dev \
