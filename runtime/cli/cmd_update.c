@@ -21,6 +21,8 @@ struct update_opts {
     const char *swap;
     const char *cpus;
     const char *mems;
+    const char *l3_schema;
+    const char *bandwidth;
     struct opt_number blkio_weight;
     struct opt_number period;
     struct opt_number quota;
@@ -53,8 +55,8 @@ static const struct opt rows[] = {
     TEXT(reservation, "memory-reservation", "SIZE", "memory that is not taken from it lightly"),
     TEXT(swap, "memory-swap", "SIZE", "limit of memory and swap together; -1: none"),
     NUMBER(pids, "pids-limit", -1, "number of processes; -1: no limit"),
-    OPT_REFUSED("l3-cache-schema", 0, "TEXT", "there is no Intel RDT in this version"),
-    OPT_REFUSED("mem-bw-schema", 0, "TEXT", "there is no Intel RDT in this version"),
+    TEXT(l3_schema, "l3-cache-schema", "LINE", "share of the L3 cache, such as L3:0=f0;1=f"),
+    TEXT(bandwidth, "mem-bw-schema", "LINE", "memory bandwidth, such as MB:0=20;1=70"),
 };
 
 #define RESOURCES_MAX (1U << 20)
@@ -127,6 +129,18 @@ static int from_options(const struct update_opts *o, struct oci_resources *r, st
     return set_size(o->swap, "--memory-swap", &r->memory.swap, err);
 }
 
+static int update_rdt(struct cmd *c, const struct update_opts *o, struct err *err)
+{
+    const char *lines[2] = {o->l3_schema, o->bandwidth};
+
+    if (lines[0] == NULL && lines[1] == NULL)
+        return 0;
+    if (lines[0] == NULL)
+        lines[0] = lines[1];
+    return container_update_rdt(&c->env, c->args[0], lines,
+                                o->l3_schema != NULL && o->bandwidth != NULL ? 2 : 1, err);
+}
+
 static int run(struct cmd *c, struct err *err)
 {
     const struct update_opts *o = c->opts;
@@ -134,7 +148,9 @@ static int run(struct cmd *c, struct err *err)
     int rc =
         o->resources != NULL ? load_resources(c, o->resources, &r, err) : from_options(o, &r, err);
 
-    return rc < 0 ? -1 : container_update(&c->env, c->args[0], &r, err);
+    if (rc < 0 || container_update(&c->env, c->args[0], &r, err) < 0)
+        return -1;
+    return update_rdt(c, o, err);
 }
 
 const struct verb cmd_update = {

@@ -187,6 +187,10 @@ must_check int container_resume(const struct container_env *env, const char *id,
 must_check int container_update(const struct container_env *env, const char *id,
                                 const struct oci_resources *r, struct err *err);
 
+/* Lines for the schemata of its resctrl group. */
+must_check int container_update_rdt(const struct container_env *env, const char *id,
+                                    const char *const *lines, size_t n, struct err *err);
+
 /* Figures of the cgroup; a value that the kernel does not give is UINT64_MAX. */
 struct container_stats {
     uint64_t memory_bytes;

@@ -25,9 +25,11 @@
 #include "runtime/container/filter.h"
 #include "runtime/container/limits.h"
 #include "runtime/container/maker.h"
+#include "runtime/container/rdt_of.h"
 #include "runtime/container/steps.h"
 #include "runtime/kernel/idmap.h"
 #include "runtime/kernel/mount.h"
+#include "runtime/kernel/netdev.h"
 #include "runtime/kernel/proc.h"
 
 /* --- what is decided before anything is done -------------------------------------------------- */
@@ -165,6 +167,9 @@ static int prepare_init(struct maker *m, struct err *err)
         return err_set(err, ENOMEM, "$.mounts");
     for (size_t i = 0; i < m->config->mounts_n; i++)
         in->source_fds[i] = -1;
+    in->netdevs = arena_array(m->arena, m->config->linux_.net_devices_n, sizeof *in->netdevs);
+    if (in->netdevs == NULL)
+        return err_set(err, ENOMEM, "$.linux.netDevices");
     in->proc_fd = proc_open(err);
     if (in->proc_fd < 0 || open_namespaces(m, err) < 0)
         return -1;
@@ -226,6 +231,51 @@ static int detach_copy(const struct maker *m, int fd, bool shared, struct err *e
     if (shared && (root & MS_SHARED) != 0)
         return 0;
     return mount_set(fd, MOUNT_TREE, &c, err);
+}
+
+static int step_rdt_make(struct maker *m, size_t index, struct err *err)
+{
+    const struct oci_rdt *o = &m->config->linux_.rdt;
+
+    (void)index;
+    if (!rdt_is_on(RDT_ROOT))
+        return err_set(err, 0, "$.linux.intelRdt: no resctrl file system is mounted at '%s'",
+                       RDT_ROOT);
+    if (rdt_of(m->arena, o, m->create->id, &m->rdt, err) < 0)
+        return -1;
+    m->rdt_made = rdt_make(&m->rdt, err) == 0;
+    return m->rdt_made ? 0 : -1;
+}
+
+static int step_rdt_enter(struct maker *m, size_t index, struct err *err)
+{
+    (void)index;
+    return rdt_enter(&m->rdt, m->child.pid, err);
+}
+
+static int step_netdev_look(struct maker *m, size_t index, struct err *err)
+{
+    return netdev_look(m->config->linux_.net_devices[index].name, &m->init.netdevs[index], err);
+}
+
+static int open_net_ns(const struct maker *m, struct err *err)
+{
+    int fd = m->init.ns_fds[OCI_NS_NETWORK];
+
+    if (fd < 0)
+        return proc_open_ns(m->child.pid, "net", err);
+    fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    return fd >= 0 ? fd : err_set(err, errno, "the network namespace");
+}
+
+static int step_netdev_move(struct maker *m, size_t index, struct err *err)
+{
+    const struct oci_net_device *o = &m->config->linux_.net_devices[index];
+    own_fd int ns_fd = open_net_ns(m, err);
+
+    return ns_fd < 0 ? -1
+                     : netdev_move(&m->init.netdevs[index], ns_fd,
+                                   o->new_name != NULL ? o->new_name : o->name, err);
 }
 
 static int step_open_root(struct maker *m, size_t index, struct err *err)
@@ -354,6 +404,10 @@ typedef int maker_step(struct maker *m, size_t index, struct err *err);
 static maker_step *const steps[STEP_KINDS] = {
     [STEP_CGROUP_MAKE] = step_cgroup_make,
     [STEP_CGROUP_LIMITS] = step_cgroup_limits,
+    [STEP_RDT_MAKE] = step_rdt_make,
+    [STEP_RDT_ENTER] = step_rdt_enter,
+    [STEP_NETDEV_LOOK] = step_netdev_look,
+    [STEP_NETDEV_MOVE] = step_netdev_move,
     [STEP_OPEN_ROOT] = step_open_root,
     [STEP_OPEN_SOURCE] = step_open_source,
     [STEP_COMPILE_FILTER] = step_compile_filter,
@@ -440,6 +494,8 @@ static void undo(struct maker *m)
     struct err ignored;
 
     maker_abort(m);
+    if (m->rdt_made && rdt_remove(&m->rdt, &ignored) < 0)
+        err_reset(&ignored); /* the rest goes all the same */
     if (m->state.cgroup.n > 0) {
         if (cgroup_signal(&m->state.cgroup, SIGKILL, &ignored) < 0)
             return; /* what cannot be ended keeps its state, so that delete can try again */

@@ -12,6 +12,7 @@
 #include "runtime/container/container.h"
 #include "runtime/container/hooks.h"
 #include "runtime/container/maker.h"
+#include "runtime/container/rdt_of.h"
 #include "runtime/container/state.h"
 #include "runtime/kernel/proc.h"
 
@@ -82,6 +83,16 @@ static int poststop(struct arena *a, const struct state *s, const struct oci_con
     return hooks_run(c, OCI_HOOK_POSTSTOP, &now, err);
 }
 
+static int remove_rdt(struct arena *a, const struct state *s, const struct oci_config *c,
+                      struct err *err)
+{
+    struct rdt r;
+
+    if (!c->linux_.rdt.set)
+        return 0;
+    return rdt_of(a, &c->linux_.rdt, s->public.id, &r, err) < 0 ? -1 : rdt_remove(&r, err);
+}
+
 static int finish(struct arena *a, const struct container_env *env, const struct state *s,
                   enum container_force force, struct err *err)
 {
@@ -99,6 +110,8 @@ static int finish(struct arena *a, const struct container_env *env, const struct
     if (loaded < 0 && force != CONTAINER_FORCE)
         return -1;
     err_reset(err);
+    if (c != NULL && remove_rdt(a, s, c, err) < 0)
+        return -1;
     if (state_remove(env, s->public.id, err) < 0)
         return -1;
     return poststop(a, s, c, err);

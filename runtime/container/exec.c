@@ -19,6 +19,7 @@
 #include "runtime/container/container.h"
 #include "runtime/container/filter.h"
 #include "runtime/container/maker.h"
+#include "runtime/container/rdt_of.h"
 #include "runtime/container/state.h"
 #include "runtime/kernel/idlist.h"
 #include "runtime/kernel/proc.h"
@@ -100,6 +101,8 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
         (m->state.ns_flags & CLONE_NEWUSER) != 0 && denies_groups(m->state.public.pid);
     if (inherit(m, e->process, c, err) < 0)
         return -1;
+    if (c->linux_.rdt.set && rdt_of(m->arena, &c->linux_.rdt, e->id, &m->rdt, err) < 0)
+        return -1;
     in->proc_fd = proc_open(err);
     if (in->proc_fd < 0)
         return -1;
@@ -118,6 +121,7 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
                                    .cgroup = m->cgroup.n > 0,
                                    .exec_user_ns = (m->state.ns_flags & CLONE_NEWUSER) != 0,
                                    .exec_filter = c->linux_.seccomp.set,
+                                   .exec_rdt = c->linux_.rdt.set,
                                    .exec_mempolicy = c->linux_.memory_policy.set};
     if (maker_env(m, in->process, err) < 0)
         return -1;
@@ -173,6 +177,7 @@ static int exec(struct maker *m, const struct container_exec *e, struct err *err
     if (maker_check_io(&e->io, err) < 0 || maker_init(m, err) < 0 || prepare(m, e, err) < 0)
         return -1;
     if (clone_on_cpus(m, err) < 0 || maker_enter_cgroup(m, err) < 0 || settle_on_cpus(m, err) < 0 ||
+        (m->facts.exec_rdt && rdt_enter(&m->rdt, m->child.pid, err) < 0) ||
         (e->process->oom_score_adj.set && maker_oom_score(m, err) < 0) || maker_serve(m, err) < 0 ||
         maker_publish(m, err) < 0) {
         maker_abort(m);

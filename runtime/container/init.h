@@ -23,6 +23,7 @@
 struct cgroup;
 struct container_io;
 struct err;
+struct netdev;
 
 #define INIT_ENV_SPARE 2 /* HOME, LISTEN_PID */
 
@@ -44,8 +45,9 @@ struct init {
     int sync_fd;
     int listen_fd; /* -1: none */
     int proc_fd;
-    int root_fd;     /* clone of the root's mounts; -1: the child makes it */
-    int *source_fds; /* of each mount: the same */
+    int root_fd;            /* clone of the root's mounts; -1: the child makes it */
+    int *source_fds;        /* of each mount: the same */
+    struct netdev *netdevs; /* of each network device */
     int ns_fds[OCI_NS_KINDS];
     int join_fd; /* of an exec: pidfd of the container's init */
     int join_flags;

@@ -17,8 +17,10 @@
 #include "runtime/container/container.h"
 #include "runtime/container/limits.h"
 #include "runtime/container/maker.h"
+#include "runtime/container/rdt_of.h"
 #include "runtime/container/state.h"
 #include "runtime/kernel/proc.h"
+#include "runtime/spec/oci.h"
 
 /* Loads the state, calls fn, and cleans up. */
 struct call {
@@ -158,6 +160,36 @@ int container_update(const struct container_env *env, const char *id, const stru
     union resources_ctx u = {.r = r};
 
     return with_state(env, id, &(struct call){update_one, u.ctx}, err);
+}
+
+struct rdt_ctx {
+    const char *const *lines;
+    size_t n;
+};
+
+static int update_rdt_one(struct arena *a, const struct state *s, void *ctx, struct err *err)
+{
+    const struct rdt_ctx *x = ctx;
+    struct oci_config *c = NULL;
+    struct rdt r;
+
+    if (need_alive(s, err) < 0 || state_load_config(s, a, &c, err) < 0)
+        return -1;
+    if (!c->linux_.rdt.set)
+        return err_set(err, ENOTSUP, "the container has no resctrl group ($.linux.intelRdt)");
+    if (rdt_of(a, &c->linux_.rdt, s->public.id, &r, err) < 0)
+        return -1;
+    r.schema = x->lines;
+    r.schema_n = x->n;
+    return rdt_change(&r, err);
+}
+
+int container_update_rdt(const struct container_env *env, const char *id, const char *const *lines,
+                         size_t n, struct err *err)
+{
+    struct rdt_ctx x = {lines, n};
+
+    return with_state(env, id, &(struct call){update_rdt_one, &x}, err);
 }
 
 /* --- figures ---------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include "runtime/container/init.h"
 #include "runtime/container/plan.h"
 #include "runtime/container/state.h"
+#include "runtime/kernel/rdt.h"
 
 struct arena;
 struct err;
@@ -31,6 +32,8 @@ struct maker {
     struct plan_facts facts;
     struct state state;
     struct cgroup cgroup;
+    struct rdt rdt;
+    bool rdt_made;
     struct hook_state hook_state;
     struct init init;
     struct container_child child;

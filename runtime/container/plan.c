@@ -38,6 +38,12 @@ static void push_maker(struct maker *m, enum step_kind kind, size_t index)
     m->plan->maker[m->plan->maker_n++] = (struct step){kind, index};
 }
 
+static void push_maker_each(struct maker *m, enum step_kind kind, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        push_maker(m, kind, i);
+}
+
 static void push(struct maker *m, enum step_kind kind, size_t index)
 {
     m->plan->child[m->plan->child_n++] = (struct step){kind, index};
@@ -107,12 +113,18 @@ static void push_maker_steps(struct maker *m)
         push_maker(m, STEP_CGROUP_MAKE, 0);
         push_maker(m, STEP_CGROUP_LIMITS, 0);
     }
+    if (m->c->linux_.rdt.set)
+        push_maker(m, STEP_RDT_MAKE, 0);
     push_sources(m);
     if (m->c->linux_.seccomp.set)
         push_maker(m, STEP_COMPILE_FILTER, 0);
+    push_maker_each(m, STEP_NETDEV_LOOK, m->c->linux_.net_devices_n);
     push_maker(m, STEP_CLONE, 0);
     if (m->f->cgroup)
         push_maker(m, STEP_CGROUP_ENTER, 0);
+    if (m->c->linux_.rdt.set)
+        push_maker(m, STEP_RDT_ENTER, 0);
+    push_maker_each(m, STEP_NETDEV_MOVE, m->c->linux_.net_devices_n);
     if (m->plan->new_user_ns)
         push_maker(m, STEP_ID_MAPS, 0);
     for (size_t i = 0; i < m->c->mounts_n; i++)
@@ -139,6 +151,7 @@ static void push_namespaces(struct maker *m)
     push_if(m, (m->plan->unshare_flags & CLONE_NEWCGROUP) != 0, STEP_UNSHARE_CGROUP);
     push_if(m, (m->plan->unshare_flags & CLONE_NEWTIME) != 0, STEP_UNSHARE_TIME);
     push_if(m, is_new(m, OCI_NS_NETWORK), STEP_LOOPBACK);
+    push_each(m, STEP_NETDEV_SETTLE, m->c->linux_.net_devices_n);
     push_if(m, m->c->hostname != NULL, STEP_HOSTNAME);
     push_if(m, m->c->domainname != NULL, STEP_DOMAINNAME);
 }
@@ -246,9 +259,9 @@ int plan_make(struct arena *a, const struct oci_config *c, const struct plan_fac
     const struct oci_linux *l = &c->linux_;
     struct maker m = {.c = c, .p = &c->process, .f = f, .plan = out};
     /* Every list once, and each other kind at most once. */
-    size_t n = STEP_KINDS + OCI_NS_KINDS + PLAN_DEVICES + PLAN_LINKS + 2 * c->mounts_n +
-               l->devices_n + l->sysctl.n + l->masked_paths.n + l->readonly_paths.n +
-               c->process.rlimits_n;
+    size_t n = STEP_KINDS + 2 * l->net_devices_n + OCI_NS_KINDS + PLAN_DEVICES + PLAN_LINKS +
+               2 * c->mounts_n + l->devices_n + l->sysctl.n + l->masked_paths.n +
+               l->readonly_paths.n + c->process.rlimits_n;
 
     if (l->ns[OCI_NS_MOUNT].mode == OCI_NS_HOST)
         return err_set(err, 0, "$.linux.namespaces: a container needs a mount namespace");
@@ -274,6 +287,8 @@ int plan_make_exec(struct arena *a, const struct oci_process *p, const struct pl
     push_maker(&m, STEP_CLONE, 0);
     if (f->cgroup)
         push_maker(&m, STEP_CGROUP_ENTER, 0);
+    if (f->exec_rdt)
+        push_maker(&m, STEP_RDT_ENTER, 0);
     if (p->oom_score_adj.set)
         push_maker(&m, STEP_OOM_SCORE, 0);
     push(&m, STEP_JOIN, OCI_NS_KINDS);
@@ -289,15 +304,19 @@ int plan_make_exec(struct arena *a, const struct oci_process *p, const struct pl
 static const char *const names[STEP_KINDS] = {
     [STEP_CGROUP_MAKE] = "make the cgroup",
     [STEP_CGROUP_LIMITS] = "set the limits",
+    [STEP_RDT_MAKE] = "make the resctrl group",
     [STEP_OPEN_ROOT] = "open the root",
     [STEP_OPEN_SOURCE] = "open the source of",
     [STEP_COMPILE_FILTER] = "compile the filter",
+    [STEP_NETDEV_LOOK] = "look at network device",
     [STEP_CLONE] = "clone",
     [STEP_ID_MAPS] = "write the id maps",
     [STEP_CGROUP_ENTER] = "enter the cgroup",
     [STEP_OOM_SCORE] = "set the oom score",
     [STEP_RAISE_RLIMITS] = "raise hard limits",
     [STEP_IDMAP] = "map the ids of",
+    [STEP_RDT_ENTER] = "enter the resctrl group",
+    [STEP_NETDEV_MOVE] = "move network device",
     [STEP_JOIN] = "join namespace",
     [STEP_BECOME_ROOT] = "become root of the user namespace",
     [STEP_SESSION] = "start a session",
@@ -305,6 +324,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_UNSHARE_CGROUP] = "unshare cgroup",
     [STEP_UNSHARE_TIME] = "unshare time",
     [STEP_LOOPBACK] = "bring up loopback",
+    [STEP_NETDEV_SETTLE] = "set up network device",
     [STEP_HOSTNAME] = "set hostname",
     [STEP_DOMAINNAME] = "set domainname",
     [STEP_PROPAGATION] = "keep mounts from spreading",
@@ -365,6 +385,9 @@ static void print_of_config(const struct oci_config *c, const struct step *s, st
         print_mount(&c->mounts[s->index], out);
     else if (s->kind == STEP_DEVICE || s->kind == STEP_DEVICE_BIND)
         buf_printf(out, " %s", device_path(c, s->index));
+    else if (s->kind == STEP_NETDEV_LOOK || s->kind == STEP_NETDEV_MOVE ||
+             s->kind == STEP_NETDEV_SETTLE)
+        buf_printf(out, " %s", c->linux_.net_devices[s->index].name);
     else if (s->kind == STEP_LINK)
         buf_printf(out, " %s", plan_links[s->index].path);
     else if (s->kind == STEP_JOIN && s->index < OCI_NS_KINDS)

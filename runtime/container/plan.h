@@ -28,15 +28,19 @@ enum step_kind {
     /* of the maker */
     STEP_CGROUP_MAKE,
     STEP_CGROUP_LIMITS,
+    STEP_RDT_MAKE,
     STEP_OPEN_ROOT,
     STEP_OPEN_SOURCE, /* index: of the mount */
     STEP_COMPILE_FILTER,
+    STEP_NETDEV_LOOK, /* index: of the network device */
     STEP_CLONE,
     STEP_ID_MAPS,
     STEP_CGROUP_ENTER,
     STEP_OOM_SCORE,
     STEP_RAISE_RLIMITS,
     STEP_IDMAP, /* index: of the mount */
+    STEP_RDT_ENTER,
+    STEP_NETDEV_MOVE, /* index */
     /* of the new process */
     STEP_JOIN, /* index: enum oci_ns_kind */
     STEP_BECOME_ROOT,
@@ -45,6 +49,7 @@ enum step_kind {
     STEP_UNSHARE_CGROUP,
     STEP_UNSHARE_TIME,
     STEP_LOOPBACK,
+    STEP_NETDEV_SETTLE, /* index */
     STEP_HOSTNAME,
     STEP_DOMAINNAME,
     STEP_PROPAGATION,
@@ -99,6 +104,7 @@ struct plan_facts {
     bool exec_user_ns;   /* of an exec: the container has a user namespace of its own */
     bool exec_filter;    /* and a system call filter */
     bool exec_mempolicy; /* and a memory policy */
+    bool exec_rdt;       /* and a group of resctrl */
 };
 
 struct plan {

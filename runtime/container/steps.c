@@ -80,6 +80,7 @@ init_step *const init_steps[STEP_KINDS] = {
     [STEP_UNSHARE_CGROUP] = step_unshare_cgroup,
     [STEP_UNSHARE_TIME] = step_unshare_time,
     [STEP_LOOPBACK] = step_loopback,
+    [STEP_NETDEV_SETTLE] = step_netdev_settle,
     [STEP_HOSTNAME] = step_hostname,
     [STEP_DOMAINNAME] = step_domainname,
     [STEP_PROPAGATION] = step_propagation,

@@ -21,6 +21,7 @@ int step_keyring(struct init *in, size_t index, struct err *err);
 int step_unshare_cgroup(struct init *in, size_t index, struct err *err);
 int step_unshare_time(struct init *in, size_t index, struct err *err);
 int step_loopback(struct init *in, size_t index, struct err *err);
+int step_netdev_settle(struct init *in, size_t index, struct err *err);
 int step_hostname(struct init *in, size_t index, struct err *err);
 int step_domainname(struct init *in, size_t index, struct err *err);
 int step_sysctl(struct init *in, size_t index, struct err *err);

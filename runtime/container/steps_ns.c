@@ -15,6 +15,7 @@
 #include "runtime/container/init.h"
 #include "runtime/container/steps.h"
 #include "runtime/kernel/cred.h"
+#include "runtime/kernel/netdev.h"
 #include "runtime/kernel/proc.h"
 #include "runtime/kernel/sys.h"
 
@@ -123,6 +124,13 @@ int step_loopback(struct init *in, size_t index, struct err *err)
     if (fd < 0)
         return err_set(err, errno, "open a socket");
     return ioctl(fd, SIOCSIFFLAGS, &lo) < 0 ? err_set(err, errno, "set 'lo' up") : 0;
+}
+
+int step_netdev_settle(struct init *in, size_t index, struct err *err)
+{
+    const struct oci_net_device *o = &in->config->linux_.net_devices[index];
+
+    return netdev_settle(&in->netdevs[index], o->new_name != NULL ? o->new_name : o->name, err);
 }
 
 int step_hostname(struct init *in, size_t index, struct err *err)

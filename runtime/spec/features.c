@@ -115,11 +115,15 @@ static void print_linux(struct jw *w)
     print_enabled(w, "apparmor", true);
     print_enabled(w, "selinux", true);
     print_memory_policy(w);
-    print_enabled(w, "intelRdt", false);
+    jw_object(w, "intelRdt");
+    jw_bool(w, "enabled", true);
+    jw_bool(w, "schemata", true);
+    jw_bool(w, "monitoring", true);
+    jw_end(w);
     jw_object(w, "mountExtensions");
     print_enabled(w, "idmap", true);
     jw_end(w);
-    print_enabled(w, "netDevices", false);
+    print_enabled(w, "netDevices", true);
     jw_end(w);
 }
 

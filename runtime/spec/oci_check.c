@@ -151,40 +151,6 @@ static int check_mounts(const struct oci_config *c, struct err *err)
     return 0;
 }
 
-/* --- what this version cannot do
- * ---------------------------------------------------------------------- */
-
-static int cannot(const char *path, struct err *err)
-{
-    return err_set(err, 0, "%s: this version cannot do it", path);
-}
-
-static bool asks_rdt(const struct oci_config *c)
-{
-    return c->linux_.rdt.set;
-}
-
-static bool asks_net_devices(const struct oci_config *c)
-{
-    return c->linux_.net_devices_n > 0;
-}
-
-static const struct {
-    bool (*asks)(const struct oci_config *c);
-    const char *path;
-} unsupported[] = {
-    {asks_rdt, "$.linux.intelRdt"},
-    {asks_net_devices, "$.linux.netDevices"},
-};
-
-static int check_supported(const struct oci_config *c, struct err *err)
-{
-    for (size_t i = 0; i < ARRAY_N(unsupported); i++)
-        if (unsupported[i].asks(c))
-            return cannot(unsupported[i].path, err);
-    return 0;
-}
-
 int oci_check_process(const struct oci_process *p, struct err *err)
 {
     if (p->args.n == 0)
@@ -202,8 +168,8 @@ static int check_process(const struct oci_config *c, struct err *err)
 typedef int rule(const struct oci_config *c, struct err *err);
 
 static rule *const rules[] = {
-    check_process, check_uts,    check_paths,       check_user_ns,   check_time_ns,
-    check_sysctls, check_mounts, check_net_devices, check_supported,
+    check_process, check_uts,     check_paths,  check_user_ns,
+    check_time_ns, check_sysctls, check_mounts, check_net_devices,
 };
 
 int oci_check(const struct oci_config *c, struct err *err)
