@@ -6,6 +6,7 @@
  * its IPv4 network.
  *
  * Tests:     tests/unit/mailstack/lib/net/test_cidr.c
+ * Fuzz:      tests/fuzz/mailstack/lib/net/fuzz_cidr.c
  */
 #ifndef MR_NET_CIDR_H
 #define MR_NET_CIDR_H
