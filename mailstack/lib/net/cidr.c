@@ -34,7 +34,7 @@ int cidr_parse(struct str s, struct cidr *out, struct err *err)
     unsigned most = 128;
 
     (void)str_cut(s, '/', &host, &length);
-    if (host.n == 0 || host.n >= sizeof(text))
+    if (host.n == 0 || host.n >= sizeof(text) || str_has_nul(host))
         return err_set(err, 0, "'%.*s' is not a network like '192.0.2.0/24'", STR_ARG(s));
     memcpy(text, host.p, host.n);
     text[host.n] = '\0';

@@ -222,12 +222,24 @@ static bool ends_atom(char c)
            c == 0x7f;
 }
 
+/* The items of FETCH that take a section; elsewhere a '[' is a letter like any other. */
+static bool takes_section(struct str item)
+{
+    static const char *const items[] = {"BODY", "BODY.PEEK", "BINARY", "BINARY.PEEK",
+                                        "BINARY.SIZE"};
+
+    for (size_t i = 0; i < ARRAY_N(items); i++)
+        if (str_ieq_c(item, items[i]))
+            return true;
+    return false;
+}
+
 static int parse_atom(struct parser *p, struct imap_arg *out)
 {
     size_t start = p->at;
 
     while (more(p) && !ends_atom(peek(p))) {
-        if (peek(p) == '[' && p->at > start) {
+        if (peek(p) == '[' && takes_section(str_sub(p->in, start, p->at - start))) {
             if (pass_section(p) < 0)
                 return -1;
         } else {

@@ -15,7 +15,11 @@ static int parse_number(struct str s, uint32_t *out, struct err *err)
         *out = IMAP_SEQ_STAR;
         return 0;
     }
-    return num_parse_u32(s, 1, UINT32_MAX - 1, out, err);
+    if (num_parse_u32(s, 1, UINT32_MAX, out, err) < 0)
+        return -1;
+    if (*out == IMAP_SEQ_STAR) /* the largest number, which no message has, is not '*' */
+        *out = IMAP_SEQ_STAR - 1;
+    return 0;
 }
 
 static int parse_range(struct str s, struct imap_range *out, struct err *err)
@@ -71,7 +75,8 @@ bool imap_seqset_has(const struct imap_seqset *set, uint32_t number, uint32_t la
     for (size_t i = 0; i < set->n; i++) {
         struct imap_range r = imap_seqset_range(set, i, largest);
 
-        if (number >= r.lo && number <= r.hi && number != 0)
+        /* An end of 0 is a '*' that names nothing. */
+        if (number >= r.lo && number <= r.hi && r.lo != 0)
             return true;
     }
     return false;
