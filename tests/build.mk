@@ -93,7 +93,7 @@ lint-tidy: $(patsubst %.c,$(BUILD)/lint/%.tidy,$(LINT_C))
 lint-cppcheck:
 	$(Q)mkdir -p $(BUILD)/lint/cppcheck
 	$(Q)cppcheck -q -j $$(nproc) --cppcheck-build-dir=$(BUILD)/lint/cppcheck --enable=warning,performance,portability \
-	    --std=c11 --error-exitcode=1 --inline-suppr -D_GNU_SOURCE -I. $(filter-out tests/%,$(LINT_C))
+	    --std=c11 --error-exitcode=1 --inline-suppr -D_GNU_SOURCE -D__x86_64__ -I. $(filter-out tests/%,$(LINT_C))
 lint-sh:
 	$(Q)shellcheck $(LINT_SH)
 lint-man:

@@ -85,7 +85,7 @@ static void on_late(struct loop_call *call)
     struct pool *p = container_of(call, struct pool, late);
 
     while (!list_empty(&p->refused))
-        answer(list_of(p->refused.next, struct pool_check, node), AUTH_TEMP);
+        answer(list_of(list_first(&p->refused), struct pool_check, node), AUTH_TEMP);
 }
 
 struct pool *pool_new(struct loop *l, struct err *err)

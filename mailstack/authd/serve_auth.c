@@ -293,7 +293,7 @@ static int run(struct client *c, const struct dovecot_line *l, struct err *err)
 static void end_client(struct client *c)
 {
     while (!list_empty(&c->requests))
-        end_request(list_of(c->requests.next, struct request, node));
+        end_request(list_of(list_first(&c->requests), struct request, node));
     c->a->clients_n--;
     conn_free(c->conn);
     free(c);

@@ -186,6 +186,7 @@ static void done_waiting(struct waiting *w)
         loop_defer(r->loop, &r->end);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): its parameters are what libunbound hands over */
 static void on_answer(void *arg, int rcode, void *packet, int packet_n, int sec, char *why_bogus,
                       int was_ratelimited)
 {

@@ -17,6 +17,6 @@ struct ub_event_base;
 
 /* Lives as long as the resolver made with it; ub_loop_free after ub_ctx_delete. */
 must_check struct ub_event_base *ub_loop_new(struct loop *l);
-void ub_loop_free(struct ub_event_base *base);
+void ub_loop_free(struct ub_event_base *ub);
 
 #endif

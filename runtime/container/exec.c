@@ -146,6 +146,7 @@ static int clone_on_cpus(struct maker *m, struct err *err)
 {
     const char *list = m->init.process->cpus_initial;
     struct idlist before, now;
+    struct err ignored = {0}; /* where the clone's failure is the one to report */
     int r = 0;
 
     if (list == NULL)
@@ -154,7 +155,9 @@ static int clone_on_cpus(struct maker *m, struct err *err)
         sched_cpus_set(0, &now, err) < 0)
         return err_wrap(err, "$.execCPUAffinity.initial");
     r = clone_undumpable(m, err);
-    return sched_cpus_set(0, &before, r < 0 ? &(struct err){0} : err) < 0 ? -1 : r;
+    if (sched_cpus_set(0, &before, r < 0 ? &ignored : err) < 0)
+        return -1;
+    return r;
 }
 
 static int settle_on_cpus(struct maker *m, struct err *err)

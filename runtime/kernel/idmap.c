@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -138,6 +139,13 @@ static int open_userns(pid_t pid, struct idmaps uids, struct idmaps gids, struct
     return fd >= 0 ? fd : err_set(err, errno, "open '%s'", path);
 }
 
+static no_return void wait_for_the_end(void)
+{
+    (void)prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL);
+    for (;;)
+        (void)pause();
+}
+
 /* A namespace begins with a process in it; this one does nothing until it is ended. */
 int idmap_userns(struct idmaps uids, struct idmaps gids, struct err *err)
 {
@@ -147,8 +155,8 @@ int idmap_userns(struct idmaps uids, struct idmaps gids, struct err *err)
 
     if (pid < 0)
         return err_set(err, errno, "make a user namespace");
-    while (pid == 0)
-        (void)pause();
+    if (pid == 0)
+        wait_for_the_end();
     fd = open_userns(pid, uids, gids, err);
     (void)kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

@@ -69,7 +69,7 @@ static int error_of(const struct nlmsghdr *h)
 
     if (h->nlmsg_len < NLMSG_LENGTH(sizeof e))
         return EBADMSG;
-    memcpy(&e, NLMSG_DATA(h), sizeof e);
+    memcpy(&e, (const char *)h + NLMSG_HDRLEN, sizeof e);
     return -e.error;
 }
 
@@ -131,7 +131,7 @@ static int keep_addr(const struct nlmsghdr *h, struct netdev *out, struct err *e
 
     if (h->nlmsg_len < head)
         return err_set(err, EBADMSG, "list addresses");
-    memcpy(&m, NLMSG_DATA(h), sizeof m);
+    memcpy(&m, (const char *)h + NLMSG_HDRLEN, sizeof m);
     if ((int)m.ifa_index != out->index || m.ifa_scope != RT_SCOPE_UNIVERSE ||
         (m.ifa_flags & IFA_F_PERMANENT) == 0)
         return 0;

@@ -107,7 +107,6 @@ static int spawn(struct unit *u, struct err *err)
     struct service *s = container_of(u, struct service, unit);
     own_fd int dial_fd = s->svc->dials ? dial_open(&s->dial, err) : -1;
     struct container_child child = {.pid_fd = -1, .console_fd = -1};
-    own_fd int pid_fd = -1;
 
     if (s->svc->dials && dial_fd < 0)
         return -1;
@@ -115,7 +114,7 @@ static int spawn(struct unit *u, struct err *err)
         delete_container(s);
         return -1;
     }
-    pid_fd = child.pid_fd;
+    own_close_fd(&child.pid_fd); /* child_watch opens its own */
     if (child_watch(s->env->loop, &s->child, child.pid, err) < 0) {
         delete_container(s);
         return -1;

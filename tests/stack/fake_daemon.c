@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -66,7 +67,7 @@ static void notify(const char *text)
         return;
     memcpy(sa.sun_path, path, strlen(path) + 1);
     if (sendto(fd, text, strlen(text), 0, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-        fprintf(stderr, "error notify errno=%d\n", errno);
+        (void)fprintf(stderr, "error notify errno=%d\n", errno);
     close(fd);
 }
 
@@ -76,7 +77,7 @@ static void load(struct fake *f)
     size_t n;
 
     if (!in) {
-        fprintf(stderr, "error conf path=%s errno=%d\n", f->conf_path, errno);
+        (void)fprintf(stderr, "error conf path=%s errno=%d\n", f->conf_path, errno);
         exit(2);
     }
     n = fread(f->conf, 1, sizeof(f->conf) - 1, in);
@@ -84,14 +85,14 @@ static void load(struct fake *f)
     for (char *p = f->conf; *p; p++)
         if (*p == '\n')
             *p = ' ';
-    fclose(in);
+    (void)fclose(in);
 }
 
 static bool hostname_says(const struct fake *f, const char *what)
 {
     char want[128];
 
-    snprintf(want, sizeof(want), "\"hostname\": \"%s-%s.", what, f->name);
+    (void)snprintf(want, sizeof(want), "\"hostname\": \"%s-%s.", what, f->name);
     return strstr(f->conf, want) != NULL;
 }
 
@@ -108,10 +109,10 @@ static void add_status(FILE *out, const char *key)
             for (char *p = line; *p; p++)
                 if (*p == '\t')
                     *p = ' ';
-            fprintf(out, ", \"%s\": \"%s\"", key, line + strlen(key) + 2);
+            (void)fprintf(out, ", \"%s\": \"%s\"", key, line + strlen(key) + 2);
         }
     if (in)
-        fclose(in);
+        (void)fclose(in);
 }
 
 static void add_interfaces(FILE *out)
@@ -119,15 +120,15 @@ static void add_interfaces(FILE *out)
     struct ifaddrs *list = NULL;
     const char *comma = "";
 
-    fprintf(out, ", \"interfaces\": [");
+    (void)fprintf(out, ", \"interfaces\": [");
     if (getifaddrs(&list) == 0)
         for (struct ifaddrs *i = list; i; i = i->ifa_next)
             if (i->ifa_addr && i->ifa_addr->sa_family == AF_INET) {
-                fprintf(out, "%s\"%s\"", comma, i->ifa_name);
+                (void)fprintf(out, "%s\"%s\"", comma, i->ifa_name);
                 comma = ", ";
             }
     freeifaddrs(list);
-    fprintf(out, "]");
+    (void)fprintf(out, "]");
 }
 
 static struct str nth_word(struct str line, size_t n)
@@ -146,19 +147,19 @@ static void add_mounts(FILE *out)
     char line[2048];
     const char *comma = "";
 
-    fprintf(out, ", \"mounts\": {");
+    (void)fprintf(out, ", \"mounts\": {");
     while (in && fgets(line, sizeof(line), in)) {
         struct str at = nth_word(str_of(line), 4);
         struct str options = nth_word(str_of(line), 5);
 
         if (options.n > 0) {
-            fprintf(out, "%s\"%.*s\": \"%.*s\"", comma, STR_ARG(at), STR_ARG(options));
+            (void)fprintf(out, "%s\"%.*s\": \"%.*s\"", comma, STR_ARG(at), STR_ARG(options));
             comma = ", ";
         }
     }
     if (in)
-        fclose(in);
-    fprintf(out, "}");
+        (void)fclose(in);
+    (void)fprintf(out, "}");
 }
 
 static void add_dir(FILE *out, const char *key, const char *path)
@@ -167,15 +168,15 @@ static void add_dir(FILE *out, const char *key, const char *path)
     const struct dirent *e;
     const char *comma = "";
 
-    fprintf(out, ", \"%s\": [", key);
+    (void)fprintf(out, ", \"%s\": [", key);
     while (dir && (e = readdir(dir)) != NULL)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-            fprintf(out, "%s\"%s\"", comma, e->d_name);
+            (void)fprintf(out, "%s\"%s\"", comma, e->d_name);
             comma = ", ";
         }
     if (dir)
         closedir(dir);
-    fprintf(out, "]");
+    (void)fprintf(out, "]");
 }
 
 static int try_write(const char *path)
@@ -206,10 +207,11 @@ static int try_connect(void)
 
 static void probe(const struct fake *f, FILE *out)
 {
-    static char *const argv[] = {"/proc/self/exe", NULL};
+    char path[] = "/nowhere";
+    char *const argv[] = {path, NULL};
 
-    fprintf(out, "{\"name\": \"%s\", \"uid\": %d, \"gid\": %d, \"pid\": %d", f->name, (int)getuid(),
-            (int)getgid(), (int)getpid());
+    (void)fprintf(out, "{\"name\": \"%s\", \"uid\": %d, \"gid\": %d, \"pid\": %d", f->name,
+                  (int)getuid(), (int)getgid(), (int)getpid());
     add_status(out, "CapInh");
     add_status(out, "CapPrm");
     add_status(out, "CapEff");
@@ -223,10 +225,11 @@ static void probe(const struct fake *f, FILE *out)
     add_dir(out, "fds", "/proc/self/fd");
     add_dir(out, "sockets", "/run/mailstack");
     add_dir(out, "root", "/");
-    fprintf(out, ", \"write_root\": %d, \"write_etc\": %d, \"write_conf\": %d, \"connect\": %d",
-            try_write("/x"), try_write("/etc/x"), try_write("/etc/mailstack/x"), try_connect());
-    (void)execv("/nowhere", argv);
-    fprintf(out, ", \"execve\": %d}", errno);
+    (void)fprintf(
+        out, ", \"write_root\": %d, \"write_etc\": %d, \"write_conf\": %d, \"connect\": %d",
+        try_write("/x"), try_write("/etc/x"), try_write("/etc/mailstack/x"), try_connect());
+    (void)execv(path, argv);
+    (void)fprintf(out, ", \"execve\": %d}", errno);
 }
 
 /* --- commands ------------------------------------------------------------------------------ */
@@ -257,22 +260,22 @@ static void dial(const struct fake *f, const char *args, FILE *out)
     if (!str_cut(str_of(args), ' ', &host, &port) ||
         num_parse_u32(port, 0, UINT16_MAX, &port_n, &err) < 0 ||
         dialmsg_parse_addr(host, (uint16_t)port_n, &r.addr, &err) < 0 || fd < 0) {
-        fprintf(out, "no dial %s", err.text);
+        (void)fprintf(out, "no dial %s", err.text);
         return;
     }
     dialmsg_format_request(&r, &b);
     if (send(fd, b.p, b.n, 0) < 0) {
-        fprintf(out, "send errno=%d", errno);
+        (void)fprintf(out, "send errno=%d", errno);
         return;
     }
     n = fd_recv(fd, text, sizeof(text), &got, &got_n, &err);
-    fprintf(out, "%.*s", n > 0 ? (int)n : 0, text);
+    (void)fprintf(out, "%.*s", n > 0 ? (int)n : 0, text);
     if (n > 0 && dialmsg_parse_answer((struct str){text, (size_t)n}, &a, &err) == 0 && got_n == 1) {
         char line[128] = "";
         struct pollfd p = {.fd = got, .events = POLLIN};
 
         if (poll(&p, 1, 2000) == 1 && read(got, line, sizeof(line) - 1) > 0)
-            fprintf(out, " heard: %s", line);
+            (void)fprintf(out, " heard: %s", line);
         close(got);
     }
     buf_done(&b);
@@ -282,30 +285,30 @@ static void eat(const char *megabytes, FILE *out)
 {
     struct err err = {0};
     uint64_t n;
-    char *p;
+    volatile char *p;
 
     if (num_parse_u64(str_of(megabytes), 0, 1 << 20, &n, &err) < 0) {
-        fprintf(out, "%s", err.text);
+        (void)fprintf(out, "%s", err.text);
         return;
     }
-    p = malloc(n << 20);
-    for (size_t i = 0; p && i < n << 20; i += 4096)
-        ((volatile char *)p)[i] = 1;
-    fprintf(out, "ate");
+    p = mmap(NULL, n << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (size_t i = 0; p != MAP_FAILED && i < n << 20; i += 4096)
+        p[i] = 1;
+    (void)fprintf(out, "ate");
 }
 
 static void answer(struct fake *f, const char *line, FILE *out)
 {
     if (strcmp(line, "hello") == 0) {
-        fprintf(out, "%s %d hups=%d", f->name, (int)getpid(), f->hups);
+        (void)fprintf(out, "%s %d hups=%d", f->name, (int)getpid(), f->hups);
     } else if (strcmp(line, "conf") == 0) {
-        fprintf(out, "%s", f->conf);
+        (void)fprintf(out, "%s", f->conf);
     } else if (strcmp(line, "probe") == 0) {
         probe(f, out);
     } else if (strncmp(line, "read ", 5) == 0) {
         int fd = open(line + 5, O_RDONLY | O_CLOEXEC);
 
-        fprintf(out, "%s", fd < 0 ? strerrorname_np(errno) : "ok");
+        (void)fprintf(out, "%s", fd < 0 ? strerrorname_np(errno) : "ok");
         if (fd >= 0)
             close(fd);
     } else if (strncmp(line, "dial ", 5) == 0) {
@@ -313,7 +316,7 @@ static void answer(struct fake *f, const char *line, FILE *out)
     } else if (strncmp(line, "exit ", 5) == 0) {
         exit(line[5] - '0');
     } else if (strcmp(line, "crash") == 0) {
-        signal(SIGSEGV, SIG_DFL);
+        (void)signal(SIGSEGV, SIG_DFL);
         *(volatile int *)8 = 1;
     } else if (strcmp(line, "silent") == 0) {
         f->silent = true;
@@ -342,10 +345,10 @@ static void serve(struct fake *f, int listen_fd)
         line[strcspn(line, "\r\n")] = '\0';
         out = open_memstream(&text, &text_n);
         answer(f, line, out);
-        fputc('\n', out);
-        fclose(out);
+        (void)fputc('\n', out);
+        (void)fclose(out);
         if (send(fd, text, text_n, MSG_NOSIGNAL) < 0)
-            fprintf(stderr, "warn send errno=%d\n", errno);
+            (void)fprintf(stderr, "warn send errno=%d\n", errno);
         free(text);
     }
     close(fd);
@@ -362,11 +365,11 @@ static void take_names(struct fake *f)
 
     if ((n && num_parse_u32(str_of(n), 0, FDS_MAX, &fds_n, &err) < 0) ||
         (pid && num_parse_u32(str_of(pid), 1, INT32_MAX, &pid_n, &err) < 0)) {
-        fprintf(stderr, "error LISTEN_FDS or LISTEN_PID: %s\n", err.text);
+        (void)fprintf(stderr, "error LISTEN_FDS or LISTEN_PID: %s\n", err.text);
         exit(1);
     }
     if (pid && (pid_t)pid_n != getpid()) {
-        fprintf(stderr, "error LISTEN_PID=%s pid=%d\n", pid, (int)getpid());
+        (void)fprintf(stderr, "error LISTEN_PID=%s pid=%d\n", pid, (int)getpid());
         exit(1);
     }
     f->fds_n = (int)fds_n;
@@ -374,7 +377,7 @@ static void take_names(struct fake *f)
         f->names[i] = strsep(&all, ":");
     for (int i = 0; i < f->fds_n; i++)
         if (fcntl(3 + i, F_GETFD) < 0) {
-            fprintf(stderr, "error descriptor %d (%s) is missing\n", 3 + i, f->names[i]);
+            (void)fprintf(stderr, "error descriptor %d (%s) is missing\n", 3 + i, f->names[i]);
             exit(1);
         }
 }
@@ -390,13 +393,13 @@ static bool on_signal(struct fake *f, int fd)
         load(f);
         f->hups++;
         notify("READY=1");
-        fprintf(stderr, "info reloaded\n");
+        (void)fprintf(stderr, "info reloaded\n");
         return true;
     }
     if (f->undrain)
         return true;
     notify("STOPPING=1");
-    fprintf(stderr, "info stopping\n");
+    (void)fprintf(stderr, "info stopping\n");
     return false;
 }
 
@@ -430,7 +433,7 @@ int main(int argc, char **argv)
 
     f.name = slash ? slash + 1 : argv[0];
     f.conf_path = argc == 3 ? argv[2] : "";
-    setvbuf(stderr, NULL, _IOLBF, 0);
+    (void)setvbuf(stderr, NULL, _IOLBF, 0);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
@@ -442,12 +445,12 @@ int main(int argc, char **argv)
     page = counter_map(fd_named(&f, "counters"), &err);
     f.asked = counter_get(page, "fake_asked_total");
     if (hostname_says(&f, "fail")) {
-        fprintf(stderr, "info first of three\nwarn second of three\nerror third of three\n");
+        (void)fprintf(stderr, "info first of three\nwarn second of three\nerror third of three\n");
         return 3;
     }
     if (!hostname_says(&f, "hang"))
         notify("READY=1\nSTATUS=serving");
-    fprintf(stderr, "info ready pid=%d\n", (int)getpid());
+    (void)fprintf(stderr, "info ready pid=%d\n", (int)getpid());
     loop(&f, signal_fd);
     return 0;
 }

@@ -349,7 +349,7 @@ static void take_map_answer(struct channel *ch, const struct socketmap_answer *m
 {
     if (list_empty(&ch->pending))
         return;
-    struct pending *p = list_of(ch->pending.next, struct pending, node);
+    struct pending *p = list_of(list_first(&ch->pending), struct pending, node);
 
     if (p->kind == KIND_RESOLVE)
         take_resolve(ch, p, m);
@@ -537,7 +537,7 @@ static void channel_init(struct channel *ch, struct auth_client *c, const char *
 static void channel_done(struct channel *ch)
 {
     while (!list_empty(&ch->pending))
-        drop(ch, list_of(ch->pending.next, struct pending, node));
+        drop(ch, list_of(list_first(&ch->pending), struct pending, node));
     loop_timer_del(&ch->retry);
     conn_free(ch->conn);
     free(ch->path);

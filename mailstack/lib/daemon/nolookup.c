@@ -10,21 +10,21 @@
 #include <pwd.h>
 #include <stddef.h>
 
-__attribute__((visibility("default"))) int getaddrinfo(const char *restrict node,
+__attribute__((visibility("default"))) int getaddrinfo(const char *restrict name,
                                                        const char *restrict service,
-                                                       const struct addrinfo *restrict hints,
-                                                       struct addrinfo **restrict res)
+                                                       const struct addrinfo *restrict req,
+                                                       struct addrinfo **restrict pai)
 {
-    (void)node;
+    (void)name;
     (void)service;
-    (void)hints;
-    *res = NULL;
+    (void)req;
+    *pai = NULL;
     return EAI_FAIL;
 }
 
-__attribute__((visibility("default"))) void freeaddrinfo(struct addrinfo *res)
+__attribute__((visibility("default"))) void freeaddrinfo(struct addrinfo *ai)
 {
-    (void)res;
+    (void)ai;
 }
 
 __attribute__((visibility("default"))) struct hostent *gethostbyname(const char *name)
@@ -45,9 +45,9 @@ __attribute__((visibility("default"))) struct protoent *getprotobyname(const cha
     return NULL;
 }
 
-__attribute__((visibility("default"))) struct protoent *getprotobynumber(int number)
+__attribute__((visibility("default"))) struct protoent *getprotobynumber(int proto)
 {
-    (void)number;
+    (void)proto;
     return NULL;
 }
 

@@ -26,8 +26,8 @@ struct workers;
 must_check struct workers *workers_start(struct loop *l, unsigned n,
                                          int (*fn)(unsigned i, void *ctx), void *ctx,
                                          struct err *err);
-void workers_signal(struct workers *w, int signo); /* to all of them */
-void workers_drain(struct workers *w); /* SIGTERM to all; loop_stop when the last is gone */
-void workers_free(struct workers *w);
+void workers_signal(struct workers *all, int signo); /* to all of them */
+void workers_drain(struct workers *all); /* SIGTERM to all; loop_stop when the last is gone */
+void workers_free(struct workers *all);
 
 #endif

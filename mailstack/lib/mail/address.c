@@ -34,7 +34,7 @@ struct walk {
 
 static bool is_atom(char c)
 {
-    return (unsigned char)c > ' ' && c != 0x7f && !memchr("()<>[]:;@\\,.\"", c, 13);
+    return (unsigned char)c > ' ' && c != 0x7f && str_find(STR("()<>[]:;@\\,.\""), c) < 0;
 }
 
 static bool is_space(char c)

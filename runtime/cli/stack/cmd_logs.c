@@ -36,7 +36,7 @@ struct reader {
     const char *service; /* NULL: all */
     int fd;
     struct buf line;
-    const char **ring; /* the last lines, before following */
+    char **ring; /* the last lines, before following */
     size_t ring_n;
     size_t seen;
     struct arena *arena;
@@ -62,7 +62,7 @@ static int take_line(struct reader *r, struct err *err)
     if (!r->ring)
         return fd_write_all(STDOUT_FILENO, line, err);
     if (r->ring_n) {
-        free((void *)(uintptr_t)r->ring[r->seen % r->ring_n]);
+        free(r->ring[r->seen % r->ring_n]);
         r->ring[r->seen++ % r->ring_n] = str_dup_c(line, err);
     }
     return 0;
@@ -92,14 +92,14 @@ static int read_rest(struct reader *r, struct err *err)
 
 static int print_ring(struct reader *r, struct err *err)
 {
-    const char **ring = r->ring;
+    char **ring = r->ring;
     size_t first = r->seen > r->ring_n ? r->seen - r->ring_n : 0;
     int rc = 0;
 
     for (size_t i = first; i < r->seen; i++) {
         if (rc == 0)
             rc = fd_write_all(STDOUT_FILENO, str_of(ring[i % r->ring_n]), err);
-        free((void *)(uintptr_t)ring[i % r->ring_n]);
+        free(ring[i % r->ring_n]);
     }
     r->ring = NULL;
     return rc;

@@ -45,8 +45,8 @@ static void what_is_encoded_is_decoded_again(void **state)
 {
     static const char *const cases[] = {
         "plain text", "grüß Gott", "=?utf-8?Q?a?=",
-        "ein sehr langer Betreff mit ö und ü und ä, der auf mehrere Wörter verteilt werden muß, denn "
-        "jedes ist höchstens fünfundsiebzig Zeichen lang"};
+        ("ein sehr langer Betreff mit ö und ü und ä, der auf mehrere Wörter verteilt werden muß, denn "
+         "jedes ist höchstens fünfundsiebzig Zeichen lang")};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_N(cases); i++) {

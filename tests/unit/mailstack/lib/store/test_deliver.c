@@ -60,7 +60,8 @@ static void a_long_message_is_written_whole(void **state)
     char line[1002];
 
     memset(line, 'x', sizeof(line));
-    memcpy(line + 1000, "\r\n", 2);
+    line[1000] = '\r';
+    line[1001] = '\n';
     begin(r, &d);
     for (int i = 0; i < 1000; i++)
         assert_int_equal(deliver_write(&d, (struct str){line, sizeof(line)}, &err), 0);
