@@ -60,7 +60,7 @@ static void the_end_is_found_however_it_was_cut(void **state)
         {STR_INIT("\r\n"), 2, 0},
         {STR_INIT("a LOGIN {1}\r\nu {3+}\r\n\r\np\r\nX"), 26, 2},
         {STR_INIT("a X {0}\r\n\r\n"), 11, 1},
-        {STR_INIT("a X {4+}\r\n{9}\0\r\n"), 17, 1}, /* what is in a literal is not looked at */
+        {STR_INIT("a X {4+}\r\n{9}\0\r\n"), 16, 1}, /* what is in a literal is not looked at */
         {STR_INIT("a X \"{3}\"\r\n"), 11, 0},       /* not at the end of the line */
         {STR_INIT("a X {x}\r\n"), 9, 0},            /* no number */
         {STR_INIT("a X {-1}\r\n"), 10, 0},
