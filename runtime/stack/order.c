@@ -54,10 +54,10 @@ bool order_may_start(const struct order *o, size_t i, const bool *wanted, const 
     return true;
 }
 
-bool order_may_stop(const struct order *o, size_t i, const bool *down)
+bool order_may_stop(const struct order *o, size_t i, const bool *wanted, const bool *down)
 {
     for (size_t k = 0; k < o->n; k++)
-        if (o->after[k][i] && !down[k])
+        if (o->after[k][i] && !wanted[k] && !down[k])
             return false;
     return true;
 }

@@ -3,7 +3,6 @@
  * order - which service waits for which; pure
  *
  * A service starts when all it comes after are up, and stops when all that come after it are down.
- * Services that a stack does not have count as neither.
  *
  * Tests:     tests/unit/runtime/stack/test_order.c
  */
@@ -27,7 +26,7 @@ struct order { /* [a][b]: a comes after b */
 must_check int order_make(const struct svc_table *t, struct order *out, struct err *err);
 /* All that i comes after are either not wanted or up. */
 bool order_may_start(const struct order *o, size_t i, const bool *wanted, const bool *up);
-/* All that come after i are down. */
-bool order_may_stop(const struct order *o, size_t i, const bool *down);
+/* All that come after i are down, or are to stay without it. */
+bool order_may_stop(const struct order *o, size_t i, const bool *wanted, const bool *down);
 
 #endif

@@ -84,7 +84,7 @@ static void push_units(struct super *s)
         if (v.wanted[i] && u->state == UNIT_DOWN && order_may_start(&s->order, i, v.wanted, v.up))
             unit_event(u, UNIT_WANT_UP);
         else if (!v.wanted[i] && !v.down[i] && u->state != UNIT_STOPPING &&
-                 order_may_stop(&s->order, i, v.down))
+                 order_may_stop(&s->order, i, v.wanted, v.down))
             unit_event(u, UNIT_WANT_DOWN);
     }
 }

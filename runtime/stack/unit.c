@@ -91,6 +91,29 @@ static void term_again(struct unit *u)
     u->again = true;
 }
 
+static void kill_with(struct unit *u, const char *why)
+{
+    note(u, why);
+    u->killed = true;
+    u->ops->signal(u, SIGKILL);
+}
+
+/* One that is not ready yet has nothing to drain, and may not listen to SIGTERM: as process 1 of
+ * its namespace it would not even notice. */
+static void drop(struct unit *u)
+{
+    u->again = false;
+    arm(u, (uint64_t)u->times.stop_s * 1000);
+    move(u, UNIT_STOPPING);
+    kill_with(u, "stopped before it was ready");
+}
+
+static void drop_again(struct unit *u)
+{
+    drop(u);
+    u->again = true;
+}
+
 static void again(struct unit *u)
 {
     u->again = true;
@@ -99,13 +122,6 @@ static void again(struct unit *u)
 static void not_again(struct unit *u)
 {
     u->again = false;
-}
-
-static void kill_with(struct unit *u, const char *why)
-{
-    note(u, why);
-    u->killed = true;
-    u->ops->signal(u, SIGKILL);
 }
 
 static void kill_unready(struct unit *u)
@@ -149,8 +165,8 @@ static void lie_down(struct unit *u)
 
 static void (*const table[UNIT_STATES][UNIT_EVENTS])(struct unit *u) = {
     [UNIT_DOWN] = {[UNIT_WANT_UP] = spawn},
-    [UNIT_STARTING] = {[UNIT_WANT_DOWN] = term,
-                       [UNIT_RESTART] = term_again,
+    [UNIT_STARTING] = {[UNIT_WANT_DOWN] = drop,
+                       [UNIT_RESTART] = drop_again,
                        [UNIT_READY] = announce,
                        [UNIT_EXITED] = fall,
                        [UNIT_TIMER] = kill_unready},

@@ -4,7 +4,7 @@
  *
  *             want_up   want_down  restart    ready     exited         timer
  *   down      spawn     -          -          -         -              -
- *   starting  -         term       term+again to up     again or fail  not ready in time: kill
+ *   starting  -         kill       kill+again to up     again or fail  not ready in time: kill
  *   up        -         term       term+again -         back-off       watchdog silent: kill
  *   stopping  again     not again  again      -         settle         grace is over: kill
  *   backoff   spawn     down       spawn      -         -              spawn

@@ -193,7 +193,7 @@ static int try_write(const char *path)
 static int try_connect(void)
 {
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(25)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int code = 0;
 
     if (fd < 0)

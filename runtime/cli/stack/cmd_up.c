@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -206,6 +207,9 @@ static int run(struct cmd *c, struct err *err)
         return -1;
     if (geteuid() != 0)
         return err_set(err, 0, "a stack needs root for its containers: run it with sudo");
+    /* Executed again from a sealed copy, it would not find what lies beside the program. */
+    if (setenv("MAILBOX_RUN_IMAGES", c->images, 1) < 0)
+        return err_set(err, errno, "set the environment");
     if (container_protect_self(c->argv, err) < 0)
         return -1;
     if (place_is_locked(&l))

@@ -78,11 +78,10 @@ static int ask_once(int tty, const char *prompt, struct secret *out, struct err 
     quiet = was;
     quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK);
     quiet.c_lflag |= ECHONL;
-    if (fd_write_all(tty, str_of(prompt), err) < 0)
-        return -1;
+    /* Quiet first: what is typed at the sight of the prompt must be neither shown nor flushed. */
     if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
         return err_set(err, errno, "the terminal");
-    rc = read_line(tty, out, err);
+    rc = fd_write_all(tty, str_of(prompt), err) < 0 ? -1 : read_line(tty, out, err);
     (void)tcsetattr(tty, TCSAFLUSH, &was); /* nothing better can be done */
     return rc;
 }
