@@ -6,7 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -195,6 +195,22 @@ static int check(struct cmd *c, struct err *err)
     return 0;
 }
 
+/* Executed again from a sealed copy, the program would not find what lies beside it. */
+static char *const *argv_with_images(struct cmd *c)
+{
+    size_t n = 0;
+
+    while (c->argv[n])
+        n++;
+    char **argv = arena_array(c->arena, n + 3, sizeof(*argv));
+
+    argv[0] = c->argv[0];
+    argv[1] = arena_copy(c->arena, STR("--images"));
+    argv[2] = arena_copy(c->arena, str_of(c->images));
+    memcpy(argv + 3, c->argv + 1, n * sizeof(*argv)); /* with the NULL */
+    return argv;
+}
+
 static int run(struct cmd *c, struct err *err)
 {
     const struct up_opts *o = c->opts;
@@ -207,10 +223,7 @@ static int run(struct cmd *c, struct err *err)
         return -1;
     if (geteuid() != 0)
         return err_set(err, 0, "a stack needs root for its containers: run it with sudo");
-    /* Executed again from a sealed copy, it would not find what lies beside the program. */
-    if (setenv("MAILBOX_RUN_IMAGES", c->images, 1) < 0)
-        return err_set(err, errno, "set the environment");
-    if (container_protect_self(c->argv, err) < 0)
+    if (container_protect_self(argv_with_images(c), err) < 0)
         return -1;
     if (place_is_locked(&l))
         return already_up(c, err);
