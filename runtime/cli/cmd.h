@@ -51,6 +51,7 @@ extern const struct verb cmd_exec;
 extern const struct verb cmd_features;
 extern const struct verb cmd_kill;
 extern const struct verb cmd_list;
+extern const struct verb cmd_mounts;
 extern const struct verb cmd_pause;
 extern const struct verb cmd_ps;
 extern const struct verb cmd_resume;

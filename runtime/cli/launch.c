@@ -82,18 +82,19 @@ int launch_check_fds(unsigned n, struct err *err)
     return 0;
 }
 
-static int load_config(struct cmd *c, const char *bundle, struct oci_config **out, struct err *err)
+static int load_config(struct cmd *c, const char *bundle, const char *name, struct oci_config **out,
+                       struct err *err)
 {
     own_fd int dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (dir < 0)
         return err_set(err, errno, "open the bundle '%s'", bundle);
-    if (oci_load_file(c->arena, dir, "config.json", out, err) < 0)
+    if (oci_load_file(c->arena, dir, name, out, err) < 0)
         return -1;
     for (size_t i = 0; i < (*out)->warnings.n; i++)
         report_line(c->report, REPORT_WARN, (*out)->warnings.v[i]);
     if (oci_check(*out, err) < 0)
-        return err_wrap(err, "config.json");
+        return err_wrap(err, "%s", name);
     return 0;
 }
 
@@ -136,7 +137,8 @@ int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how h
     out->bundle = bundle_of(c, o);
     if (out->bundle == NULL)
         return err_set(err, 0, "the current directory is gone");
-    if (load_config(c, out->bundle, &config, err) < 0)
+    if (load_config(c, out->bundle, o->config != NULL ? o->config : "config.json", &config, err) <
+        0)
         return -1;
     if (launch_check_console(&config->process, o->console_socket, how, err) < 0)
         return -1;

@@ -14,6 +14,7 @@ struct oci_process;
 
 struct launch_opts { /* of create and run */
     const char *bundle;
+    const char *config;
     const char *console_socket;
     const char *pidfd_socket;
     const char *pid_file;
@@ -28,6 +29,8 @@ struct launch_opts { /* of create and run */
 #define LAUNCH_ROWS(T)                                                                       \
     OPT_VALUE(T, launch.bundle, OPT_KIND_PATH, "bundle", 'b', "DIR",                         \
               "directory of config.json (the current one)"),                                 \
+        OPT_VALUE(T, launch.config, OPT_KIND_TEXT, "config", 'f', "FILE",                    \
+                  "read it instead of config.json; relative to the bundle"),                 \
         OPT_VALUE(T, launch.console_socket, OPT_KIND_PATH, "console-socket", 0, "SOCKET",    \
                   "send the master of the terminal there"),                                  \
         OPT_VALUE(T, launch.pidfd_socket, OPT_KIND_PATH, "pidfd-socket", 0, "SOCKET",        \

@@ -57,9 +57,9 @@ static const struct opt_table global_table = OPT_TABLE(global_rows, OPT_BEFORE_A
  * --------------------------------------------------------------------------------------- */
 
 static const struct verb *const verbs[] = {
-    &cmd_create, &cmd_start,  &cmd_run,    &cmd_exec, &cmd_state,
-    &cmd_kill,   &cmd_delete, &cmd_list,   &cmd_ps,   &cmd_pause,
-    &cmd_resume, &cmd_update, &cmd_events, &cmd_spec, &cmd_features,
+    &cmd_create, &cmd_start,  &cmd_run,  &cmd_exec,     &cmd_state,  &cmd_kill,
+    &cmd_delete, &cmd_list,   &cmd_ps,   &cmd_pause,    &cmd_resume, &cmd_update,
+    &cmd_events, &cmd_mounts, &cmd_spec, &cmd_features,
 };
 
 /* Those that mailbox-run-stack carries out. */

@@ -27,6 +27,7 @@ struct arena;
 struct buf;
 struct err;
 struct oci_config;
+struct oci_mount;
 struct oci_process;
 struct oci_resources;
 
@@ -177,6 +178,17 @@ must_check int container_exec(const struct container_env *env, const struct cont
 /* The container's own process section, to be changed by options (`exec ID args`). */
 must_check int container_exec_base(const struct container_env *env, const char *id, struct arena *a,
                                    struct oci_process *out, struct err *err);
+
+/* Mounts in a running container, as loaded by oci_load_mounts_file. To remove, only the
+ * destinations matter. */
+enum container_mounts {
+    CONTAINER_MOUNTS_ADD,
+    CONTAINER_MOUNTS_REMOVE
+};
+
+must_check int container_mounts(const struct container_env *env, const char *id,
+                                enum container_mounts how, struct oci_mount *mounts, size_t n,
+                                struct err *err);
 
 /* Processes of the container, in the caller's pid namespace; array in the arena. */
 must_check int container_pids(const struct container_env *env, const char *id, struct arena *a,

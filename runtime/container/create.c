@@ -26,6 +26,7 @@
 #include "runtime/container/limits.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/rdt_of.h"
+#include "runtime/container/sources.h"
 #include "runtime/container/steps.h"
 #include "runtime/kernel/idmap.h"
 #include "runtime/kernel/mount.h"
@@ -162,11 +163,8 @@ static int prepare_init(struct maker *m, struct err *err)
     in->filter_flags = m->config->linux_.seccomp.flags;
     in->filter_listens = filter_listens(&m->config->linux_.seccomp);
     m->seccomp = &m->config->linux_.seccomp;
-    in->source_fds = arena_array(m->arena, m->config->mounts_n + 1, sizeof *in->source_fds);
-    if (in->source_fds == NULL)
-        return err_set(err, ENOMEM, "$.mounts");
-    for (size_t i = 0; i < m->config->mounts_n; i++)
-        in->source_fds[i] = -1;
+    if (sources_init(m, err) < 0)
+        return -1;
     in->netdevs = arena_array(m->arena, m->config->linux_.net_devices_n, sizeof *in->netdevs);
     if (in->netdevs == NULL)
         return err_set(err, ENOMEM, "$.linux.netDevices");
@@ -220,19 +218,6 @@ static int step_cgroup_limits(struct maker *m, size_t index, struct err *err)
     return geteuid() != 0 ? 0 : limits_apply_devices(&m->cgroup, r, err);
 }
 
-/* A copy made here is a peer of what it was copied from; as a slave it hears of the host's mounts
- * but never tells the host of its own. Only a container that asks for shared propagation stays a
- * peer. */
-static int detach_copy(const struct maker *m, int fd, bool shared, struct err *err)
-{
-    unsigned long root = m->config->linux_.rootfs_propagation;
-    struct mount_change c = {.propagation = (root & MS_PRIVATE) != 0 ? MS_PRIVATE : MS_SLAVE};
-
-    if (shared && (root & MS_SHARED) != 0)
-        return 0;
-    return mount_set(fd, MOUNT_TREE, &c, err);
-}
-
 static int step_rdt_make(struct maker *m, size_t index, struct err *err)
 {
     const struct oci_rdt *o = &m->config->linux_.rdt;
@@ -282,28 +267,7 @@ static int step_open_root(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
     m->init.root_fd = mount_clone(AT_FDCWD, m->init.rootfs, MOUNT_TREE, err);
-    return m->init.root_fd < 0 ? -1 : detach_copy(m, m->init.root_fd, false, err);
-}
-
-static bool asks_shared(const struct oci_mount *m)
-{
-    for (size_t i = 0; i < m->propagation_n; i++)
-        if ((m->propagation[i] & MS_SHARED) != 0)
-            return true;
-    return false;
-}
-
-static int step_open_source(struct maker *m, size_t index, struct err *err)
-{
-    const struct oci_mount *o = &m->config->mounts[index];
-    char path[PATH_MAX];
-    int fd = -1;
-
-    if (o->source == NULL || !bundle_path(m->init.bundle, o->source, path, sizeof path))
-        return err_set(err, EINVAL, "the source of a bind mount");
-    fd = mount_clone(AT_FDCWD, path, (o->ms_set & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, err);
-    m->init.source_fds[index] = fd;
-    return fd < 0 ? -1 : detach_copy(m, fd, asks_shared(o), err);
+    return m->init.root_fd < 0 ? -1 : sources_detach(m, m->init.root_fd, false, err);
 }
 
 static int step_compile_filter(struct maker *m, size_t index, struct err *err)
@@ -312,19 +276,20 @@ static int step_compile_filter(struct maker *m, size_t index, struct err *err)
     return filter_make(m->arena, &m->config->linux_.seccomp, &m->init.filter, err);
 }
 
+static int step_open_source(struct maker *m, size_t index, struct err *err)
+{
+    return sources_open(m, index, err);
+}
+
+static int step_idmap(struct maker *m, size_t index, struct err *err)
+{
+    return sources_idmap(m, index, err);
+}
+
 static int step_clone(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
     return maker_clone(m, err);
-}
-
-static struct idmaps convert(struct arena *a, const struct oci_idmaps *from)
-{
-    struct idmap *v = arena_array(a, from->n + 1, sizeof *v);
-
-    for (size_t i = 0; v != NULL && i < from->n; i++)
-        v[i] = (struct idmap){from->v[i].container_id, from->v[i].host_id, from->v[i].size};
-    return (struct idmaps){v, v == NULL ? 0 : from->n};
 }
 
 static int step_id_maps(struct maker *m, size_t index, struct err *err)
@@ -332,38 +297,8 @@ static int step_id_maps(struct maker *m, size_t index, struct err *err)
     const struct oci_linux *l = &m->config->linux_;
 
     (void)index;
-    return idmap_write(m->child.pid, convert(m->arena, &l->uid_maps),
-                       convert(m->arena, &l->gid_maps), &m->groups_denied, err);
-}
-
-static int open_user_ns(const struct maker *m, const struct oci_mount *o, struct err *err)
-{
-    char path[64];
-    int fd = -1;
-
-    if (o->uid_maps.n > 0)
-        return idmap_userns(convert(m->arena, &o->uid_maps), convert(m->arena, &o->gid_maps), err);
-    if (m->init.ns_fds[OCI_NS_USER] >= 0)
-        fd = fcntl(m->init.ns_fds[OCI_NS_USER], F_DUPFD_CLOEXEC, 3);
-    else if (snprintf(path, sizeof path, "/proc/%d/ns/user", m->child.pid) > 0)
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd >= 0 ? fd : err_set(err, errno, "open the container's user namespace");
-}
-
-/* The child holds the same detached mount and waits until this is done. */
-static int step_idmap(struct maker *m, size_t index, struct err *err)
-{
-    const struct oci_mount *o = &m->config->mounts[index];
-    int mount_fd = m->init.source_fds[index];
-    own_fd int user_fd = -1;
-
-    if (mount_fd < 0)
-        return err_set(err, EPERM, "an id-mapped mount needs root");
-    user_fd = open_user_ns(m, o, err);
-    if (user_fd < 0)
-        return -1;
-    return mount_idmap(mount_fd, o->idmap == OCI_MOUNT_RIDMAP ? MOUNT_TREE : MOUNT_ONE, user_fd,
-                       err);
+    return idmap_write(m->child.pid, maker_idmaps(m, &l->uid_maps), maker_idmaps(m, &l->gid_maps),
+                       &m->groups_denied, err);
 }
 
 static int step_cgroup_enter(struct maker *m, size_t index, struct err *err)

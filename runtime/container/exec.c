@@ -8,7 +8,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
@@ -18,21 +17,13 @@
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
 #include "runtime/container/filter.h"
+#include "runtime/container/join.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/rdt_of.h"
 #include "runtime/container/state.h"
 #include "runtime/kernel/idlist.h"
 #include "runtime/kernel/proc.h"
 #include "runtime/kernel/sched.h"
-
-static int check_status(const struct state *s, struct err *err)
-{
-    if (s->public.status == CONTAINER_RUNNING || s->public.status == CONTAINER_CREATED ||
-        s->public.status == CONTAINER_PAUSED)
-        return 0;
-    return err_set(err, 0, "the container is %s, not running",
-                   container_status_names[s->public.status]);
-}
 
 /* The sub-group's path beneath each group of the container. */
 static int pick_cgroup(struct maker *m, const char *sub, struct err *err)
@@ -48,18 +39,6 @@ static int pick_cgroup(struct maker *m, const char *sub, struct err *err)
             return err_set(err, ENOMEM, "cgroup '%s'", sub);
     }
     return 0;
-}
-
-/* A user namespace of an unprivileged user may have given up setgroups for good. */
-static bool denies_groups(pid_t pid)
-{
-    char path[64];
-    own_buf struct buf text = BUF_INIT(64);
-    struct err ignored;
-
-    (void)snprintf(path, sizeof path, "/proc/%d/setgroups", pid);
-    return file_read(AT_FDCWD, path, &text, &ignored) == 0 &&
-           str_starts(buf_str(&text), STR("deny"));
 }
 
 /* What the process does not say about its scheduling is as for the container. */
@@ -89,27 +68,15 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     struct oci_config *c = NULL;
     struct init *in = &m->init;
 
-    if (state_load(m->env, e->id, m->arena, &m->state, err) < 0 ||
-        check_status(&m->state, err) < 0 || state_load_config(&m->state, m->arena, &c, err) < 0 ||
-        pick_cgroup(m, e->cgroup, err) < 0)
+    if (join_prepare(m, e->id, &c, err) < 0 || pick_cgroup(m, e->cgroup, err) < 0)
         return -1;
-    in->join_fd = proc_pidfd(m->state.public.pid, m->state.public.pid_start, err);
-    if (in->join_fd < 0)
-        return -1;
-    in->join_flags = m->state.ns_flags;
-    m->groups_denied =
-        (m->state.ns_flags & CLONE_NEWUSER) != 0 && denies_groups(m->state.public.pid);
     if (inherit(m, e->process, c, err) < 0)
         return -1;
     if (c->linux_.rdt.set && rdt_of(m->arena, &c->linux_.rdt, e->id, &m->rdt, err) < 0)
         return -1;
-    in->proc_fd = proc_open(err);
-    if (in->proc_fd < 0)
-        return -1;
     in->plan = &m->plan;
     in->io = &e->io;
     in->id = e->id;
-    in->bundle = m->state.public.bundle;
     in->listen_pid = (e->flags & CONTAINER_LISTEN_PID) != 0;
     in->filter_flags = c->linux_.seccomp.flags;
     in->filter_listens = filter_listens(&c->linux_.seccomp);
@@ -128,18 +95,6 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     return plan_make_exec(m->arena, in->process, &m->facts, &m->plan, err);
 }
 
-static int clone_undumpable(struct maker *m, struct err *err)
-{
-    int before = prctl(PR_GET_DUMPABLE), r = 0;
-
-    if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0)
-        return err_set(err, errno, "become undumpable");
-    r = maker_clone(m, err);
-    if (before == 1)
-        (void)prctl(PR_SET_DUMPABLE, 1UL, 0UL, 0UL, 0UL);
-    return r;
-}
-
 /* execCPUAffinity: one list for the way into the container's group, one for afterwards; without the
  * latter, all that the group permits. */
 static int clone_on_cpus(struct maker *m, struct err *err)
@@ -150,11 +105,11 @@ static int clone_on_cpus(struct maker *m, struct err *err)
     int r = 0;
 
     if (list == NULL)
-        return clone_undumpable(m, err);
+        return maker_clone_undumpable(m, err);
     if (idlist_parse(list, &now, err) < 0 || sched_cpus_get(0, &before, err) < 0 ||
         sched_cpus_set(0, &now, err) < 0)
         return err_wrap(err, "$.execCPUAffinity.initial");
-    r = clone_undumpable(m, err);
+    r = maker_clone_undumpable(m, err);
     if (sched_cpus_set(0, &before, r < 0 ? &ignored : err) < 0)
         return -1;
     return r;

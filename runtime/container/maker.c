@@ -119,6 +119,15 @@ int maker_check_labels(const struct oci_process *p, const char *mount_label, str
     return 0;
 }
 
+struct idmaps maker_idmaps(const struct maker *m, const struct oci_idmaps *from)
+{
+    struct idmap *v = arena_array(m->arena, from->n + 1, sizeof *v);
+
+    for (size_t i = 0; v != NULL && i < from->n; i++)
+        v[i] = (struct idmap){from->v[i].container_id, from->v[i].host_id, from->v[i].size};
+    return (struct idmaps){v, v == NULL ? 0 : from->n};
+}
+
 /* --- clone ------------------------------------------------------------------------------------ */
 
 static pid_t clone_now(const struct maker *m, uint64_t extra, int cgroup_fd, int *pid_fd)
@@ -255,6 +264,18 @@ int maker_clone(struct maker *m, struct err *err)
     }
     close_one(&in->sync_fd);
     return 0;
+}
+
+int maker_clone_undumpable(struct maker *m, struct err *err)
+{
+    int before = prctl(PR_GET_DUMPABLE), r = 0;
+
+    if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0)
+        return err_set(err, errno, "become undumpable");
+    r = maker_clone(m, err);
+    if (before == 1)
+        (void)prctl(PR_SET_DUMPABLE, 1UL, 0UL, 0UL, 0UL);
+    return r;
 }
 
 /* --- from outside ----------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include "runtime/container/init.h"
 #include "runtime/container/plan.h"
 #include "runtime/container/state.h"
+#include "runtime/kernel/idmap.h"
 #include "runtime/kernel/rdt.h"
 
 struct arena;
@@ -57,8 +58,13 @@ must_check int maker_env(struct maker *m, const struct oci_process *p, struct er
 must_check int maker_check_labels(const struct oci_process *p, const char *mount_label,
                                   struct err *err);
 
+struct idmaps maker_idmaps(const struct maker *m, const struct oci_idmaps *from);
+
 /* STEP_CLONE; the stage for namespaces that must be joined before. */
 must_check int maker_clone(struct maker *m, struct err *err);
+/* The same for a process that joins a container: it can be seen from inside before it is of inside.
+ */
+must_check int maker_clone_undumpable(struct maker *m, struct err *err);
 must_check int maker_enter_cgroup(struct maker *m, struct err *err);
 must_check int maker_oom_score(struct maker *m, struct err *err);
 /* Says go and serves the child until it is ready (create) or has executed (run, exec). */

@@ -299,6 +299,22 @@ int plan_make_exec(struct arena *a, const struct oci_process *p, const struct pl
     return 0;
 }
 
+int plan_make_mounts(struct arena *a, enum step_kind kind, size_t n, const struct plan_facts *f,
+                     struct plan *out, struct err *err)
+{
+    struct maker m = {.f = f, .plan = out};
+
+    if (reserve(a, STEP_KINDS + n, out, err) < 0)
+        return -1;
+    push_maker(&m, STEP_CLONE, 0);
+    push(&m, STEP_JOIN, OCI_NS_KINDS);
+    push_if(&m, f->exec_user_ns, STEP_BECOME_ROOT);
+    push_each(&m, kind, n);
+    push(&m, STEP_READY, 0);
+    push(&m, STEP_END, 0);
+    return 0;
+}
+
 /* --- as text ---------------------------------------------------------------------------------- */
 
 static const char *const names[STEP_KINDS] = {
@@ -330,6 +346,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_PROPAGATION] = "keep mounts from spreading",
     [STEP_ROOT] = "mount the root",
     [STEP_MOUNT] = "mount",
+    [STEP_UNMOUNT] = "unmount",
     [STEP_DEVICE] = "make device",
     [STEP_DEVICE_BIND] = "bind device",
     [STEP_LINK] = "link",
@@ -362,6 +379,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_HOOKS_START] = "hooks startContainer",
     [STEP_DESCRIPTORS] = "close descriptors",
     [STEP_EXEC] = "execute",
+    [STEP_END] = "end",
 };
 
 const char *plan_step_name(enum step_kind kind)
@@ -381,7 +399,8 @@ static void print_mount(const struct oci_mount *m, struct buf *out)
 
 static void print_of_config(const struct oci_config *c, const struct step *s, struct buf *out)
 {
-    if (s->kind == STEP_MOUNT || s->kind == STEP_OPEN_SOURCE || s->kind == STEP_IDMAP)
+    if (s->kind == STEP_MOUNT || s->kind == STEP_UNMOUNT || s->kind == STEP_OPEN_SOURCE ||
+        s->kind == STEP_IDMAP)
         print_mount(&c->mounts[s->index], out);
     else if (s->kind == STEP_DEVICE || s->kind == STEP_DEVICE_BIND)
         buf_printf(out, " %s", device_path(c, s->index));

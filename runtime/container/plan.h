@@ -55,6 +55,7 @@ enum step_kind {
     STEP_PROPAGATION,
     STEP_ROOT,
     STEP_MOUNT,       /* index */
+    STEP_UNMOUNT,     /* index */
     STEP_DEVICE,      /* index into the default devices, or beyond them those of the config */
     STEP_DEVICE_BIND, /* the same, in a user namespace */
     STEP_LINK,        /* index */
@@ -87,6 +88,7 @@ enum step_kind {
     STEP_HOOKS_START,
     STEP_DESCRIPTORS,
     STEP_EXEC,
+    STEP_END, /* of a process that was made to do something in a container */
     STEP_KINDS
 };
 
@@ -123,6 +125,10 @@ must_check int plan_make(struct arena *a, const struct oci_config *c, const stru
 /* The steps of one more process in a container: from the join on. */
 must_check int plan_make_exec(struct arena *a, const struct oci_process *p,
                               const struct plan_facts *f, struct plan *out, struct err *err);
+
+/* A process that enters a container, takes n steps of the kind (mount, unmount), and ends. */
+must_check int plan_make_mounts(struct arena *a, enum step_kind kind, size_t n,
+                                const struct plan_facts *f, struct plan *out, struct err *err);
 
 const char *plan_step_name(enum step_kind kind);
 /* "mount /proc (proc)": the step with what it works on. config may be NULL for an exec. */

@@ -72,6 +72,14 @@ static int step_exec(struct init *in, size_t index, struct err *err)
     return init_exec(in, err);
 }
 
+static int step_end(struct init *in, size_t index, struct err *err)
+{
+    (void)in;
+    (void)index;
+    (void)err;
+    _exit(0);
+}
+
 init_step *const init_steps[STEP_KINDS] = {
     [STEP_JOIN] = step_join,
     [STEP_BECOME_ROOT] = step_become_root,
@@ -86,6 +94,7 @@ init_step *const init_steps[STEP_KINDS] = {
     [STEP_PROPAGATION] = step_propagation,
     [STEP_ROOT] = step_root,
     [STEP_MOUNT] = step_mount,
+    [STEP_UNMOUNT] = step_unmount,
     [STEP_DEVICE] = step_device,
     [STEP_DEVICE_BIND] = step_device_bind,
     [STEP_LINK] = step_link,
@@ -118,4 +127,5 @@ init_step *const init_steps[STEP_KINDS] = {
     [STEP_HOOKS_START] = step_hooks_start,
     [STEP_DESCRIPTORS] = step_descriptors,
     [STEP_EXEC] = step_exec,
+    [STEP_END] = step_end,
 };

@@ -30,6 +30,7 @@ int step_sysctl(struct init *in, size_t index, struct err *err);
 int step_propagation(struct init *in, size_t index, struct err *err);
 int step_root(struct init *in, size_t index, struct err *err);
 int step_mount(struct init *in, size_t index, struct err *err);
+int step_unmount(struct init *in, size_t index, struct err *err);
 int step_device(struct init *in, size_t index, struct err *err);
 int step_device_bind(struct init *in, size_t index, struct err *err);
 int step_link(struct init *in, size_t index, struct err *err);

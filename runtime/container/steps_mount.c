@@ -236,6 +236,22 @@ int step_mount(struct init *in, size_t index, struct err *err)
     return mount_fresh(in, m, target_fd, err);
 }
 
+/* The mount is named by its descriptor, through the host's procfs: a path could lead elsewhere by
+ * the time it is unmounted. */
+int step_unmount(struct init *in, size_t index, struct err *err)
+{
+    own_fd int fd =
+        dir_open_beneath(in->root_fd, in->config->mounts[index].destination, O_PATH, err);
+    char path[DIR_PROC_MAX];
+
+    if (fd < 0)
+        return -1;
+    (void)snprintf(path, sizeof path, "self/fd/%d", fd);
+    if (fchdir(in->proc_fd) < 0 || umount2(path, MNT_DETACH) < 0)
+        return err_set(err, errno, "umount");
+    return 0;
+}
+
 /* --- devices ---------------------------------------------------------------------------------- */
 
 static mode_t type_bits(char type)

@@ -533,6 +533,9 @@ must_check int oci_load_file(struct arena *a, int dir_fd, const char *path, stru
 /* A process object alone, as `exec --process` takes it. */
 must_check int oci_load_process_file(struct arena *a, int dir_fd, const char *path,
                                      struct oci_process *out, struct err *err);
+/* An array of mounts alone, as `mounts add` takes it. */
+must_check int oci_load_mounts_file(struct arena *a, int dir_fd, const char *path,
+                                    struct oci_mount **out, size_t *n, struct err *err);
 /* A resources object alone, as `update --resources` takes it; paths in errors begin at "$". */
 must_check int oci_load_resources(struct arena *a, struct str text, struct oci_resources *out,
                                   struct err *err);

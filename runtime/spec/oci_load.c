@@ -185,3 +185,27 @@ int oci_load_resources(struct arena *a, struct str text, struct oci_resources *o
     *out = r;
     return 0;
 }
+
+/* The array becomes the member of an object, which is what tables describe. */
+int oci_load_mounts_file(struct arena *a, int dir_fd, const char *path, struct oci_mount **out,
+                         size_t *n, struct err *err)
+{
+    static const struct field rows[] = {
+        F_LIST(oci_config, mounts, mounts_n, "mounts", oci_fields_mount, OCI_MOUNTS_MAX)};
+    static const struct fields mounts = {FIELDS_OF(rows), sizeof(struct oci_config), FIELDS_NO_SET,
+                                         NULL};
+    own_buf struct buf text = BUF_INIT(OCI_TEXT_MAX), all = BUF_INIT(OCI_TEXT_MAX);
+    struct oci_config *c = new_config(a, err);
+
+    if (c == NULL || file_read(dir_fd, path, &text, err) < 0)
+        return -1;
+    buf_append_c(&all, "{\"mounts\":");
+    buf_append(&all, buf_str(&text));
+    buf_append_char(&all, '}');
+    if (buf_check(&all, path, err) < 0 ||
+        load_text(&(struct load){a, NULL}, buf_str(&all), path, &mounts, c, err) < 0)
+        return -1;
+    *out = c->mounts;
+    *n = c->mounts_n;
+    return 0;
+}

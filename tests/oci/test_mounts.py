@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mounts, their options, masked and read-only paths."""
+import json
 import os
 
 import pytest
@@ -143,3 +144,46 @@ def test_an_id_mapped_mount_needs_maps(runtime, bundle, tmp_path):
     bundle.mount(destination="/tmp", type="bind", source=str(tmp_path), options=["bind", "idmap"])
     out = runtime.run(bundle)
     assert out.returncode == 1 and "$.mounts[7]" in out.stderr
+
+
+def mounts_file(bundle, *mounts):
+    (bundle.path / "mounts.json").write_text(json.dumps(list(mounts)))
+    return bundle.path / "mounts.json"
+
+
+@pytest.mark.parametrize("user_ns", [False, True])
+def test_a_running_container_gets_mounts_and_loses_them(runtime, bundle, own_rootfs, tmp_path, user_ns):
+    own_rootfs.chmod(0o755)
+    (own_rootfs / "m").mkdir()
+    (own_rootfs / "f").touch()
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "x").write_text("shown\n")
+    if user_ns:
+        bundle.linux["namespaces"].append({"type": "user"})
+        bundle.linux["uidMappings"] = bundle.linux["gidMappings"] = one_map(0, 100000, 65536)
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    added = mounts_file(
+        bundle,
+        {"destination": "/m", "type": "bind", "source": str(tmp_path / "source"), "options": ["bind", "ro"]},
+        {"destination": "/f", "type": "bind", "source": str(tmp_path / "source" / "x"), "options": ["bind"]},
+        {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["size=64k", "noexec"]})
+    runtime.ok("mounts", "add", name, added)
+    assert runtime.ok("exec", name, "cat", "/m/x", "/f") == "shown\nshown\n"
+    assert "Read-only" in runtime("exec", name, "touch", "/m/y").stderr
+    table = runtime.ok("exec", name, "cat", "/proc/self/mountinfo")
+    assert any(l.split()[4] == "/tmp" and "noexec" in l and "size=64k" in l for l in table.splitlines())
+    runtime.ok("mounts", "remove", name, added)
+    assert runtime.ok("exec", name, "ls", "/m", "/f") == "/f\n\n/m:\n"
+    out = runtime("mounts", "remove", name, added)
+    assert out.returncode == 1 and "unmount /m" in out.stderr
+
+
+def test_a_mount_that_cannot_be_added_is_told(runtime, bundle, own_rootfs):
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    for mount, text in (({"destination": "/m", "type": "bind", "source": "/no/such", "options": ["bind"]}, "/no/such"),
+                        ({"destination": "/m", "type": "nofs"}, "nofs"), ({"type": "tmpfs"}, "destination")):
+        out = runtime("mounts", "add", name, mounts_file(bundle, mount))
+        assert out.returncode == 1 and text in out.stderr
+    assert runtime("mounts", "move", name, mounts_file(bundle)).returncode == 1
+    runtime.ok("delete", "--force", name)
+    assert "does not exist" in runtime("mounts", "add", name, mounts_file(bundle)).stderr

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/container/join.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/file.h"
+#include "runtime/base/own.h"
+#include "runtime/container/maker.h"
+#include "runtime/container/state.h"
+#include "runtime/kernel/proc.h"
+
+static int check_status(const struct state *s, struct err *err)
+{
+    if (s->public.status == CONTAINER_RUNNING || s->public.status == CONTAINER_CREATED ||
+        s->public.status == CONTAINER_PAUSED)
+        return 0;
+    return err_set(err, 0, "the container is %s, not running",
+                   container_status_names[s->public.status]);
+}
+
+/* A user namespace of an unprivileged user may have given up setgroups for good. */
+static bool denies_groups(pid_t pid)
+{
+    char path[64];
+    own_buf struct buf text = BUF_INIT(64);
+    struct err ignored;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/setgroups", pid);
+    return file_read(AT_FDCWD, path, &text, &ignored) == 0 &&
+           str_starts(buf_str(&text), STR("deny"));
+}
+
+int join_prepare(struct maker *m, const char *id, struct oci_config **c, struct err *err)
+{
+    const struct container_state *s = &m->state.public;
+    struct init *in = &m->init;
+
+    if (state_load(m->env, id, m->arena, &m->state, err) < 0 || check_status(&m->state, err) < 0 ||
+        state_load_config(&m->state, m->arena, c, err) < 0)
+        return -1;
+    in->join_fd = proc_pidfd(s->pid, s->pid_start, err);
+    in->proc_fd = in->join_fd < 0 ? -1 : proc_open(err);
+    if (in->proc_fd < 0)
+        return -1;
+    in->join_flags = m->state.ns_flags;
+    in->bundle = s->bundle;
+    m->groups_denied = (m->state.ns_flags & CLONE_NEWUSER) != 0 && denies_groups(s->pid);
+    return 0;
+}

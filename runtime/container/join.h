@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * join - what a process needs that enters a running container, whatever it does there
+ *
+ * Tests:     tests/oci/test_cli.py, tests/oci/test_mounts.py
+ */
+#ifndef MR_CONTAINER_JOIN_H
+#define MR_CONTAINER_JOIN_H
+
+#include "runtime/base/attr.h"
+
+struct err;
+struct maker;
+struct oci_config;
+
+/* Loads the container's state and configuration and opens its init; a container that does not run
+ * is an error. */
+must_check int join_prepare(struct maker *m, const char *id, struct oci_config **c,
+                            struct err *err);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mounts: a process enters the container, mounts or unmounts as at its start, and ends. Sources are
+ * opened here, before, in the caller's own context.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/err.h"
+#include "runtime/base/own.h"
+#include "runtime/container/container.h"
+#include "runtime/container/join.h"
+#include "runtime/container/maker.h"
+#include "runtime/container/sources.h"
+#include "runtime/kernel/proc.h"
+
+struct change {
+    const char *id;
+    enum container_mounts how;
+    struct oci_mount *v;
+    size_t n;
+};
+
+/* The container's user namespace stands where one that is to be joined would, for the moment. */
+static int map_ids(struct maker *m, struct err *err)
+{
+    int *ns_fd = &m->init.ns_fds[OCI_NS_USER];
+    int r = 0;
+
+    *ns_fd = proc_open_ns(m->state.public.pid, "user", err);
+    if (*ns_fd < 0)
+        return -1;
+    for (size_t i = 0; r == 0 && i < m->config->mounts_n; i++)
+        if (m->config->mounts[i].idmap != OCI_MOUNT_NO_IDMAP)
+            r = sources_idmap(m, i, err);
+    (void)close(*ns_fd);
+    *ns_fd = -1;
+    return r;
+}
+
+static int open_sources(struct maker *m, struct err *err)
+{
+    for (size_t i = 0; i < m->config->mounts_n; i++)
+        if (oci_mount_is_bind(&m->config->mounts[i]) && sources_open(m, i, err) < 0)
+            return err_wrap(err, "mount %s", m->config->mounts[i].destination);
+    return map_ids(m, err);
+}
+
+static int prepare(struct maker *m, const struct change *x, struct err *err)
+{
+    struct oci_config *c = NULL;
+    struct init *in = &m->init;
+
+    if (join_prepare(m, x->id, &c, err) < 0)
+        return -1;
+    c->mounts = x->v;
+    c->mounts_n = x->n;
+    m->config = in->config = c;
+    m->cgroup = m->state.cgroup;
+    in->cgroup = &m->cgroup;
+    in->process = &c->process;
+    in->plan = &m->plan;
+    in->id = x->id;
+    m->facts = (struct plan_facts){.exec_user_ns = (m->state.ns_flags & CLONE_NEWUSER) != 0};
+    if (sources_init(m, err) < 0 || (x->how == CONTAINER_MOUNTS_ADD && open_sources(m, err) < 0))
+        return -1;
+    return plan_make_mounts(m->arena, x->how == CONTAINER_MOUNTS_ADD ? STEP_MOUNT : STEP_UNMOUNT,
+                            x->n, &m->facts, &m->plan, err);
+}
+
+static int change(struct maker *m, const struct change *x, struct err *err)
+{
+    int status = 0, r = 0;
+
+    if (maker_init(m, err) < 0 || prepare(m, x, err) < 0)
+        return -1;
+    if (maker_clone_undumpable(m, err) < 0 || maker_serve(m, err) < 0) {
+        maker_abort(m);
+        return -1;
+    }
+    do
+        r = waitpid(m->child.pid, &status, __WALL);
+    while (r < 0 && errno == EINTR);
+    own_close_fd(&m->child.pid_fd);
+    if (r < 0 || status != 0)
+        return err_set(err, r < 0 ? errno : 0, "the process in the container failed");
+    return 0;
+}
+
+int container_mounts(const struct container_env *env, const char *id, enum container_mounts how,
+                     struct oci_mount *mounts, size_t n, struct err *err)
+{
+    static const struct container_io io = CONTAINER_IO_INIT;
+    struct maker m = {.env = env, .io = &io};
+    struct change x = {.id = id, .how = how, .v = mounts, .n = n};
+    int r = change(&m, &x, err);
+
+    if (m.arena != NULL)
+        maker_done(&m);
+    return r;
+}

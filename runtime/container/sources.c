@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/container/sources.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "runtime/base/arena.h"
+#include "runtime/base/err.h"
+#include "runtime/base/own.h"
+#include "runtime/container/maker.h"
+#include "runtime/container/steps.h"
+#include "runtime/kernel/idmap.h"
+#include "runtime/kernel/mount.h"
+
+int sources_init(struct maker *m, struct err *err)
+{
+    struct init *in = &m->init;
+
+    in->source_fds = arena_array(m->arena, m->config->mounts_n + 1, sizeof *in->source_fds);
+    if (in->source_fds == NULL)
+        return err_set(err, ENOMEM, "$.mounts");
+    for (size_t i = 0; i < m->config->mounts_n; i++)
+        in->source_fds[i] = -1;
+    return 0;
+}
+
+/* A copy made here is a peer of what it was copied from; as a slave it hears of the host's mounts
+ * but never tells the host of its own. Only a container that asks for shared propagation stays a
+ * peer. */
+int sources_detach(const struct maker *m, int mount_fd, bool shared, struct err *err)
+{
+    unsigned long root = m->config->linux_.rootfs_propagation;
+    struct mount_change c = {.propagation = (root & MS_PRIVATE) != 0 ? MS_PRIVATE : MS_SLAVE};
+
+    if (shared && (root & MS_SHARED) != 0)
+        return 0;
+    return mount_set(mount_fd, MOUNT_TREE, &c, err);
+}
+
+static bool asks_shared(const struct oci_mount *m)
+{
+    for (size_t i = 0; i < m->propagation_n; i++)
+        if ((m->propagation[i] & MS_SHARED) != 0)
+            return true;
+    return false;
+}
+
+int sources_open(struct maker *m, size_t index, struct err *err)
+{
+    const struct oci_mount *o = &m->config->mounts[index];
+    char path[PATH_MAX];
+    int fd = -1;
+
+    if (o->source == NULL || !bundle_path(m->init.bundle, o->source, path, sizeof path))
+        return err_set(err, EINVAL, "the source of a bind mount");
+    fd = mount_clone(AT_FDCWD, path, (o->ms_set & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, err);
+    m->init.source_fds[index] = fd;
+    return fd < 0 ? -1 : sources_detach(m, fd, asks_shared(o), err);
+}
+
+static int open_user_ns(const struct maker *m, const struct oci_mount *o, struct err *err)
+{
+    char path[64];
+    int fd = -1;
+
+    if (o->uid_maps.n > 0)
+        return idmap_userns(maker_idmaps(m, &o->uid_maps), maker_idmaps(m, &o->gid_maps), err);
+    if (m->init.ns_fds[OCI_NS_USER] >= 0)
+        fd = fcntl(m->init.ns_fds[OCI_NS_USER], F_DUPFD_CLOEXEC, 3);
+    else if (snprintf(path, sizeof path, "/proc/%d/ns/user", m->child.pid) > 0)
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 ? fd : err_set(err, errno, "open the container's user namespace");
+}
+
+/* The child holds the same detached mount and waits until this is done. */
+int sources_idmap(struct maker *m, size_t index, struct err *err)
+{
+    const struct oci_mount *o = &m->config->mounts[index];
+    int mount_fd = m->init.source_fds[index];
+    own_fd int user_fd = -1;
+
+    if (mount_fd < 0)
+        return err_set(err, EPERM, "an id-mapped mount needs root");
+    user_fd = open_user_ns(m, o, err);
+    if (user_fd < 0)
+        return -1;
+    return mount_idmap(mount_fd, o->idmap == OCI_MOUNT_RIDMAP ? MOUNT_TREE : MOUNT_ONE, user_fd,
+                       err);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sources - the maker opens what a container's mounts show of the host
+ *
+ * Bind mounts are copied in the maker's own context, which may reach paths that the container's
+ * user may not, and stay detached until the child attaches them.
+ *
+ * Tests:     tests/oci/test_mounts.py
+ */
+#ifndef MR_CONTAINER_SOURCES_H
+#define MR_CONTAINER_SOURCES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/base/attr.h"
+
+struct err;
+struct maker;
+
+/* Room for a descriptor of each mount of m->config. */
+must_check int sources_init(struct maker *m, struct err *err);
+/* The source of the mount into its place in m->init. */
+must_check int sources_open(struct maker *m, size_t index, struct err *err);
+/* Maps its ids, once the user namespace is there. */
+must_check int sources_idmap(struct maker *m, size_t index, struct err *err);
+/* Makes a copy hear of the host's mounts without telling of its own; with `shared` it stays a peer
+ * where the container's root asks for that. */
+must_check int sources_detach(const struct maker *m, int mount_fd, bool shared, struct err *err);
+
+#endif
