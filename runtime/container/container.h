@@ -119,7 +119,7 @@ struct container_state {
     size_t annotations_n;
 };
 
-/* An id is letters, digits and "_+-.", 1 to CONTAINER_ID_MAX bytes, not "." or "..". */
+/* An id is letters, digits and "_+-.", 1 to CONTAINER_ID_MAX bytes, not beginning with a dot. */
 must_check int container_id_check(const char *id, struct err *err);
 
 /* create: everything up to the point where the process waits for `start`. run: create and start in

@@ -17,6 +17,7 @@
 #include "runtime/base/jw.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
+#include "runtime/kernel/dir.h"
 #include "runtime/kernel/proc.h"
 #include "runtime/spec/oci.h"
 
@@ -29,20 +30,6 @@ const char *const container_status_names[] = {
     [CONTAINER_STOPPED] = "stopped",   NULL,
 };
 
-int container_id_check(const char *id, struct err *err)
-{
-    size_t n = strnlen(id, CONTAINER_ID_MAX + 1);
-
-    if (n == 0 || n > CONTAINER_ID_MAX)
-        return err_set(err, EINVAL, "a container id has 1 to %d characters", CONTAINER_ID_MAX);
-    if (strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
-        return err_set(err, EINVAL, "container id '%s'", id);
-    for (size_t i = 0; i < n; i++)
-        if (!ascii_is_alnum(id[i]) && strchr("_+-.", id[i]) == NULL)
-            return err_set(err, EINVAL, "container id '%.64s': only letters, digits and _+-.", id);
-    return 0;
-}
-
 /* The sentence says it all: the code is for the caller, not for the text. */
 static int fail_plainly(struct err *err, int code, const char *what, const char *id)
 {
@@ -54,6 +41,16 @@ static int fail_plainly(struct err *err, int code, const char *what, const char 
 const char *state_path(struct arena *a, const struct container_env *env, const char *id)
 {
     return arena_printf(a, "%s/%s", env->root, id);
+}
+
+/* Who could write there could put a container of their own making before us: a process to be
+ * killed, a configuration to be executed. */
+static int check_private(int fd, const char *root, const char *id, struct err *err)
+{
+    if (dir_is_private(fd))
+        return 0;
+    return err_set(err, EPERM, "'%s/%s' belongs to somebody else or may be written by others", root,
+                   id);
 }
 
 int state_reserve(const struct container_env *env, const char *id, struct err *err)
@@ -70,6 +67,8 @@ int state_reserve(const struct container_env *env, const char *id, struct err *e
     }
     if (root_fd < 0)
         return err_set(err, errno, "open '%s'", env->root);
+    if (check_private(root_fd, env->root, "", err) < 0)
+        return -1;
     if (mkdirat(root_fd, id, 0700) < 0)
         return errno == EEXIST ? fail_plainly(err, EEXIST, "exists already", id)
                                : err_set(err, errno, "make '%s/%s'", env->root, id);
@@ -210,8 +209,7 @@ static enum container_status judge(const struct state *s)
 
 static int open_dir(const struct container_env *env, const char *id, struct err *err)
 {
-    own_fd int root_fd = -1;
-    int dir_fd = -1;
+    own_fd int root_fd = -1, dir_fd = -1;
 
     if (container_id_check(id, err) < 0)
         return -1;
@@ -220,7 +218,12 @@ static int open_dir(const struct container_env *env, const char *id, struct err 
         dir_fd = openat(root_fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir_fd < 0 && errno == ENOENT)
         return fail_plainly(err, ENOENT, "does not exist", id);
-    return dir_fd >= 0 ? dir_fd : err_set(err, errno, "open '%s/%s'", env->root, id);
+    if (dir_fd < 0)
+        return err_set(err, errno, "open '%s/%s'", env->root, id);
+    if (check_private(root_fd, env->root, "", err) < 0 ||
+        check_private(dir_fd, env->root, id, err) < 0)
+        return -1;
+    return take_fd(&dir_fd);
 }
 
 int state_load(const struct container_env *env, const char *id, struct arena *a, struct state *out,

@@ -253,6 +253,15 @@ bool dir_is_on(int fd, uint64_t magic)
     return fstatfs(fd, &fs) == 0 && (uint64_t)fs.f_type == magic;
 }
 
+bool dir_is_private(int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode) || (st.st_uid != geteuid() && st.st_uid != 0))
+        return false;
+    return (st.st_mode & 0022) == 0 || (st.st_mode & S_ISVTX) != 0;
+}
+
 bool dir_is_same(int a_fd, int b_fd)
 {
     struct stat a, b;

@@ -110,6 +110,23 @@ static void the_parent_and_the_name_are_split(void **state)
         dir_open_parent(root, "/a-name-that-is-too-long", 0755, name, sizeof name, &err), -1);
 }
 
+static void a_directory_that_others_may_write_to_is_not_private(void **state)
+{
+    static const struct {
+        mode_t mode;
+        bool private;
+    } cases[] = {{0700, true},  {0755, true},  {0711, true},  {0770, false},
+                 {0722, false}, {0777, false}, {01777, true}, {0720, false}};
+    struct tmpdir *t = *state;
+    own_fd int root = make_root(t), file = openat(t->fd, "file", O_CREAT | O_RDWR, 0600);
+
+    for (size_t i = 0; i < ARRAY_N(cases); i++) {
+        assert_int_equal(fchmodat(t->fd, "root", cases[i].mode, 0), 0);
+        assert_int_equal(dir_is_private(root), cases[i].private);
+    }
+    assert_false(dir_is_private(file));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tmpdir_setup, tmpdir_teardown)
 
 int main(void)
@@ -120,6 +137,7 @@ int main(void)
         TEST(a_dangling_link_is_followed_within_the_root),
         TEST(loops_and_files_in_the_way_are_errors),
         TEST(the_parent_and_the_name_are_split),
+        TEST(a_directory_that_others_may_write_to_is_not_private),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
