@@ -376,7 +376,7 @@ static int walk(int at_fd, const char *name, unsigned depth,
     }
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
     for (struct dirent *e; r == 0 && (e = readdir(dir)) != NULL;)
-        if (e->d_type == DT_DIR && e->d_name[0] != '.')
+        if (e->d_type == DT_DIR && strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             r = walk(fd, e->d_name, depth + 1, fn, ctx, err);
     (void)closedir(dir);
     return r < 0 ? -1 : fn(at_fd, name, ctx, err);
