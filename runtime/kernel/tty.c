@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/base/err.h"
@@ -47,9 +49,29 @@ int tty_adopt(int slave_fd, struct err *err)
     return 0;
 }
 
+/* What is bound over /dev/console must not land elsewhere because the image has a link there. */
+static int open_console(int root_fd, struct err *err)
+{
+    struct stat st;
+    char name[NAME_MAX + 1];
+    own_fd int dir_fd = dir_open_parent(root_fd, "dev/console", 0755, name, sizeof name, err);
+    own_fd int fd = -1;
+
+    if (dir_fd < 0)
+        return -1;
+    if (mknodat(dir_fd, name, S_IFREG | 0600, 0) < 0 && errno != EEXIST)
+        return err_set(err, errno, "make '/dev/console'");
+    fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_set(err, errno, "open '/dev/console'");
+    if (S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode))
+        return err_set(err, EEXIST, "'/dev/console' of the image is a link or a directory");
+    return take_fd(&fd);
+}
+
 int tty_bind_console(int root_fd, int slave_fd, struct err *err)
 {
-    own_fd int target_fd = dir_make_beneath(root_fd, "dev/console", DIR_FILE, 0600, err);
+    own_fd int target_fd = open_console(root_fd, err);
     own_fd int mount_fd = -1;
 
     if (target_fd < 0)

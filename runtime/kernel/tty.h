@@ -27,7 +27,8 @@ must_check int tty_open(int root_fd, struct tty *out, struct err *err);
 must_check int tty_resize(int fd, uint16_t rows, uint16_t cols, struct err *err);
 /* The slave becomes the controlling terminal of this session leader, and its descriptors 0 to 2. */
 must_check int tty_adopt(int slave_fd, struct err *err);
-/* Binds the slave over dev/console beneath root_fd. */
+/* Binds the slave over dev/console beneath root_fd, which is made where it is missing; a link there
+ * is an error. */
 must_check int tty_bind_console(int root_fd, int slave_fd, struct err *err);
 
 #endif
