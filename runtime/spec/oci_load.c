@@ -3,7 +3,9 @@
  * The top of config.json, and the entry points. Text is bounded before it is read, parsed by
  * jansson, walked once into the arena, and given back.
  */
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "runtime/base/file.h"
 #include "runtime/base/own.h"
@@ -153,12 +155,22 @@ int oci_load_str(struct arena *a, struct str text, const char *name, struct oci_
     return 0;
 }
 
+/* A pipe in its place would hold up whoever starts the bundle. */
+static int check_is_file(int dir_fd, const char *path, struct err *err)
+{
+    struct stat st;
+
+    if (fstatat(dir_fd, path, &st, 0) < 0)
+        return err_set(err, errno, "open '%s'", path);
+    return S_ISREG(st.st_mode) ? 0 : err_set(err, 0, "'%s' is no regular file", path);
+}
+
 int oci_load_file(struct arena *a, int dir_fd, const char *path, struct oci_config **out,
                   struct err *err)
 {
     struct oci_config *c = new_config(a, err);
 
-    if (c == NULL ||
+    if (c == NULL || check_is_file(dir_fd, path, err) < 0 ||
         load_file(&(struct load){a, &c->warnings}, dir_fd, path, &oci_fields_config, c, err) < 0)
         return -1;
     *out = c;
