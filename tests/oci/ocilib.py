@@ -174,7 +174,7 @@ class Runtime:
         wait(lambda: self.state(name)["status"] == status, f"{name} {status}", seconds)
 
     def clean_up(self):
-        for name in self.ids:
+        for name in reversed(self.ids):  # of a pod, the members before its first
             self("delete", "--force", name)
 
 

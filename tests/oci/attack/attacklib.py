@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the attacks share."""
+import contextlib
+import subprocess
+import sys
+
+import pytest
+
+
+def both(*defences):
+    """The test is made on the runtime as it is, and on one without these defences."""
+    return pytest.mark.parametrize("attacked", [(), defences], ids=["defended", "undefended"], indirect=True)
+
+
+def executable(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+EXCHANGE = """
+import ctypes, signal, sys
+libc, a, b = ctypes.CDLL(None), sys.argv[1].encode(), sys.argv[2].encode()
+def end(*_):
+    print(n, flush=True)
+    sys.exit(0)
+n = 0
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+while True:
+    libc.renameat2(-100, a, -100, b, 2)
+    n += 1
+"""
+
+
+@contextlib.contextmanager
+def exchanging(a, b, counts):
+    """While it lasts, the two names change places as fast as the kernel can; how often is appended to counts."""
+    with subprocess.Popen([sys.executable, "-c", EXCHANGE, str(a), str(b)], stdout=subprocess.PIPE, text=True) as p:
+        try:
+            assert p.stdout.readline() == "ready\n"
+            yield
+        finally:
+            p.terminate()
+            counts.append(int(p.stdout.readline()))
+            p.wait(20)

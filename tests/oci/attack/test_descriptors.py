@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a container gets of the runtime's descriptors, directory and memory (CVE-2024-21626, CVE-2016-9962)."""
+import contextlib
+import os
+
+import pytest
+
+from attacklib import both
+from ocilib import Bundle
+
+LIST = "for f in /proc/self/fd/*; do readlink $f; done"
+
+
+@pytest.fixture
+def leaked(tmp_path):
+    """A directory of the host that the runtime's caller has left open, as descriptor 20; the runtime inherits it."""
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host" / "secret").write_text("the host's secret\n")
+    with contextlib.ExitStack() as stack:
+        fd = os.open(tmp_path / "host", os.O_RDONLY)
+        stack.callback(os.close, fd)
+        os.dup2(fd, 20)
+        stack.callback(os.close, 20)
+        yield 20
+
+
+@both("descriptors")
+def test_an_open_descriptor_of_the_caller_does_not_come_in(attacked, bundle, leaked):
+    out = attacked.run(bundle.shell(f"cat /proc/self/fd/{leaked}/secret"), pass_fds=[leaked])
+    assert ("secret" in out.stdout) != attacked.defended
+    name = attacked.start_detached(bundle.args("sleep", "60"))
+    out = attacked("exec", name, "sh", "-c", f"cat /proc/self/fd/{leaked}/secret", pass_fds=[leaked])
+    assert ("secret" in out.stdout) != attacked.defended
+
+
+def test_nothing_is_open_but_the_three(runtime, bundle):
+    """ls has one more open, that of the directory, which is gone by the time it is looked at."""
+    ls = ("ls", "-l", "/proc/self/fd/")
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    for out in (runtime.run(bundle.args(*ls)), runtime("exec", name, *ls)):
+        open_now = [line.split()[-3] for line in out.stdout.splitlines() if " -> " in line]
+        assert open_now == ["0", "1", "2"], out.stdout
+
+
+@both("cwd", "descriptors")
+def test_the_directory_through_a_leaked_descriptor(attacked, bundle, leaked):
+    bundle.process["cwd"] = f"/proc/self/fd/{leaked}"
+    out = attacked.run(bundle.shell("cat secret"), pass_fds=[leaked])
+    assert ("secret" in out.stdout) != attacked.defended
+    if attacked.defended:
+        assert out.returncode == 1 and "outside" in out.stderr
+
+
+@both("cwd", "descriptors")
+def test_the_directory_of_an_exec_through_a_leaked_descriptor(attacked, bundle, own_rootfs, leaked):
+    (own_rootfs / "innocent").symlink_to(f"/proc/self/fd/{leaked}")
+    name = attacked.start_detached(bundle.args("sleep", "60"))
+    out = attacked("exec", "--cwd", "/innocent", name, "cat", "secret", pass_fds=[leaked])
+    assert ("secret" in out.stdout) != attacked.defended
+
+
+def test_no_descriptor_of_the_runtime_leads_out(runtime, bundle):
+    """Whatever number the runtime has something of the host open as: none of them becomes the directory."""
+    bundle.shell("pwd; ls / ; ls .")
+    for n in range(3, 16):
+        for path in (f"/proc/self/fd/{n}", f"/proc/self/fd/{n}/../../.."):
+            bundle.process["cwd"] = path
+            out = runtime.run(bundle)
+            assert out.returncode != 0 or out.stdout.startswith("/\n"), out.stdout
+
+
+LOOK = "p=/proc/$(cat /pid); ls $p/fd/ && readlink $p/exe && echo seen"
+
+
+@both("dumpable")
+def test_a_process_that_waits_for_its_start_cannot_be_looked_into(attacked, bundle, own_rootfs, tmp_path):
+    """It is in the pod's pid namespace, as the same user with the same capabilities, and still holds what the runtime
+    holds."""
+    name = attacked.start_detached(bundle.args("sleep", "60"))
+    pid = attacked.state(name)["pid"]
+    (tmp_path / "second").mkdir()
+    second = Bundle(tmp_path / "second", bundle.config).args("true").namespaces("pid")
+    second.linux["namespaces"].append({"type": "pid", "path": f"/proc/{pid}/ns/pid"})
+    waiting = attacked.state(attacked.create(second))["pid"]
+    with open(f"/proc/{waiting}/status", encoding="ascii") as f:
+        inside = next(line for line in f if line.startswith("NSpid:")).split()[-1]
+    (own_rootfs / "pid").write_text(inside)
+    out = attacked("exec", name, "sh", "-c", LOOK)
+    assert ("seen" in out.stdout) != attacked.defended, out.stdout + out.stderr

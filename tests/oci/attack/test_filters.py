@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The order of filter and privileges, recycled process ids, and terminals that are not the container's."""
+import ctypes
+import os
+import pty
+import signal
+import struct
+import subprocess
+import time
+
+import pytest
+
+from attacklib import both
+from ocilib import read_until, wait
+
+# What the runtime itself needs between the earliest point of a filter and execve, and a program cannot use for good.
+OWN_CALLS = ["setresuid", "setresgid", "setgroups", "capset", "close_range", "accept4", "recvmsg", "chdir"]
+
+
+def deny(*names):
+    return {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": list(names), "action": "SCMP_ACT_KILL_PROCESS"}]}
+
+
+def test_with_no_new_privs_the_filter_is_the_last_thing(runtime, bundle):
+    """It may deny everything that the runtime still has to do."""
+    bundle.process["noNewPrivileges"] = True
+    bundle.linux["seccomp"] = deny(*OWN_CALLS)
+    out = runtime.run(bundle.args("cat", "/proc/self/status"))
+    assert "Seccomp:\t2" in out.stdout, out.stderr
+    name = runtime.create(bundle.args("sleep", "60"))
+    runtime.ok("start", name)
+    assert "Seccomp:\t2" in runtime.ok("exec", name, "cat", "/proc/self/status")
+
+
+def test_without_it_the_filter_comes_before_privileges_go(runtime, bundle):
+    """The defence of the test above is the order: here it cannot be had, and the same filter ends the start."""
+    bundle.process["noNewPrivileges"] = False
+    bundle.linux["seccomp"] = deny("setresuid", "capset")
+    out = runtime.run(bundle.shell("echo reached"))
+    assert out.returncode != 0 and "reached" not in out.stdout
+    bundle.linux["seccomp"] = deny("mkdir")
+    out = runtime.run(bundle.args("cat", "/proc/self/status"))
+    assert "Seccomp:\t2" in out.stdout and "CapEff:\t0000000020000420" in out.stdout, out.stderr
+
+
+@pytest.mark.parametrize("nnp", [True, False])
+def test_no_process_is_without_the_filter(runtime, bundle, nnp):
+    bundle.process["noNewPrivileges"] = nnp
+    bundle.linux["seccomp"] = deny("mkdir")
+    bundle.mount(destination="/real", type="proc", source="proc")
+    name = runtime.start_detached(bundle.shell("sleep 60 & sleep 60"))
+    out = runtime.ok("exec", name, "sh", "-c", "cat /proc/[0-9]*/status")
+    modes = [line for line in out.splitlines() if line.startswith("Seccomp:")]
+    assert len(modes) >= 3 and set(modes) == {"Seccomp:\t2"}
+
+
+# --- a process id that somebody else has now
+
+CLONE3 = 435
+
+
+def process_with_pid(pid):
+    """A process of this very id: clone3 with set_tid."""
+    tids = (ctypes.c_int * 1)(pid)
+    args = struct.pack("QQQQQQQQQQQ", 0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, ctypes.addressof(tids), 1, 0)
+    child = ctypes.CDLL(None, use_errno=True).syscall(CLONE3, args, len(args))
+    if child == 0:
+        os.execv("/bin/sleep", ["sleep", "60"])
+    if child < 0:
+        pytest.skip(f"clone3 with set_tid: {os.strerror(ctypes.get_errno())}")
+    return child
+
+
+@both("pid")
+def test_a_signal_never_reaches_who_has_the_pid_now(attacked, bundle):
+    name = attacked.start_detached(bundle.args("true"))
+    pid_file = attacked.root / name / "state.json"
+    pid = int(pid_file.read_text().split('"pid":')[1].split(",")[0])
+    wait(lambda: not os.path.exists(f"/proc/{pid}"), "the container's end")
+    time.sleep(0.05)  # start times are counted in hundredths of a second
+    other = process_with_pid(pid)
+    try:
+        assert other == pid
+        attacked("kill", name, "KILL")
+        time.sleep(0.1)
+        alive = os.waitpid(other, os.WNOHANG) == (0, 0)
+        assert alive == attacked.defended
+        if alive:
+            assert attacked.state(name)["status"] == "stopped"
+            attacked("delete", "--force", name)
+            assert os.waitpid(other, os.WNOHANG) == (0, 0)
+    finally:
+        if os.path.exists(f"/proc/{other}"):
+            os.kill(other, signal.SIGKILL)
+            os.waitpid(other, 0)
+
+
+# --- the terminal of whoever called
+
+STEAL = "(echo stolen >/dev/tty) 2>/dev/null && echo opened; echo done"
+
+
+@both("session")
+def test_the_callers_terminal_is_not_the_containers(attacked, bundle):
+    """With it as controlling terminal, a container could type into it (TIOCSTI) and be the caller."""
+    bundle.mount(destination="/dev/tty", type="bind", source="/dev/tty", options=["bind"])
+    bundle.linux["resources"]["devices"] = [{"allow": True, "access": "rwm"}]
+    bundle.shell(STEAL).save()
+    command = attacked.command("run", "--bundle", bundle.path, attacked.new_id())
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execv(command[0], list(map(str, command)))
+    try:
+        seen = read_until(master, b"done", 30)
+    finally:
+        os.close(master)
+        os.waitpid(pid, 0)
+    assert (b"opened" in seen) != attacked.defended, seen
+
+
+def test_a_containers_terminal_is_its_own(runtime, bundle):
+    """What the container opens as /dev/tty is the pseudo terminal that was made for it, and no other's."""
+    bundle.shell("readlink /proc/self/fd/0; test -e /dev/pts/1 || echo alone; echo done").terminal(True).save()
+    master, slave = pty.openpty()
+    with subprocess.Popen(runtime.command("run", "--bundle", bundle.path, runtime.new_id()), stdin=slave, stdout=slave,
+                          stderr=subprocess.DEVNULL) as p:
+        seen = read_until(master, b"done", 30)
+        p.wait(30)
+    os.close(master)
+    os.close(slave)
+    assert b"/dev/pts/0" in seen and b"alone" in seen, seen

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configurations that are huge, deep, malformed or just mean: an answer in little time, with little memory, and no start.
+
+The parser itself is fuzzed with the sanitizers on: tests/fuzz/runtime/spec/fuzz_oci.c.
+"""
+import json
+import os
+import resource
+import subprocess
+import time
+
+import pytest
+
+SECONDS = 5
+KIB = 160 * 1024  # of a configuration of 4 MiB, the largest that is taken
+
+
+def limited():
+    resource.setrlimit(resource.RLIMIT_AS, (KIB * 1024 * 2, KIB * 1024 * 2))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+
+
+def attempt(runtime, bundle, text):
+    """Runs it as it is; how it ended and the text of the error."""
+    if text is not None:
+        (bundle.path / "config.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    start = time.monotonic()
+    with subprocess.Popen(runtime.command("run", "--bundle", bundle.path, runtime.new_id()), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=limited) as p:
+        out = p.stdout.read().decode("utf-8", "replace")
+        _, status, use = os.wait4(p.pid, 0)
+        p.returncode = os.waitstatus_to_exitcode(status)
+    assert time.monotonic() - start < 4 * SECONDS
+    assert use.ru_maxrss < KIB, use.ru_maxrss
+    assert p.returncode >= 0, f"ended by signal {-p.returncode}"
+    return p.returncode, out
+
+
+def refused(runtime, bundle, text, *words):
+    code, out = attempt(runtime, bundle, text)
+    assert code == 1 and "STARTED" not in out, out
+    assert out.count("\n") == 1 and len(out) < 2000, out
+    for word in words or ("config.json",):
+        assert word in out, out
+
+
+def misread(runtime, bundle, text):
+    code, out = attempt(runtime, bundle, text)
+    assert code == 1 and out.count("\n") == 1 and ("config.json" in out or "$" in out), out
+
+
+@pytest.fixture
+def valid(bundle):
+    return bundle.shell("echo STARTED").config
+
+
+def test_a_configuration_beyond_the_limit(runtime, bundle, valid):
+    valid["annotations"] = {"a": "x" * (5 << 20)}
+    refused(runtime, bundle, json.dumps(valid), "config.json")
+
+
+def test_the_limit_is_what_keeps_memory(runtime, undefended, bundle):
+    """A file of 8 GiB, all holes. Without the limit it is read until there is no memory left."""
+    bundle.save()
+    os.truncate(bundle.path / "config.json", 8 << 30)
+    attempt(runtime, bundle, None)
+    out = subprocess.run(undefended("limits").command("run", "--bundle", bundle.path, runtime.new_id()),
+                         stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=limited, timeout=60, check=False)
+    assert out.returncode < 0
+
+
+def test_an_endless_file(runtime, bundle):
+    bundle.save()
+    (bundle.path / "config.json").unlink()
+    (bundle.path / "config.json").symlink_to("/dev/zero")
+    out = runtime("run", "--bundle", bundle.path, runtime.new_id(), timeout=20)
+    assert out.returncode == 1
+
+
+def test_a_pipe_as_configuration_does_not_hold_it(runtime, bundle):
+    bundle.save()
+    (bundle.path / "config.json").unlink()
+    os.mkfifo(bundle.path / "config.json")
+    out = runtime("run", "--bundle", bundle.path, runtime.new_id(), timeout=20)
+    assert out.returncode == 1
+
+
+@pytest.mark.parametrize("kind", ["uidMappings", "gidMappings"])
+def test_a_hundred_thousand_mappings(runtime, bundle, valid, kind):
+    one = [{"containerID": i, "hostID": 100000 + i, "size": 1} for i in range(80000)]
+    valid["linux"]["namespaces"].append({"type": "user"})
+    valid["linux"].update(uidMappings=one[:1], gidMappings=one[:1])
+    valid["linux"][kind] = one
+    text = json.dumps(valid, separators=(",", ":")).replace('"containerID"', '"containerID"')
+    refused(runtime, bundle, text, kind)
+
+
+@pytest.mark.parametrize("opener, closer", ["[]", ("{\"a\":", "}")])
+def test_a_hundred_thousand_levels(runtime, bundle, opener, closer):
+    refused(runtime, bundle, opener * 100000 + "1" + closer * 100000)
+    refused(runtime, bundle, opener * 100000)
+
+
+@pytest.mark.parametrize("path", [("process", "args"), ("process", "env"), ("linux", "maskedPaths"), ("linux", "readonlyPaths")])
+def test_many_short_strings(runtime, bundle, valid, path):
+    valid[path[0]][path[1]] = ["/a=b"] * 500000
+    refused(runtime, bundle, json.dumps(valid, separators=(",", ":")), path[1])
+
+
+def test_many_mounts(runtime, bundle, valid):
+    valid["mounts"] += [{"destination": "/m", "type": "tmpfs"}] * 100000
+    refused(runtime, bundle, json.dumps(valid, separators=(",", ":")), "mounts")
+
+
+def test_an_argument_that_no_kernel_takes(runtime, bundle, valid):
+    valid["process"]["args"].append("x" * (1 << 20))
+    refused(runtime, bundle, json.dumps(valid), "Argument list too long")
+
+
+def test_many_rules_for_many_calls(runtime, bundle, valid):
+    """100,000 rules with conditions: libseccomp's time grows with the square of some."""
+    valid["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["read"], "action": "SCMP_ACT_LOG", "args": [{"index": 0, "value": i, "op": "SCMP_CMP_EQ"}]}
+        for i in range(30000)]}
+    refused(runtime, bundle, json.dumps(valid, separators=(",", ":")), "seccomp")
+
+
+NUL = [("process", "cwd"), ("root", "path"), (None, "hostname"), ("linux", "cgroupsPath"), ("linux", "mountLabel")]
+
+
+@pytest.mark.parametrize("section, key", NUL)
+def test_a_nul_in_a_text(runtime, bundle, valid, section, key):
+    (valid if section is None else valid[section])[key] = "/tmp\0/x"
+    refused(runtime, bundle, json.dumps(valid), "/tmp\\u0000/x")
+
+
+def test_a_nul_in_a_list(runtime, bundle, valid):
+    valid["process"]["env"].append("A=b\0c")
+    refused(runtime, bundle, json.dumps(valid), "A=b\\u0000c")
+
+
+MALFORMED = [
+    b"", b"{", b"[]", b"null", b"1", b"\"x\"", b"{}", b"{}{}", b"{\"ociVersion\": \"1.0.2\"} x", b"\xff\xfe{\x00}\x00",
+    b"{\"ociVersion\": \"1.0.2\", \"ociVersion\": \"1.0.2\"}", b"{\"hostname\": \"\xff\xff\"}",
+    b"{\"hostname\": \"\\ud800\"}", b"{\"ociVersion\": 1e400}", b"{\"a\": 99999999999999999999999999}", b"{'a': 1}",
+    b"\xef\xbb\xbf{}", b"{\"ociVersion\": \"99.0.0\"}", b"{\"ociVersion\": \"1.0.2\", \"process\": []}",
+    b"{\"ociVersion\": \"1.0.2\", \"root\": {\"path\": {}}}", b"{\"a\":" * 20 + b"1",
+]
+
+
+@pytest.mark.parametrize("text", MALFORMED, ids=range(len(MALFORMED)))
+def test_what_is_no_configuration(runtime, bundle, text):
+    misread(runtime, bundle, text)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ids, cgroup paths, the state directory, and a cgroup that can be written to (CVE-2023-25809)."""
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+import pytest
+
+from attacklib import both
+from ocilib import RUNTIME, cgroups_named, wait
+
+IDS = ["", ".", "..", "../x", "a/b", "/x", "a/../../x", ".x", "...", "a b", "a\n", "a\x01", "a:b", "a%b", "\u00e4", "x" * 1025]
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_an_id_is_a_name_and_nothing_else(runtime, bundle, name):
+    bundle.save()
+    for verb in (("run", "--bundle", bundle.path), ("create", "--bundle", bundle.path), ("state",), ("delete", "--force"),
+                 ("kill",), ("start",)):
+        assert runtime(*verb, "--", name).returncode == 1, verb
+    assert not runtime.root.exists() or list(runtime.root.iterdir()) == []
+
+
+@both("id")
+def test_no_id_leads_out_of_the_state(attacked, bundle, tmp_path):
+    """A state that was planted beside the state directory would be found by a name with '..'."""
+    attacked.start_detached(bundle.args("sleep", "60"))
+    (tmp_path / "planted").mkdir()
+    assert (attacked("state", "../planted").returncode == 1) == attacked.defended
+
+
+@pytest.mark.parametrize("path", ["/../x", "../x", "/a/../../x", "a/..", "/", ".", "/.", "", "/a/../.."])
+def test_a_cgroup_path_stays_beneath(runtime, bundle, path):
+    bundle.linux["cgroupsPath"] = path
+    out = runtime.run(bundle.shell("echo reached"))
+    if path:  # an empty one is none
+        assert out.returncode == 1 and "reached" not in out.stdout and "cgroup" in out.stderr
+
+
+def test_a_hidden_cgroup_does_not_outlive_its_container(runtime, bundle):
+    """Made inside with a name that begins with a dot, with a process in it, and no pid namespace that would end it."""
+    cgroup = next(m for m in bundle.config["mounts"] if m["type"] == "cgroup")
+    cgroup["options"].remove("ro")
+    bundle.namespaces("pid")
+    bundle.shell("for c in /sys/fs/cgroup/*/; do mkdir -p $c/.hidden/.deeper; done; sleep 1000 & p=$!;"
+                 "for c in /sys/fs/cgroup/*/; do echo $p >$c/.hidden/.deeper/cgroup.procs; done; echo ready; wait")
+    name = runtime.start_detached(bundle)
+    wait(lambda: "ready" in (bundle.path / "out").read_text(), "the hidden groups")
+    inside = [int(p) for d in cgroups_named({".deeper"}) if f"/{name}/" in d
+              for p in (pathlib.Path(d) / "cgroup.procs").read_text().split()]
+    assert inside
+    runtime.ok("delete", "--force", name)
+    assert cgroups_named({name}) == []
+    for pid in inside:
+        assert not os.path.exists(f"/proc/{pid}/exe") or not os.readlink(f"/proc/{pid}/exe").endswith("busybox")
+
+
+def test_the_state_is_private(runtime, bundle):
+    os.umask(0)
+    try:
+        name = runtime.create(bundle.args("sleep", "60"))
+    finally:
+        os.umask(0o022)
+    for path in (runtime.root, *runtime.root.rglob("*")):
+        assert os.lstat(path).st_mode & 0o077 == 0, path
+    runtime.ok("start", name)
+
+
+@both("private")
+def test_a_planted_state_is_not_believed(attacked, bundle, tmp_path):
+    """A directory that others may write to, with a container in it whose process is somebody else's."""
+    name = attacked.start_detached(bundle.args("sleep", "60"))
+    state = json.loads((attacked.root / name / "state.json").read_text())
+    planted = attacked.root / "planted"
+    planted.mkdir(mode=0o755)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        fields = pathlib.Path(f"/proc/{other.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        state.update(id="planted", pid=other.pid, pidStartTicks=int(fields[19]), cgroups="")
+        (planted / "state.json").write_text(json.dumps(state))
+        (planted / "config.json").write_text((attacked.root / name / "config.json").read_text())
+        os.chown(planted, 12345, 12345)
+        attacked("kill", "planted", "KILL")
+        time.sleep(0.1)
+        assert (other.poll() is None) == attacked.defended
+        other.kill()
+    (planted / "state.json").unlink()
+    (planted / "config.json").unlink()
+    planted.rmdir()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o722])
+def test_a_state_directory_that_others_may_write_is_refused(runtime, bundle, mode):
+    runtime.root.mkdir(mode=0o700)
+    runtime.root.chmod(mode)
+    out = runtime.run(bundle.shell("echo reached"))
+    assert out.returncode == 1 and "reached" not in out.stdout and str(runtime.root) in out.stderr
+    runtime.root.chmod(0o700)
+
+
+def test_a_link_in_place_of_a_state_is_not_followed(runtime, bundle, tmp_path):
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    (runtime.root / "link").symlink_to(name)
+    for verb in (("state",), ("kill",), ("delete", "--force")):
+        assert runtime(*verb, "link").returncode == 1
+    assert runtime.state(name)["status"] == "running"
+    (runtime.root / "link").unlink()
+
+
+# --- the cgroup file system of an ordinary user
+
+
+def as_user(base, off, *args):
+    program = UNDEFENDED_COPY if off else "runtime"
+    return subprocess.run(
+        ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "env", f"XDG_RUNTIME_DIR={base}",
+         f"MR_OFF={off}", f"{base}/{program}", "--root", f"{base}/state", *args], cwd=base, capture_output=True, text=True,
+        stdin=subprocess.DEVNULL, timeout=60, check=False)
+
+
+UNDEFENDED_COPY = "undefended"
+
+
+@pytest.fixture
+def ordinary(short_dir, rootfs, undefended):
+    """A directory of an ordinary user with both runtimes and a root file system."""
+    subprocess.run(["cp", RUNTIME, short_dir / "runtime"], check=True)
+    subprocess.run(["cp", undefended().program, short_dir / UNDEFENDED_COPY], check=True)
+    subprocess.run(["cp", "-a", rootfs, short_dir / "rootfs"], check=True)
+    subprocess.run(["chown", "-R", "12345:12345", short_dir], check=True)
+    return short_dir
+
+
+@pytest.mark.parametrize("namespace", [True, False])
+@pytest.mark.parametrize("off", ["", "cgroup"])
+def test_an_ordinary_user_has_no_writable_cgroup_of_the_host(ordinary, namespace, off):
+    assert as_user(ordinary, "", "spec", "--rootless").returncode == 0
+    config = json.loads((ordinary / "config.json").read_text())
+    config["process"].update(terminal=False, args=["cat", "/proc/self/mountinfo"])
+    config["mounts"] = [m for m in config["mounts"] if not m["destination"].startswith("/sys")]
+    config["mounts"] += [{"destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", "nosuid", "ro"]},
+                         {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"}]
+    spaces = [n for n in config["linux"]["namespaces"] if n["type"] != "cgroup"]
+    config["linux"]["namespaces"] = spaces + ([{"type": "cgroup"}] if namespace else [])
+    (ordinary / "config.json").write_text(json.dumps(config))
+    out = as_user(ordinary, off, "run", "c1")
+    assert out.returncode == 0, out.stderr
+    lines = [line.split() for line in out.stdout.splitlines()]
+    # What covers what: of several mounts at one place only the last can be reached.
+    last = {line[4]: line for line in lines if line[4].startswith("/sys/fs/cgroup")}
+    top = max(i for i, line in enumerate(lines) if line[4] == "/sys/fs/cgroup")
+    reached = [line for line in lines[top:] if line in last.values()]
+    assert reached
+    writable = [line[4] for line in reached if "rw" in line[5].split(",")]
+    assert bool(writable) == bool(off), out.stdout

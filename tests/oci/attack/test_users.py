@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Capabilities that come from the caller (CVE-2022-29162), and how a user is read (CVE-2026-30892)."""
+import subprocess
+
+import pytest
+
+from attacklib import both
+from ocilib import need_program
+
+SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+
+
+def sets_of(text):
+    lines = dict(line.split(":\t") for line in text.splitlines() if line.startswith("Cap"))
+    return {name: int(lines[name], 16) for name in SETS}
+
+
+def generous(attacked, *args):
+    """From a caller who has some inheritable and ambient."""
+    need_program("setpriv")
+    some = "+kill,+net_bind_service,+sys_admin"
+    return subprocess.run(["setpriv", "--inh-caps", some, "--ambient-caps", some, *attacked.command(*args)],
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+
+
+@both("caps")
+def test_nothing_is_inheritable_or_ambient_unless_asked_for(attacked, bundle):
+    bundle.args("cat", "/proc/self/status").save()
+    out = generous(attacked, "run", "--bundle", bundle.path, attacked.new_id())
+    caps = sets_of(out.stdout)
+    assert (caps["CapInh"] == 0 and caps["CapAmb"] == 0) == attacked.defended
+    assert caps["CapBnd"] == caps["CapEff"] == caps["CapPrm"] == 1 << 5 | 1 << 10 | 1 << 29
+
+
+@both("caps")
+def test_nor_by_exec(attacked, bundle):
+    name = attacked.start_detached(bundle.args("sleep", "60"))
+    for more in ((), ("--cap", "CAP_NET_ADMIN")):
+        caps = sets_of(generous(attacked, "exec", *more, name, "cat", "/proc/self/status").stdout)
+        assert (caps["CapInh"] == 0 and caps["CapAmb"] == 0) == attacked.defended
+
+
+def test_another_user_has_none_effective(runtime, bundle):
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    del bundle.process["capabilities"]["effective"]
+    del bundle.process["capabilities"]["permitted"]
+    caps = sets_of(runtime.run(bundle.args("cat", "/proc/self/status")).stdout)
+    assert caps["CapEff"] == caps["CapPrm"] == caps["CapInh"] == caps["CapAmb"] == 0
+
+
+WRONG = ["", ":", "1:", ":1", "-1", "+1", " 1", "1 ", "1:-1", "1: 1", "1:1:1", "4294967295", "1:4294967295", "4294967296",
+         "18446744073709551616", "0x1", "1e3", "01 ", "root", "1\n", "1:1\t", "\u0661"]
+
+
+@pytest.mark.parametrize("user", WRONG)
+def test_a_user_that_is_no_number_is_refused(runtime, bundle, user):
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    out = runtime("exec", "--user", user, name, "id")
+    assert out.returncode == 255 and out.stdout == "" and "--user" in out.stderr
+
+
+@both("number")
+def test_no_such_user_becomes_root(attacked, bundle):
+    """setresuid(-1) changes nothing: who reads "4294967295" or "-1" as a number stays root."""
+    bundle.process["user"] = {"uid": 0, "gid": 0}
+    name = attacked.start_detached(bundle.args("sleep", "60"))
+    for user in ("-1", "4294967295", ":1", " 0"):
+        out = attacked("exec", "--user", user, name, "id", "-u")
+        assert (out.stdout == "0\n") != attacked.defended, user
+
+
+@pytest.mark.parametrize("key", ["uid", "gid"])
+@pytest.mark.parametrize("value", [-1, 4294967295, 4294967296, 1.5, "1", True, None, [1]])
+def test_nor_in_the_configuration(runtime, bundle, key, value):
+    bundle.process["user"] = {"uid": 1000, "gid": 1000, key: value}
+    out = runtime.run(bundle.args("id"))
+    if value is None:  # as if it were not there: 0, which is what the specification says
+        return
+    assert out.returncode == 1 and out.stdout == "" and f"user.{key}" in out.stderr
