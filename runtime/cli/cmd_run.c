@@ -39,8 +39,9 @@ static int run(struct cmd *c, struct err *err)
         container_run(&c->env, &create, &child, err) < 0)
         return -1;
     if (how == LAUNCH_DETACHED) {
+        rc = child.notify_fd >= 0 ? container_notify_wait(&child, err) : 0;
         launch_let_go(&child);
-        return 0;
+        return rc;
     }
     rc = launch_attend(&child, &c->code, err);
     return o->keep.on ? rc : clean_up(c, create.id, rc, err);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "runtime/cli/cmd.h"
+#include "runtime/cli/launch.h"
 
 static int run(struct cmd *c, struct err *err)
 {
-    return container_start(&c->env, c->args[0], err);
+    return container_start(&c->env, c->args[0], launch_notify_host(), err);
 }
 
 const struct verb cmd_start = {

@@ -29,6 +29,13 @@ int launch_check_console(const struct oci_process *p, const char *console_socket
     return 0;
 }
 
+const char *launch_notify_host(void)
+{
+    const char *host = secure_getenv("NOTIFY_SOCKET");
+
+    return host != NULL && *host != '\0' ? host : NULL;
+}
+
 static int add_env(struct cmd *c, struct oci_process *p, const char *name, const char *value,
                    struct err *err)
 {
@@ -108,6 +115,30 @@ static const char *bundle_of(struct cmd *c, const struct launch_opts *o)
     return cwd == NULL ? NULL : arena_copy(c->arena, str_of(cwd));
 }
 
+/* Beneath a service manager that waits for READY=1, the container gets a way to say it. */
+static int add_notify(struct cmd *c, struct oci_config *config, struct container_create *out,
+                      struct err *err)
+{
+    const char *host = launch_notify_host();
+    struct oci_mount *grown = NULL;
+
+    if (host == NULL)
+        return 0;
+    grown = arena_array(c->arena, config->mounts_n + 1, sizeof *grown);
+    if (grown == NULL)
+        return err_set(err, 0, "the configuration is too large");
+    if (config->mounts_n > 0)
+        memcpy(grown, config->mounts, config->mounts_n * sizeof *grown);
+    if (oci_bind_mount(c->arena, container_notify_source(&c->env, out->id, c->arena),
+                       CONTAINER_NOTIFY_TARGET, &grown[config->mounts_n], err) < 0)
+        return -1;
+    config->mounts = grown;
+    config->mounts_n++;
+    out->io.notify_host = host;
+    return add_env(c, &config->process, "NOTIFY_SOCKET", CONTAINER_NOTIFY_TARGET "/notify.sock",
+                   err);
+}
+
 #define PLAN_MAX (1U << 20)
 
 static void log_plan(struct cmd *c, const struct container_create *create)
@@ -149,7 +180,8 @@ int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how h
     out->io.pid_file = o->pid_file;
     out->io.pidfd_socket = o->pidfd_socket;
     out->io.preserve_fds = (unsigned)o->preserve_fds.v;
-    if (launch_pass_listen_fds(c, &config->process, &out->io, &out->flags, err) < 0)
+    if (launch_pass_listen_fds(c, &config->process, &out->io, &out->flags, err) < 0 ||
+        add_notify(c, config, out, err) < 0)
         return -1;
     log_plan(c, out);
     return launch_check_fds(out->io.preserve_fds, err);
@@ -159,6 +191,7 @@ void launch_let_go(const struct container_child *child)
 {
     own_close_fd(&child->pid_fd);
     own_close_fd(&child->console_fd);
+    own_close_fd(&child->notify_fd);
 }
 
 int launch_attend(const struct container_child *child, int *code, struct err *err)

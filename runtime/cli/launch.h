@@ -63,6 +63,9 @@ must_check int launch_check_fds(unsigned n, struct err *err);
 must_check int launch_check_console(const struct oci_process *p, const char *console_socket,
                                     enum launch_how how, struct err *err);
 
+/* The socket of the service manager that started us, or NULL. */
+const char *launch_notify_host(void);
+
 /* Waits for the child in the foreground; *code is what this program exits with. */
 must_check int launch_attend(const struct container_child *child, int *code, struct err *err);
 

@@ -18,6 +18,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
+#include "runtime/container/notify.h"
 #include "runtime/kernel/self.h"
 
 struct attend {
@@ -28,6 +29,7 @@ struct attend {
     struct termios terminal;
     bool input_open;
     bool output_open;
+    bool notify_open;
 };
 
 enum {
@@ -35,6 +37,7 @@ enum {
     AT_PROCESS,
     AT_INPUT,
     AT_OUTPUT,
+    AT_NOTIFY,
     AT_N
 };
 
@@ -83,6 +86,7 @@ static int begin(struct attend *t, struct err *err)
     if (t->signal_fd < 0)
         return err_set(err, errno, "make a signalfd");
     t->input_open = t->output_open = t->child->console_fd >= 0;
+    t->notify_open = t->child->notify_fd >= 0;
     make_raw(t);
     return 0;
 }
@@ -140,6 +144,15 @@ static void input(struct attend *t)
         t->output_open = false;
 }
 
+/* That the service manager cannot be told is no reason to leave the container alone. */
+static void notify(struct attend *t)
+{
+    struct err ignored;
+
+    t->notify_open =
+        notify_pass(t->child->notify_fd, t->child->notify_host, t->child->pid, &ignored) == 0;
+}
+
 /* 1 when the process has ended. */
 static int turn(struct attend *t, struct err *err)
 {
@@ -148,6 +161,7 @@ static int turn(struct attend *t, struct err *err)
         [AT_PROCESS] = {.fd = t->child->pid_fd, .events = POLLIN},
         [AT_INPUT] = {.fd = t->input_open ? 0 : -1, .events = POLLIN},
         [AT_OUTPUT] = {.fd = t->output_open ? t->child->console_fd : -1, .events = POLLIN},
+        [AT_NOTIFY] = {.fd = t->notify_open ? t->child->notify_fd : -1, .events = POLLIN},
     };
 
     if (poll(fds, AT_N, -1) < 0 && errno != EINTR)
@@ -158,6 +172,8 @@ static int turn(struct attend *t, struct err *err)
         t->output_open = copy(t->child->console_fd, 1);
     if (fds[AT_INPUT].revents != 0)
         input(t);
+    if (fds[AT_NOTIFY].revents != 0)
+        notify(t);
     return fds[AT_PROCESS].revents != 0;
 }
 

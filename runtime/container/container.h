@@ -64,6 +64,7 @@ struct container_io {
     const char *console_socket; /* the pty's master is sent there; NULL: returned to the caller */
     const char *pid_file;       /* the pid in the caller's namespace is written there; or NULL */
     const char *pidfd_socket;   /* the pidfd is sent there; or NULL */
+    const char *notify_host;    /* socket of the service manager that waits for READY=1; or NULL */
     unsigned preserve_fds;      /* the caller's descriptors 3 .. 3 + n - 1 are kept */
     const struct container_fd *fds; /* more, by number; none of them closed in the caller */
     size_t fds_n;
@@ -87,6 +88,8 @@ struct container_child {
     pid_t pid;      /* in the caller's pid namespace */
     int pid_fd;     /* readable when it has ended; waitid(P_PIDFD) reaps it */
     int console_fd; /* master of its terminal where no console_socket took it; else -1 */
+    int notify_fd;  /* of run with io.notify_host: where the container says READY=1; else -1 */
+    const char *notify_host;
 };
 
 enum container_status {
@@ -129,8 +132,19 @@ must_check int container_create(const struct container_env *env, const struct co
 must_check int container_run(const struct container_env *env, const struct container_create *c,
                              struct container_child *child, struct err *err);
 
-/* Lets a created container execute its process; an execve that fails is an error here. */
-must_check int container_start(const struct container_env *env, const char *id, struct err *err);
+/* Lets a created container execute its process; an execve that fails is an error here.
+ * With notify_host (else NULL) it returns when the process has said READY=1, which the service
+ * manager is told, or has ended. The container must have been created with one, too. */
+must_check int container_start(const struct container_env *env, const char *id,
+                               const char *notify_host, struct err *err);
+
+/* How a container is shown its socket for READY=1: run and create with io.notify_host want this
+ * mount and environment in their configuration. The source lies in the state. */
+#define CONTAINER_NOTIFY_TARGET "/run/notify"
+const char *container_notify_source(const struct container_env *env, const char *id,
+                                    struct arena *a);
+/* Of a detached run: waits until the process has said it, or has ended. */
+must_check int container_notify_wait(const struct container_child *child, struct err *err);
 
 /* Everything in *out lives in the arena. */
 must_check int container_state(const struct container_env *env, const char *id, struct arena *a,

@@ -25,6 +25,7 @@
 #include "runtime/container/filter.h"
 #include "runtime/container/limits.h"
 #include "runtime/container/maker.h"
+#include "runtime/container/notify.h"
 #include "runtime/container/rdt_of.h"
 #include "runtime/container/sources.h"
 #include "runtime/container/steps.h"
@@ -412,9 +413,22 @@ static int start_hooks(struct maker *m, struct err *err)
     return hooks_run(m->config, OCI_HOOK_POSTSTART, &now, err);
 }
 
+static int open_notify(struct maker *m, struct err *err)
+{
+    if (m->io->notify_host == NULL)
+        return 0;
+    if (notify_make(m->state.dir_fd, err) < 0)
+        return -1;
+    if (m->facts.wait) /* `start` binds the socket, for it will listen */
+        return 0;
+    m->child.notify_host = m->io->notify_host;
+    m->child.notify_fd = notify_bind(state_path(m->arena, m->env, m->create->id), err);
+    return m->child.notify_fd < 0 ? -1 : 0;
+}
+
 static int carry_out(struct maker *m, struct str text, struct err *err)
 {
-    if (write_config(m, text, err) < 0)
+    if (write_config(m, text, err) < 0 || open_notify(m, err) < 0)
         return -1;
     if (m->facts.wait && open_start_socket(m, err) < 0)
         return -1;

@@ -37,7 +37,7 @@ int maker_init(struct maker *m, struct err *err)
     struct init *in = &m->init;
 
     m->sync_fd = m->cgroup_fd = m->state.dir_fd = -1;
-    m->child = (struct container_child){.pid_fd = -1, .console_fd = -1};
+    m->child = (struct container_child){.pid_fd = -1, .console_fd = -1, .notify_fd = -1};
     in->sync_fd = in->listen_fd = in->proc_fd = in->root_fd = in->join_fd = -1;
     in->mask_fd = in->null_fd = in->tty.master_fd = in->tty.slave_fd = -1;
     for (size_t i = 0; i < OCI_NS_KINDS; i++)
@@ -430,4 +430,5 @@ void maker_abort(struct maker *m)
     }
     close_one(&m->child.pid_fd);
     close_one(&m->child.console_fd);
+    close_one(&m->child.notify_fd);
 }

@@ -14,6 +14,7 @@
 #include "runtime/container/hooks.h"
 #include "runtime/container/listener.h"
 #include "runtime/container/maker.h"
+#include "runtime/container/notify.h"
 #include "runtime/container/state.h"
 #include "runtime/container/sync.h"
 #include "runtime/kernel/proc.h"
@@ -89,32 +90,51 @@ static int poststart(struct arena *a, const struct state *s, struct err *err)
     return -1;
 }
 
+static int let_go_and_wait(struct arena *a, const struct container_env *env, const struct state *s,
+                           const char *notify_host, struct err *err)
+{
+    own_fd int notify_fd = -1, pid_fd = -1;
+    struct container_child child = {.pid = s->public.pid, .notify_host = notify_host};
+
+    notify_fd = notify_bind(state_path(a, env, s->public.id), err);
+    if (notify_fd < 0)
+        return -1;
+    pid_fd = proc_pidfd(s->public.pid, s->public.pid_start, err);
+    if (pid_fd < 0 || let_go(a, env, s, err) < 0 || poststart(a, s, err) < 0)
+        return -1;
+    child.notify_fd = notify_fd;
+    child.pid_fd = pid_fd;
+    return container_notify_wait(&child, err);
+}
+
+/* A container that was created without a service manager has no place for the socket. */
+static bool can_notify(const struct state *s)
+{
+    return faccessat(s->dir_fd, NOTIFY_DIR, F_OK, 0) == 0;
+}
+
 static int start_loaded(struct arena *a, const struct container_env *env, const struct state *s,
-                        struct err *err)
+                        const char *notify_host, struct err *err)
 {
     if (s->public.status != CONTAINER_CREATED)
         return err_set(err, 0, "the container is %s, not created",
                        container_status_names[s->public.status]);
+    if (notify_host != NULL && can_notify(s))
+        return let_go_and_wait(a, env, s, notify_host, err);
     return let_go(a, env, s, err) < 0 ? -1 : poststart(a, s, err);
 }
 
-static int start(struct arena *a, const struct container_env *env, const char *id, struct err *err)
+int container_start(const struct container_env *env, const char *id, const char *notify_host,
+                    struct err *err)
 {
+    struct arena *a = arena_new(MAKER_ARENA_MAX);
     struct state s;
     int r = state_load(env, id, a, &s, err);
 
-    if (r < 0)
-        return -1;
-    r = start_loaded(a, env, &s, err);
-    (void)close(s.dir_fd);
-    return r;
-}
-
-int container_start(const struct container_env *env, const char *id, struct err *err)
-{
-    struct arena *a = arena_new(MAKER_ARENA_MAX);
-    int r = start(a, env, id, err);
-
+    if (r == 0) {
+        r = start_loaded(a, env, &s, notify_host, err);
+        (void)close(s.dir_fd);
+    }
     arena_free(a);
     return r;
 }

@@ -197,6 +197,10 @@ struct oci_mount {
     struct oci_strings options; /* as written, for oci_dump */
 };
 
+/* A mount that is not in the document: binds source, read-only, without set-user-id, devices and
+ * programs. */
+must_check int oci_bind_mount(struct arena *a, const char *source, const char *destination,
+                              struct oci_mount *out, struct err *err);
 /* MS_BIND was asked for by option or by type. */
 bool oci_mount_is_bind(const struct oci_mount *m);
 

@@ -5,6 +5,7 @@
  * earlier one that says the opposite ("ro,rw" is writable), and setting one atime mode takes the
  * others back.
  */
+#include <errno.h>
 #include <linux/mount.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -117,6 +118,23 @@ const char *oci_mount_option_name(size_t i)
 bool oci_mount_is_bind(const struct oci_mount *m)
 {
     return (m->ms_set & MS_BIND) != 0;
+}
+
+int oci_bind_mount(struct arena *a, const char *source, const char *destination,
+                   struct oci_mount *out, struct err *err)
+{
+    static const char *const names[] = {"bind", "nosuid", "noexec", "nodev", "ro"};
+    const char **v = arena_array(a, ARRAY_N(names) + 1, sizeof *v);
+
+    if (v == NULL || source == NULL)
+        return err_set(err, ENOMEM, "a mount");
+    memcpy(v, names, sizeof names);
+    *out = (struct oci_mount){.destination = destination,
+                              .type = "bind",
+                              .source = source,
+                              .ms_set = MS_BIND | MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_RDONLY,
+                              .options = {v, ARRAY_N(names)}};
+    return 0;
 }
 
 #define ATIME_MODES (MS_NOATIME | MS_RELATIME | MS_STRICTATIME)

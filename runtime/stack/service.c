@@ -74,7 +74,7 @@ static int run_with_network(struct service *s, const struct container_env *env,
     if (container_create(env, c, child, err) < 0)
         return -1;
     if (dnsnet_attach(s->env->dnsnet, child->pid, err) == 0 &&
-        container_start(env, c->id, err) == 0)
+        container_start(env, c->id, NULL, err) == 0)
         return 0;
     own_close_fd(&child->pid_fd);
     delete_container(s);
