@@ -73,13 +73,23 @@ def need_tool():
     return need
 
 
-@pytest.fixture
-def short_dir():
-    """A directory of this test whose path is short enough for unix sockets; anybody may pass through it."""
+def make_short_dir():
     path = pathlib.Path(tempfile.mkdtemp(prefix="mr-", dir="/tmp"))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def short_dir():
+    """A directory of this test whose path is short enough for unix sockets; anybody may pass through it."""
+    yield from make_short_dir()
+
+
+@pytest.fixture(scope="module")
+def module_dir():
+    """The same for all tests of one file."""
+    yield from make_short_dir()
 
 
 def is_free(port):
@@ -94,28 +104,40 @@ def is_free(port):
     return True
 
 
+TAKEN = set()
+
+
+def take_ports(count):
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    n = int("".join(c for c in worker if c.isdigit()) or 0) % 10
+    first, last = PORT_FIRST + 1000 * n, PORT_FIRST + 1000 * n + 999
+    found = []
+    start = os.getpid() * 37 % 1000
+    for i in range(1000):
+        port = first + (start + i) % (last - first + 1)
+        if port not in TAKEN and is_free(port):
+            TAKEN.add(port)
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("no free ports")
+
+
 @pytest.fixture
 def free_ports():
     """free_ports(3) returns three TCP ports that no other test of this run gets: each worker has a range of its own, and each
     test process begins at a place of its own in it."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    n = int("".join(c for c in worker if c.isdigit()) or 0) % 10
-    first, last = PORT_FIRST + 1000 * n, PORT_FIRST + 1000 * n + 999
-    taken = set()
+    before = set(TAKEN)
+    yield take_ports
+    TAKEN.intersection_update(before)
 
-    def ports(count):
-        found = []
-        start = os.getpid() * 37 % 1000
-        for i in range(1000):
-            port = first + (start + i) % (last - first + 1)
-            if port not in taken and is_free(port):
-                taken.add(port)
-                found.append(port)
-            if len(found) == count:
-                return found
-        raise RuntimeError("no free ports")
 
-    return ports
+@pytest.fixture(scope="module")
+def module_ports():
+    """The same for all tests of one file."""
+    before = set(TAKEN)
+    yield take_ports
+    TAKEN.intersection_update(before)
 
 
 def lines_with(prefix, text):

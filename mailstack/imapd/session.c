@@ -281,6 +281,7 @@ static bool try_append(struct session *s)
     }
     s->arena = a;
     s->cmd = c;
+    s->verb = cmd_find(&s->cmd);
     s->cmd_n = s->scan.at;
     append_start(s, s->scan.literal_n, s->scan.literal_sync);
     return true;

@@ -52,16 +52,16 @@ SOA_DATA = name("ns.test") + name("root.test") + struct.pack(">5I", 1, 3600, 600
 
 
 class Server:
-    """Answers over UDP and TCP on 127.0.0.1:port. records: {(name, type): [value, ...]}; a value for a name that is a
+    """Answers over UDP and TCP on host:port. records: {(name, type): [value, ...]}; a value for a name that is a
     callable is called with the query and returns the whole message, or None for silence."""
 
-    def __init__(self, port, records):
+    def __init__(self, port, records, host="127.0.0.1"):
         self.records = {(n.lower().rstrip("."), t): v for (n, t), v in records.items()}
         self.asked = []
         self.closed = False
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", port))
-        self.tcp = socket.create_server(("127.0.0.1", port))
+        self.udp.bind((host, port))
+        self.tcp = socket.create_server((host, port))
         self.threads = [threading.Thread(target=f, daemon=True) for f in (self.serve_udp, self.serve_tcp)]
         for t in self.threads:
             t.start()
@@ -70,8 +70,7 @@ class Server:
         """The threads leave their waits, so that the port is free again."""
         self.closed = True
         self.tcp.shutdown(socket.SHUT_RDWR)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.sendto(b"", self.udp.getsockname())
+        self.udp.sendto(b"", self.udp.getsockname())  # from itself: it may be in a network namespace
         for t in self.threads:
             t.join()
         self.udp.close()

@@ -99,6 +99,15 @@ def test_append_keeps_flags_date_and_every_octet(mailstack):
     m.logout()
 
 
+def test_append_to_the_selected_folder_is_told_before_its_end(mailstack):
+    r = mailstack.raw()
+    r.cmd("SELECT INBOX")
+    lines, last = r.cmd("APPEND INBOX {5+}\r\nhello")
+    assert last.startswith(b"OK [APPENDUID") and b"* 1 EXISTS" in lines
+    assert r.cmd("SEARCH ALL")[0] == [b"* SEARCH 1"]
+    r.close()
+
+
 def test_append_without_a_folder_says_trycreate_before_the_message(mailstack):
     r = mailstack.raw()
     lines, last = r.cmd("APPEND Nowhere {10}")
