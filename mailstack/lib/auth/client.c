@@ -3,7 +3,8 @@
  * Two channels of the same shape: a connection, the questions that wait for an answer on it, and a
  * timer. A question keeps its request until it is answered, so that a channel that broke asks it
  * again once it is back. Login answers carry an id; socketmap answers come in the order of the
- * requests.
+ * requests: a question that was sent is never dropped while its connection stands, or the next
+ * answer would go to the wrong asker.
  */
 #include "mailstack/lib/auth/client.h"
 
@@ -68,6 +69,7 @@ struct auth_client {
 
 static void on_input(struct conn *c);
 static void on_closed(struct conn *c, const struct err *why);
+static void reset(struct channel *ch, const char *why);
 
 static const struct conn_ops channel_ops = {.input = on_input, .closed = on_closed};
 
@@ -147,8 +149,12 @@ static void send_one(struct channel *ch, const struct pending *p)
 
 static void send_all(struct channel *ch)
 {
-    list_for_each (it, next, &ch->pending)
-        send_one(ch, list_of(it, struct pending, node));
+    list_for_each (it, next, &ch->pending) {
+        struct pending *p = list_of(it, struct pending, node);
+
+        if (p->since_ms) /* the others are about to be refused */
+            send_one(ch, p);
+    }
 }
 
 static void forget_cancelled(struct channel *ch)
@@ -179,20 +185,53 @@ static void connect_now(struct channel *ch)
         send_all(ch);
 }
 
-/* Gives up on what has waited too long, and tries again for the rest. */
+/* While a connection stands, the timer is the deadline of the oldest question. */
+static void watch_the_oldest(struct channel *ch)
+{
+    uint64_t waited;
+
+    if (!ch->conn || ch->retry.loop || list_empty(&ch->pending))
+        return;
+    waited = clock_now_ms() - list_of(list_first(&ch->pending), struct pending, node)->since_ms;
+    loop_timer_set(ch->client->loop, &ch->retry,
+                   waited < AUTH_CLIENT_WAIT_MS ? AUTH_CLIENT_WAIT_MS - waited : 1);
+}
+
+/* The oldest question if it has waited too long: it stands in front. */
+static struct pending *too_late(const struct channel *ch)
+{
+    struct pending *p;
+
+    if (list_empty(&ch->pending))
+        return NULL;
+    p = list_of(list_first(&ch->pending), struct pending, node);
+    return p->since_ms && clock_now_ms() - p->since_ms >= AUTH_CLIENT_WAIT_MS ? p : NULL;
+}
+
+/* The timer that is set first keeps a callback's new question from connecting in between. */
+static void give_up(struct channel *ch)
+{
+    struct pending *p;
+
+    if (ch->conn)
+        reset(ch, "authd does not answer");
+    else
+        loop_timer_set(ch->client->loop, &ch->retry, RETRY_MS);
+    while ((p = too_late(ch)) != NULL)
+        answer_temp(ch, p);
+}
+
 static void on_retry(struct loop_timer *t)
 {
     struct channel *ch = container_of(t, struct channel, retry);
-    uint64_t now = clock_now_ms();
 
-    list_for_each (it, next, &ch->pending) {
-        struct pending *p = list_of(it, struct pending, node);
-
-        if (now - p->since_ms >= AUTH_CLIENT_WAIT_MS)
-            answer_temp(ch, p);
+    if (too_late(ch)) {
+        give_up(ch);
+        return;
     }
     if (!ch->conn && !list_empty(&ch->pending))
         connect_now(ch);
+    watch_the_oldest(ch);
 }
 
 static void on_closed(struct conn *c, const struct err *why)
@@ -427,6 +466,7 @@ static void ask(struct channel *ch, enum kind kind, void *question, uint64_t id,
         send_one(ch, p);
     else if (!ch->conn && !ch->retry.loop)
         connect_now(ch);
+    watch_the_oldest(ch);
 }
 
 void auth_login_ask(struct auth_client *c, struct auth_login *q, const struct auth_credentials *k)

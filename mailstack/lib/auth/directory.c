@@ -247,7 +247,9 @@ struct walk {
     struct map *seen; /* addresses that were expanded or taken */
     struct auth_target *targets;
     size_t n;
-    bool lists; /* expand lists too */
+    bool lists;        /* expand lists too */
+    struct str sender; /* for lists that take mail from their members only */
+    bool closed;       /* such a list was left out */
     struct auth_resolve_answer *out;
 };
 
@@ -365,6 +367,10 @@ static enum found look_up(struct walk *w, struct str address, struct str local, 
     struct str domain;
     const struct directory_list *l = w->lists ? map_get(d->lists, address) : NULL;
 
+    if (l && l->members_only && !is_member(l, w->sender)) {
+        w->closed = true; /* whichever way led to it; the others of an alias still count */
+        return FOUND_TAKEN;
+    }
     if (l)
         return as_found(expand_names(w, address, &l->members, depth));
     const struct account *acc = account_find(&d->accounts, address);
@@ -427,17 +433,21 @@ static int canonical_rcpt(const struct directory *d, struct str rcpt, struct are
     return 0;
 }
 
-static void resolve(const struct directory *d, struct str address, struct arena *a, bool lists,
-                    struct auth_resolve_answer *out)
+/* sender NULL: lists are not expanded. */
+static void resolve(const struct directory *d, struct str address, const struct str *sender,
+                    struct arena *a, struct auth_resolve_answer *out)
 {
-    struct walk w = {.d = d, .a = a, .seen = map_new(), .lists = lists, .out = out};
+    struct walk w = {.d = d, .a = a, .seen = map_new(), .lists = sender != NULL, .out = out};
 
+    if (sender)
+        w.sender = *sender;
     w.targets = arena_array(a, AUTH_TARGETS_MAX, sizeof(*w.targets));
     out->verdict = AUTH_YES;
     if (!w.targets)
         (void)fail(&w, AUTH_TEMP, "out of memory for the answer");
     else if (expand(&w, address, 0) && w.n == 0)
-        (void)fail(&w, AUTH_NO, "the address leads nowhere");
+        (void)fail(&w, AUTH_NO,
+                   w.closed ? "only members may post to this list" : "the address leads nowhere");
     out->targets = w.targets;
     out->targets_n = out->verdict == AUTH_YES ? w.n : 0;
     map_free(w.seen);
@@ -452,13 +462,7 @@ void directory_resolve(const struct directory *d, struct str rcpt, struct str se
     *out = (struct auth_resolve_answer){.verdict = AUTH_NO, .reason = STR("not an address")};
     if (canonical_rcpt(d, rcpt, a, &address, &err) < 0)
         return;
-    const struct directory_list *l = map_get(d->lists, address);
-
-    if (l && l->members_only && !is_member(l, sender)) {
-        out->reason = STR("only members may post to this list");
-        return;
-    }
-    resolve(d, address, a, true, out);
+    resolve(d, address, &sender, a, out);
 }
 
 bool directory_may_send(const struct directory *d, struct str user, struct str address,
@@ -470,7 +474,7 @@ bool directory_may_send(const struct directory *d, struct str user, struct str a
 
     if (account_canonical(address, a, &as, &err) < 0)
         return false;
-    resolve(d, as, a, false, &got);
+    resolve(d, as, NULL, a, &got);
     for (size_t i = 0; i < got.targets_n; i++) {
         struct walk w = {.d = d, .a = a, .out = &got};
         struct parts p;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/base/child.h"
@@ -54,9 +55,14 @@ static int start_one(struct worker *w, struct err *err)
             _exit(1);
         exit(all->fn(w->i, all->ctx)); // NOLINT(concurrency-mt-unsafe): one thread
     }
+    if (child_watch(all->loop, &w->child, pid, err) < 0) {
+        (void)kill(pid, SIGKILL); /* nobody would see it end */
+        (void)waitpid(pid, NULL, 0);
+        return -1;
+    }
     w->started_ms = clock_now_ms();
     all->alive++;
-    return child_watch(all->loop, &w->child, pid, err);
+    return 0;
 }
 
 static void try_again(struct worker *w)

@@ -20,8 +20,9 @@
 
 #include "mailstack/lib/net/tls_io.h"
 
-#define OUT_FLUSH_AT 32768
-#define PRINTF_MAX   8192
+#define OUT_FLUSH_AT     32768
+#define PRINTF_MAX       8192
+#define BACKLOG_RETRY_MS 10
 
 struct stream {
     int fd;
@@ -49,8 +50,14 @@ struct stream *stream_new(int fd, uint32_t timeout_ms)
 
 struct stream *stream_dial_unix(const char *path, uint32_t timeout_ms, struct err *err)
 {
-    int fd = fd_unix_connect(path, SOCK_STREAM, err);
+    uint64_t end = clock_now_ms() + timeout_ms;
+    int fd = fd_unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK, err);
 
+    /* A listener whose backlog is full: a blocking connect would wait for it without an end. */
+    while (fd < 0 && err->code == EAGAIN && clock_now_ms() < end) {
+        (void)poll(NULL, 0, BACKLOG_RETRY_MS);
+        fd = fd_unix_connect(path, SOCK_STREAM | SOCK_NONBLOCK, err);
+    }
     return fd < 0 ? NULL : stream_new(fd, timeout_ms);
 }
 
