@@ -163,10 +163,17 @@ static int check_count(const struct verb *v, size_t n, struct err *err)
     return 0;
 }
 
+static void warn(void *ctx, const char *text)
+{
+    report_line(ctx, REPORT_WARN, text);
+}
+
 static int set_up(struct cmd *c, const struct globals *g, struct err *err)
 {
     c->report->debug = g->debug.on;
     c->report->json = g->log_format != NULL && strcmp(g->log_format, "json") == 0;
+    c->env.warn = warn;
+    c->env.warn_ctx = c->report;
     c->env.root = g->root != NULL ? g->root : default_root(c->arena);
     if (g->cgroup_manager != NULL && strcmp(g->cgroup_manager, "disabled") == 0)
         c->env.cgroups = CONTAINER_CGROUPS_DISABLED;

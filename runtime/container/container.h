@@ -43,6 +43,10 @@ enum container_cgroups {
 struct container_env {
     const char *root; /* "/run/mailbox-run"; made (0700) at the first create */
     enum container_cgroups cgroups;
+    /* Told of what a container asks for and goes without, as the specification wants it: one
+     * sentence each. May be NULL. */
+    void (*warn)(void *ctx, const char *text);
+    void *warn_ctx;
 };
 
 /* The descriptor `fd` of the caller becomes number `at` (>= 0) in the container. */

@@ -129,6 +129,8 @@ static int decide(struct maker *m, struct err *err)
         return err_set(err, 0, "$.linux.resources: cannot be honoured with cgroups disabled");
     if (m->facts.cgroup && cgroup_locate(m->arena, m->state.public.cgroup, &m->cgroup, err) < 0)
         return err_wrap(err, "$.linux.cgroupsPath");
+    if (m->config->linux_.ns[OCI_NS_USER].mode == OCI_NS_HOST)
+        maker_warn_caps(m, &m->config->process);
     return plan_make(m->arena, m->config, &m->facts, &m->plan, err);
 }
 
@@ -215,8 +217,12 @@ static int step_cgroup_limits(struct maker *m, size_t index, struct err *err)
         return 0;
     if (limits_make(m->arena, r, &limits, err) < 0 || limits_apply(&m->cgroup, &limits, err) < 0)
         return -1;
-    /* Device programs and lists are root's to set. */
-    return geteuid() != 0 ? 0 : limits_apply_devices(&m->cgroup, r, err);
+    if (geteuid() == 0)
+        return limits_apply_devices(&m->cgroup, r, err);
+    if (r->devices_n > 0)
+        maker_warn(m, "$.linux.resources.devices: an ordinary user cannot set device rules: the "
+                      "container goes without");
+    return 0;
 }
 
 static int step_rdt_make(struct maker *m, size_t index, struct err *err)
@@ -499,10 +505,12 @@ int container_run(const struct container_env *env, const struct container_create
 int container_plan_text(const struct container_env *env, const struct container_create *c,
                         struct buf *out, struct err *err)
 {
-    struct maker m = {.env = env, .create = c, .io = &c->io};
+    struct container_env quiet = *env;
+    struct maker m = {.env = &quiet, .create = c, .io = &c->io};
     struct str text = STR_NONE;
     int r = maker_init(&m, err);
 
+    quiet.warn = NULL; /* the start itself will say it */
     if (r == 0)
         r = prepare(&m, &text, err);
     if (r == 0)

@@ -21,6 +21,7 @@
 #include "runtime/container/maker.h"
 #include "runtime/container/rdt_of.h"
 #include "runtime/container/state.h"
+#include "runtime/kernel/cgroup_v2.h"
 #include "runtime/kernel/idlist.h"
 #include "runtime/kernel/proc.h"
 #include "runtime/kernel/sched.h"
@@ -63,12 +64,27 @@ static int inherit(struct maker *m, const struct oci_process *of_exec, const str
     return maker_check_labels(p, NULL, err);
 }
 
+/* A container on cgroup v2 may have moved its init beneath its group, in order to pass controllers
+ * down: the group itself then takes no process any more, but the one of the init does. */
+static int follow_init(struct maker *m, struct err *err)
+{
+    for (size_t i = 0; i < m->cgroup.n; i++) {
+        struct cgroup_hier *h = &m->cgroup.v[i];
+
+        if (h->v2 && cgroup_v2_is_inner(h) &&
+            cgroup_v2_follow(m->arena, h, m->state.public.pid, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int prepare(struct maker *m, const struct container_exec *e, struct err *err)
 {
     struct oci_config *c = NULL;
     struct init *in = &m->init;
 
-    if (join_prepare(m, e->id, &c, err) < 0 || pick_cgroup(m, e->cgroup, err) < 0)
+    if (join_prepare(m, e->id, &c, err) < 0 || pick_cgroup(m, e->cgroup, err) < 0 ||
+        (e->cgroup == NULL && follow_init(m, err) < 0))
         return -1;
     if (inherit(m, e->process, c, err) < 0)
         return -1;
@@ -90,6 +106,8 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
                                    .exec_filter = c->linux_.seccomp.set,
                                    .exec_rdt = c->linux_.rdt.set,
                                    .exec_mempolicy = c->linux_.memory_policy.set};
+    if (!m->facts.exec_user_ns)
+        maker_warn_caps(m, in->process);
     if (maker_env(m, in->process, err) < 0)
         return -1;
     return plan_make_exec(m->arena, in->process, &m->facts, &m->plan, err);

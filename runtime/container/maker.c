@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
 #include "runtime/base/child.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
@@ -21,6 +22,7 @@
 #include "runtime/base/own.h"
 #include "runtime/container/listener.h"
 #include "runtime/container/sync.h"
+#include "runtime/kernel/caps.h"
 #include "runtime/kernel/lsm.h"
 #include "runtime/kernel/proc.h"
 #include "runtime/kernel/sys.h"
@@ -117,6 +119,33 @@ int maker_check_labels(const struct oci_process *p, const char *mount_label, str
     if (mount_label != NULL && !lsm_is_on(LSM_SELINUX))
         return err_set(err, 0, "$.linux.mountLabel: SELinux is not enabled on this host");
     return 0;
+}
+
+void maker_warn(const struct maker *m, const char *text)
+{
+    if (m->env->warn != NULL)
+        m->env->warn(m->env->warn_ctx, text);
+}
+
+/* In a user namespace of its own a process begins with all capabilities. */
+void maker_warn_caps(const struct maker *m, const struct oci_process *p)
+{
+    own_buf struct buf text = BUF_INIT(ERR_TEXT_MAX);
+    uint64_t asked = 0;
+    struct caps held;
+    struct err ignored;
+
+    for (size_t i = 0; i < OCI_CAP_SETS; i++)
+        asked |= p->caps.mask[i];
+    if (!p->caps.set || m->env->warn == NULL || caps_get(&held, &ignored) < 0)
+        return;
+    for (int cap = 0; oci_cap_name(cap) != NULL; cap++)
+        if ((asked >> cap & 1) != 0 && (held.permitted >> cap & 1) == 0)
+            buf_printf(&text, "%s %s", text.n > 0 ? "," : "", oci_cap_name(cap));
+    if (text.n == 0)
+        return;
+    buf_append_c(&text, " (not held by this runtime): the process goes without");
+    maker_warn(m, arena_printf(m->arena, "$.process.capabilities:%s", buf_c(&text)));
 }
 
 struct idmaps maker_idmaps(const struct maker *m, const struct oci_idmaps *from)

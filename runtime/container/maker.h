@@ -58,6 +58,10 @@ must_check int maker_env(struct maker *m, const struct oci_process *p, struct er
 must_check int maker_check_labels(const struct oci_process *p, const char *mount_label,
                                   struct err *err);
 
+/* Warns of capabilities that the process will not have because this one has not. */
+void maker_warn_caps(const struct maker *m, const struct oci_process *p);
+void maker_warn(const struct maker *m, const char *text);
+
 struct idmaps maker_idmaps(const struct maker *m, const struct oci_idmaps *from);
 
 /* STEP_CLONE; the stage for namespaces that must be joined before. */

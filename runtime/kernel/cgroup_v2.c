@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/file.h"
@@ -81,6 +82,41 @@ int cgroup_v2_level(const char *path, size_t base, bool leaf, struct err *err)
             return -1;
     }
     return leaf ? 0 : pass_down(path, err);
+}
+
+bool cgroup_v2_is_inner(const struct cgroup_hier *h)
+{
+    own_buf struct buf text = BUF_INIT(LIST_MAX);
+    struct err ignored;
+
+    return cgroup_read(h, "cgroup.subtree_control", &text, &ignored) == 0 &&
+           str_trim(buf_str(&text)).n > 0;
+}
+
+struct str cgroup_v2_line(struct str text)
+{
+    struct str line = STR_NONE;
+
+    while (str_next(&text, '\n', &line))
+        if (str_starts(line, STR("0::")))
+            return str_skip(line, 3);
+    return STR_NONE;
+}
+
+int cgroup_v2_follow(struct arena *a, struct cgroup_hier *h, pid_t pid, struct err *err)
+{
+    own_buf struct buf text = BUF_INIT(LIST_MAX * 16);
+    struct str path = STR_NONE, own = str_of(h->path);
+    char file[64];
+
+    (void)snprintf(file, sizeof file, "/proc/%d/cgroup", pid);
+    if (file_read(AT_FDCWD, file, &text, err) < 0)
+        return -1;
+    path = cgroup_v2_line(buf_str(&text));
+    if (!str_starts(path, own) || path.n <= own.n || path.p[own.n] != '/')
+        return 0;
+    h->path = arena_copy(a, path);
+    return h->path == NULL ? err_set(err, ENOMEM, "a cgroup") : 0;
 }
 
 /* --- the device program ------------------------------------------------------------------------

@@ -10,9 +10,12 @@
 #include <linux/bpf.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "runtime/base/attr.h"
+#include "runtime/base/str.h"
 
+struct arena;
 struct cgroup_devices;
 struct cgroup_hier;
 struct err;
@@ -22,6 +25,13 @@ struct err;
  * keeps its own for itself, as it will hold processes. What cannot be passed on is found out when a
  * limit is written. */
 must_check int cgroup_v2_level(const char *path, size_t base, bool leaf, struct err *err);
+
+/* It passes controllers down, so it can hold no processes itself. */
+bool cgroup_v2_is_inner(const struct cgroup_hier *h);
+/* Makes h the group that the process is in, if that lies beneath h. */
+must_check int cgroup_v2_follow(struct arena *a, struct cgroup_hier *h, pid_t pid, struct err *err);
+/* The path of the v2 line of /proc/PID/cgroup; pure. */
+struct str cgroup_v2_line(struct str text);
 
 #define CGROUP_V2_INSNS_MAX 4096
 

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Capabilities and no_new_privs, read from the kernel."""
 
+import subprocess
+
+from ocilib import need_program
+
 NET_BIND = 1 << 10
 KILL = 1 << 5
 
@@ -53,3 +57,17 @@ def test_no_new_privs(runtime, bundle):
     assert status(runtime, bundle)["NoNewPrivs"] == "1"
     bundle.process["noNewPrivileges"] = False
     assert status(runtime, bundle)["NoNewPrivs"] == "0"
+
+
+def test_what_the_runtime_does_not_hold_is_warned_about(runtime, bundle, tmp_path):
+    """setpriv takes CAP_SYS_TIME from the runtime itself."""
+    need_program("setpriv")
+    bundle.process["capabilities"] = {"bounding": ["CAP_SYS_TIME", "CAP_KILL"],
+                                      "permitted": ["CAP_SYS_TIME", "CAP_KILL"]}
+    bundle.save()
+    command = ["setpriv", "--bounding-set", "-sys_time", *runtime.command(
+        "--log", str(tmp_path / "log"), "run", "--bundle", bundle.path, runtime.new_id())]
+    out = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert out.returncode == 0, out.stderr
+    log = (tmp_path / "log").read_text()
+    assert "level=warning" in log and "CAP_SYS_TIME" in log and "CAP_KILL" not in log

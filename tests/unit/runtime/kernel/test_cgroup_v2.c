@@ -106,9 +106,18 @@ static void too_many_rules_are_refused(void **state)
     assert_int_equal(cgroup_v2_program(&d, code, 7), -1);
 }
 
+static void the_v2_line_is_found_among_others(void **state)
+{
+    (void)state;
+    assert_str(cgroup_v2_line(STR("9:memory:/a\n0::/b/c\n")), "/b/c");
+    assert_str(cgroup_v2_line(STR("0::/\n")), "/");
+    assert_int_equal(cgroup_v2_line(STR("9:memory:/0::/a\n")).n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_v2_line_is_found_among_others),
         cmocka_unit_test(what_is_not_allowed_is_denied),
         cmocka_unit_test(an_exception_of_allow_denies_any_part),
         cmocka_unit_test(too_many_rules_are_refused),
