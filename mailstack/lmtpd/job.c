@@ -73,11 +73,12 @@ static int check_quota(const struct job *j, struct str mailbox, const struct lmt
 {
     uint64_t told = rcpt->quota == LMTP_NO_QUOTA ? QUOTA_NOT_TOLD : rcpt->quota;
     own_fd int home = home_open(j->st, mailbox, err);
-    struct quota q;
+    struct quota q = {.limit = told == QUOTA_NOT_TOLD ? j->st->quota : told};
 
-    if (home < 0)
-        return err->code == ENOENT ? 0 : -1; /* made at the first delivery */
-    if (quota_get(home, told, j->st->quota, &q, err) < 0)
+    if (home < 0 && err->code != ENOENT)
+        return -1;
+    /* A home that is not there is made at the first delivery. */
+    if (home >= 0 && quota_get(home, told, j->st->quota, &q, err) < 0)
         return -1;
     if (q.limit != 0 && (q.used >= q.limit || size > q.limit - q.used))
         return err_set(err, EDQUOT, "mailbox is full");

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mailstack/smtpd/conf.h"
+
+#include <stdlib.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/err.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/own.h"
+
+#include "mailstack/lib/proto/smtp_path.h"
+
+#define MESSAGE_SIZE 52428800 /* defaults, as in specs/README.md */
+#define SIZE_LIMIT   (UINT64_C(1) << 31)
+#define WORKERS      2
+#define CONNECTIONS  2000
+#define PER_IP       50
+#define IDLE_S       300
+#define RECIPIENTS   100
+
+static int take_text(const struct jv *at, const char *key, char **out, struct err *err)
+{
+    struct str s;
+
+    if (jv_str(at, key, &s, err) < 0)
+        return -1;
+    *out = str_dup_c(s, err);
+    return *out ? 0 : -1;
+}
+
+static int take_opt_text(const struct jv *at, const char *key, char **out, struct err *err)
+{
+    return jv_has(at, key) ? take_text(at, key, out, err) : 0;
+}
+
+static int take_limits(const struct jv *conf, struct conf *c, struct err *err)
+{
+    static const char *const keys[] = {"workers", "connections", "connections_per_ip", "idle_s",
+                                       NULL};
+    struct jv at;
+    int64_t workers = WORKERS;
+    int64_t all = CONNECTIONS;
+    int64_t per_ip = PER_IP;
+    uint64_t idle_s = IDLE_S;
+
+    if (jv_opt_object(conf, "limits", &at, err) < 0)
+        return -1;
+    if (at.v &&
+        (jv_only(&at, keys, err) < 0 ||
+         jv_opt_int(&at, "workers", (struct jv_range){1, 64}, WORKERS, &workers, err) < 0 ||
+         jv_opt_int(&at, "connections", (struct jv_range){1, 100000}, CONNECTIONS, &all, err) < 0 ||
+         jv_opt_int(&at, "connections_per_ip", (struct jv_range){1, 100000}, PER_IP, &per_ip, err) <
+             0 ||
+         jv_opt_seconds(&at, "idle_s", 86400, IDLE_S, &idle_s, err) < 0))
+        return -1;
+    c->workers = (unsigned)workers;
+    c->connections = (size_t)((all + workers - 1) / workers);
+    c->connections_per_ip = (size_t)per_ip;
+    c->idle_ms = (idle_s ? idle_s : 1) * 1000;
+    return 0;
+}
+
+static int take_nets(const struct jv *conf, struct conf *c, struct err *err)
+{
+    struct jv list;
+
+    if (jv_opt_array(conf, "plaintext_login", &list, err) < 0)
+        return -1;
+    if (jv_n(&list) > CONF_NETS_MAX)
+        return jv_err(&list, err, "more than %d networks", CONF_NETS_MAX);
+    for (size_t i = 0; i < jv_n(&list); i++) {
+        struct jv e = jv_elem(&list, i);
+        struct str text;
+
+        if (jv_as_str(&e, &text, err) < 0)
+            return -1;
+        if (cidr_parse(text, &c->plaintext[c->plaintext_n++], err) < 0)
+            return jv_err(&e, err, "%s", err->text);
+    }
+    return 0;
+}
+
+static void add_domain(struct conf *c, struct str name)
+{
+    own_buf struct buf lower = BUF_INIT(SMTP_DOMAIN_MAX);
+
+    for (size_t i = 0; i < name.n; i++)
+        buf_append_char(&lower, ascii_lower(name.p[i]));
+    (void)map_put(c->domains, buf_str(&lower), c); /* twice the same domain is one */
+}
+
+static int take_domains(const struct jv *conf, struct conf *c, struct err *err)
+{
+    struct jv list;
+
+    if (jv_array(conf, "domains", &list, err) < 0)
+        return -1;
+    if (jv_n(&list) > CONF_DOMAINS_MAX)
+        return jv_err(&list, err, "more than %d domains", CONF_DOMAINS_MAX);
+    for (size_t i = 0; i < jv_n(&list); i++) {
+        struct jv e = jv_elem(&list, i);
+        struct str name;
+
+        if (jv_as_str(&e, &name, err) < 0)
+            return -1;
+        if (name.n == 0 || name.n > SMTP_DOMAIN_MAX)
+            return jv_err(&e, err, "not a domain");
+        add_domain(c, name);
+    }
+    return 0;
+}
+
+static int take_sockets(const struct jv *conf, struct conf *c, struct err *err)
+{
+    static const char *const keys[] = {"auth", "map", "milter", "lmtp", "queue", "dns", NULL};
+    struct jv at;
+
+    if (jv_object(conf, "sockets", &at, err) < 0 || jv_only(&at, keys, err) < 0 ||
+        take_text(&at, "auth", &c->auth_path, err) < 0 ||
+        take_text(&at, "map", &c->map_path, err) < 0 ||
+        take_text(&at, "lmtp", &c->lmtp_path, err) < 0 ||
+        take_opt_text(&at, "milter", &c->milter_path, err) < 0 ||
+        take_opt_text(&at, "queue", &c->queue_path, err) < 0)
+        return -1;
+    return take_opt_text(&at, "dns", &c->dns_path, err);
+}
+
+static int take_tls(const struct jv *conf, struct conf *c, struct err *err)
+{
+    static const char *const keys[] = {"cert", "key", NULL};
+    struct jv at;
+
+    if (jv_object(conf, "tls", &at, err) < 0 || jv_only(&at, keys, err) < 0 ||
+        take_text(&at, "cert", &c->cert, err) < 0)
+        return -1;
+    return take_text(&at, "key", &c->key, err);
+}
+
+static int take_conf(const struct jv *conf, struct conf *c, struct err *err)
+{
+    static const char *const keys[] = {
+        "hostname",   "log_level",  "listen", "domains",         "message_size",
+        "recipients", "subaddress", "tls",    "plaintext_login", "limits",
+        "sockets",    "scratch",    NULL};
+    struct str subaddress; /* authd's matter: only checked here */
+    struct str scratch;
+    int64_t recipients;
+
+    if (jv_is_object(conf, err) < 0 || jv_only(conf, keys, err) < 0 ||
+        take_text(conf, "hostname", &c->hostname, err) < 0 ||
+        jv_opt_size(conf, "message_size", SIZE_LIMIT, MESSAGE_SIZE, &c->message_size, err) < 0 ||
+        jv_opt_int(conf, "recipients", (struct jv_range){1, 10000}, RECIPIENTS, &recipients, err) <
+            0 ||
+        jv_opt_str(conf, "subaddress", STR(""), &subaddress, err) < 0 ||
+        jv_opt_str(conf, "scratch", STR("/tmp"), &scratch, err) < 0)
+        return -1;
+    c->recipients = (size_t)recipients;
+    c->scratch = str_dup_c(scratch, err);
+    if (!c->scratch || take_domains(conf, c, err) < 0 || take_tls(conf, c, err) < 0 ||
+        take_nets(conf, c, err) < 0 || take_limits(conf, c, err) < 0)
+        return -1;
+    return take_sockets(conf, c, err);
+}
+
+struct conf *conf_load(const struct jv *at, struct err *err)
+{
+    struct conf *c = mem_type(struct conf);
+
+    c->domains = map_new();
+    if (take_conf(at, c, err) == 0)
+        return c;
+    conf_free(c);
+    return NULL;
+}
+
+void conf_free(struct conf *c)
+{
+    if (!c)
+        return;
+    free(c->hostname);
+    free(c->cert);
+    free(c->key);
+    free(c->auth_path);
+    free(c->map_path);
+    free(c->lmtp_path);
+    free(c->milter_path);
+    free(c->queue_path);
+    free(c->dns_path);
+    free(c->scratch);
+    map_free(c->domains);
+    free(c);
+}
+
+bool conf_is_ours(const struct conf *c, struct str domain)
+{
+    return map_get(c->domains, domain) != NULL;
+}
