@@ -56,30 +56,34 @@ static size_t from_hex(struct str s, uint8_t *out)
     return n;
 }
 
-static bool parse_args(pid_t pid, char *line, uint64_t stack, uint64_t args[ARGS_MAX])
+static bool parse_args(pid_t pid, struct str line, uint64_t stack, uint64_t args[ARGS_MAX])
 {
     size_t i = 0;
+    struct str word;
 
-    for (char *save = NULL, *word = strtok_r(line, " \n", &save); word && i < ARGS_MAX;
-         word = strtok_r(NULL, " \n", &save)) {
+    while (line.n > 0 && i < ARGS_MAX) {
         struct err err = {0};
 
-        if (word[0] == 'x') {
+        if (!str_cut(line, ' ', &word, &line)) {
+            word = line;
+            line = STR_NONE;
+        }
+        if (str_starts(word, STR("x"))) {
             uint8_t bytes[BYTES_MAX + 1] = {0};
-            size_t n = from_hex(str_of(word + 1), bytes);
+            size_t n = from_hex(str_skip(word, 1), bytes);
 
             stack -= BYTES_MAX + 16;
             args[i++] = stack;
             if (!put_bytes(pid, stack, bytes, n + 1))
                 return false;
-        } else if (num_parse_u64(str_of(word), 0, UINT64_MAX, &args[i++], &err) < 0) {
+        } else if (num_parse_u64(word, 0, UINT64_MAX, &args[i++], &err) < 0) {
             return false;
         }
     }
     return i > 0;
 }
 
-static bool call(pid_t pid, const struct user_regs_struct *was, char *line)
+static bool call(pid_t pid, const struct user_regs_struct *was, struct str line)
 {
     struct user_regs_struct regs = *was;
     uint64_t args[ARGS_MAX] = {0};
@@ -123,7 +127,7 @@ int main(int argc, char **argv)
     if (errno || ptrace(PTRACE_POKETEXT, pid, was.rip, (text & ~0xffffL) | SYSCALL) < 0)
         fine = false;
     while (fine && fgets(line, sizeof(line), stdin))
-        fine = call((pid_t)pid, &was, line);
+        fine = call((pid_t)pid, &was, str_trim(str_of(line)));
     if (ptrace(PTRACE_POKETEXT, pid, was.rip, text) < 0 ||
         ptrace(PTRACE_SETREGS, pid, 0, &was) < 0 || ptrace(PTRACE_DETACH, pid, 0, 0) < 0)
         fine = false;
