@@ -3,6 +3,7 @@
  * the next read, so that views stay valid exactly as long as the header says. */
 #include "mailstack/lib/net/stream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -358,6 +359,7 @@ int stream_wait(struct stream *s, int other_fd, uint32_t timeout_ms, struct err 
 int stream_start_tls_client(struct stream *s, struct tls_ctx *ctx, const char *name,
                             struct err *err)
 {
+    assert(name != NULL); /* it would make this side the server */
     if (stream_flush(s, err) < 0)
         return -1;
     drop_shown(s);

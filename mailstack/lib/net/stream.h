@@ -49,6 +49,7 @@ must_check int stream_printf(struct stream *s, struct err *err, const char *fmt,
     fmt_printf(3, 4);
 must_check int stream_flush(struct stream *s, struct err *err);
 
+/* name is sent, and checked if ctx verifies; not NULL. */
 must_check int stream_start_tls_client(struct stream *s, struct tls_ctx *ctx, const char *name,
                                        struct err *err); /* buffered clear input is an error */
 const char *stream_tls_version(const struct stream *s);  /* "" in clear */

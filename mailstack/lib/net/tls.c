@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "runtime/base/err.h"
@@ -28,6 +29,9 @@ static SSL *session_begin(struct tls_ctx *t, int fd, const char *name, struct er
     SSL *s = SSL_new(t->ssl);
     own_free char *host = name ? mem_dup_c(name) : NULL; /* the macro below casts a const away */
 
+    /* OpenSSL writes with write(2); here, and not with the context, since that may have been made
+     * before this process was forked. */
+    (void)signal(SIGPIPE, SIG_IGN);
     if (s && SSL_set_fd(s, fd) == 1 &&
         (!host || (SSL_set_tlsext_host_name(s, host) == 1 && SSL_set1_host(s, host) == 1))) {
         if (name)

@@ -5,7 +5,7 @@
  *
  * TLS 1.2 and later, OpenSSL's default ciphers at its security level 2, no renegotiation, no
  * compression. A server context is replaced when the certificate changes; connections keep the one
- * they began with.
+ * they began with. A process that has had a session ignores SIGPIPE.
  *
  * Tests:     tests/unit/mailstack/lib/net/test_tls.c
  */
