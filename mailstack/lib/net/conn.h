@@ -73,7 +73,8 @@ void conn_finish(struct conn *c);
 /* `closed` with ETIMEDOUT in ms from now unless moved again; 0 removes it. */
 void conn_deadline(struct conn *c, uint64_t ms);
 
-/* Server side: with sni NULL. Client side: name to verify and send, or as the ctx says. */
+/* Server side: with sni NULL. Client side: the name to send and, where the context verifies, to
+ * verify; "" for a server without one (an address). */
 void conn_start_tls(struct conn *c, struct tls_ctx *ctx, const char *sni);
 bool conn_has_tls(const struct conn *c);
 const char *conn_tls_version(const struct conn *c); /* "TLSv1.3"; "" in clear */

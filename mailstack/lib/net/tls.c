@@ -27,7 +27,8 @@ static int tls_err(struct err *err, const char *what)
 static SSL *session_begin(struct tls_ctx *t, int fd, const char *name, struct err *err)
 {
     SSL *s = SSL_new(t->ssl);
-    own_free char *host = name ? mem_dup_c(name) : NULL; /* the macro below casts a const away */
+    bool named = name && name[0];
+    own_free char *host = named ? mem_dup_c(name) : NULL; /* the macro below casts a const away */
 
     /* OpenSSL writes with write(2); here, and not with the context, since that may have been made
      * before this process was forked. */
