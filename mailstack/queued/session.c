@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mailstack/queued/session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/err.h"
+#include "runtime/base/log.h"
+#include "runtime/base/mem.h"
+#include "runtime/base/own.h"
+
+#include "mailstack/lib/mail/dot.h"
+#include "mailstack/lib/net/conn.h"
+#include "mailstack/lib/proto/smtp_cmd.h"
+#include "mailstack/lib/proto/smtp_param.h"
+#include "mailstack/lib/queue/qwrite.h"
+#include "mailstack/queued/message.h"
+#include "mailstack/queued/queued.h"
+
+#define IN_MAX  (64U << 10)
+#define OUT_MAX (256U << 10)
+
+enum stage {
+    STAGE_NEW,  /* before LHLO */
+    STAGE_IDLE, /* no transaction */
+    STAGE_MAIL, /* MAIL was accepted, perhaps recipients */
+    STAGE_DATA, /* the message is coming */
+};
+
+struct session {
+    struct queued *q;
+    struct list node;
+    struct conn *conn;
+    struct loop_call release;
+    enum stage stage;
+    bool over;
+    unsigned errors_n;
+    struct qmsg env;
+    struct qwrite w;
+    struct dot_in dot;
+    struct err failed; /* of writing the message; empty text: none */
+};
+
+static const char ready_text[] = "250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
+                                 "250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n";
+
+static void reply(struct session *s, const char *text)
+{
+    conn_printf(s->conn, "%s\r\n", text);
+}
+
+static void refuse(struct session *s, const char *text)
+{
+    reply(s, text);
+    if (++s->errors_n >= SESSION_ERRORS_MAX) {
+        reply(s, "421 4.7.0 too many errors");
+        conn_finish(s->conn);
+    }
+}
+
+static void reset(struct session *s)
+{
+    qwrite_drop(&s->w, &s->q->dir, &s->env);
+    qmsg_done(&s->env);
+    qmsg_init(&s->env);
+    err_reset(&s->failed);
+    if (s->stage != STAGE_NEW)
+        s->stage = STAGE_IDLE;
+}
+
+static void on_release(struct loop_call *call)
+{
+    free(container_of(call, struct session, release));
+}
+
+static void end(struct session *s)
+{
+    if (s->over)
+        return;
+    s->over = true;
+    reset(s);
+    qmsg_done(&s->env);
+    conn_free(s->conn);
+    list_del(&s->node);
+    s->q->sessions_n--;
+    s->release.fn = on_release;
+    loop_defer(s->q->loop, &s->release);
+    queued_check_drained(s->q);
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+static void do_lhlo(struct session *s, struct str args)
+{
+    if (!smtp_is_helo_name(args)) {
+        refuse(s, "501 5.5.4 expected a name");
+        return;
+    }
+    s->stage = STAGE_IDLE;
+    reset(s);
+    conn_printf(s->conn, "250-%s\r\n%s250 SIZE %llu\r\n", s->q->conf.hostname, ready_text,
+                (unsigned long long)QUEUED_MESSAGE_SIZE_MAX);
+}
+
+/* The parser's errors as replies (smtp_param.h). */
+static void refuse_args(struct session *s, const struct err *err)
+{
+    static const struct {
+        int code;
+        const char *status;
+    } known[] = {{EINVAL, "501 5.1.7"}, {EILSEQ, "553 5.6.7"}, {ENOTSUP, "555 5.5.4"}};
+    own_buf struct buf b = BUF_INIT(ERR_TEXT_MAX + 32);
+    const char *status = "501 5.5.4";
+
+    for (size_t i = 0; i < ARRAY_N(known); i++) {
+        if (err->code == known[i].code)
+            status = known[i].status;
+    }
+    buf_printf(&b, "%s %s", status, err->text);
+    refuse(s, buf_c(&b));
+}
+
+static void do_mail(struct session *s, struct str args)
+{
+    static const enum qret rets[] = {
+        [SMTP_RET_UNSET] = QRET_UNSET, [SMTP_RET_FULL] = QRET_FULL, [SMTP_RET_HDRS] = QRET_HDRS};
+    struct smtp_mail m;
+    struct err err = {0};
+
+    if (s->stage != STAGE_IDLE) {
+        refuse(s, s->stage == STAGE_NEW ? "503 5.5.1 LHLO first" : "503 5.5.1 nested MAIL");
+        return;
+    }
+    if (smtp_mail_parse(args, &m, &err) < 0) {
+        refuse_args(s, &err);
+        return;
+    }
+    if (m.size > QUEUED_MESSAGE_SIZE_MAX) {
+        reply(s, "552 5.3.4 message too large");
+        return;
+    }
+    if (s->q->messages_n >= QUEUED_MESSAGES_MAX) {
+        reply(s, "452 4.3.1 the queue is full");
+        return;
+    }
+    qmsg_set_sender(&s->env, smtp_path_str(&m.from));
+    qmsg_set_envid(&s->env, m.envid);
+    s->env.ret = rets[m.ret];
+    s->env.is_8bit = m.is_8bit;
+    s->env.is_utf8 = m.is_utf8;
+    s->stage = STAGE_MAIL;
+    reply(s, "250 2.1.0 sender ok");
+}
+
+static void do_rcpt(struct session *s, struct str args)
+{
+    struct smtp_rcpt r;
+    struct err err = {0};
+
+    if (s->stage != STAGE_MAIL) {
+        refuse(s, "503 5.5.1 MAIL first");
+        return;
+    }
+    if (smtp_rcpt_parse(args, s->env.is_utf8, &r, &err) < 0) {
+        refuse_args(s, &err);
+        return;
+    }
+    if (smtp_path_domain(&r.to).n == 0) {
+        reply(s, "550 5.1.3 an address without a domain");
+        return;
+    }
+    /* The bits of NOTIFY are the same by design. */
+    if (qmsg_add_rcpt(&s->env, smtp_path_str(&r.to), r.notify, r.orcpt, &err) < 0)
+        reply(s, "452 4.5.3 too many recipients");
+    else
+        reply(s, "250 2.1.5 recipient ok");
+}
+
+_Static_assert((int)QNOTIFY_NEVER == (int)SMTP_NOTIFY_NEVER &&
+                   (int)QNOTIFY_SUCCESS == (int)SMTP_NOTIFY_SUCCESS &&
+                   (int)QNOTIFY_FAILURE == (int)SMTP_NOTIFY_FAILURE &&
+                   (int)QNOTIFY_DELAY == (int)SMTP_NOTIFY_DELAY,
+               "NOTIFY is kept as it is parsed");
+
+static void do_data(struct session *s, struct str args)
+{
+    if (args.n || s->stage != STAGE_MAIL || s->env.rcpts_n == 0) {
+        refuse(s, args.n ? "501 5.5.4 unexpected argument" : "503 5.5.1 no valid recipients");
+        return;
+    }
+    qdir_new_id(s->env.id);
+    s->env.arrival_us = clock_wall_us();
+    if (qwrite_begin(&s->w, &s->q->dir, &s->env, &s->failed) < 0) {
+        log_error("queue.write", LOG_S("id", s->env.id), LOG_S("error", s->failed.text));
+        reply(s, "452 4.3.1 the spool cannot be written");
+        reset(s);
+        return;
+    }
+    s->dot = dot_in_start();
+    s->stage = STAGE_DATA;
+    reply(s, "354 go ahead");
+}
+
+static void do_rset(struct session *s, struct str args)
+{
+    (void)args;
+    reset(s);
+    reply(s, "250 2.0.0 ok");
+}
+
+static void do_noop(struct session *s, struct str args)
+{
+    (void)args;
+    reply(s, "250 2.0.0 ok");
+}
+
+static void do_vrfy(struct session *s, struct str args)
+{
+    (void)args;
+    reply(s, "252 2.3.3 try RCPT");
+}
+
+static void do_quit(struct session *s, struct str args)
+{
+    (void)args;
+    reply(s, "221 2.0.0 bye");
+    conn_finish(s->conn);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct session *s, struct str args);
+} verbs[] = {
+    {"LHLO", do_lhlo}, {"MAIL", do_mail}, {"RCPT", do_rcpt}, {"DATA", do_data},
+    {"RSET", do_rset}, {"NOOP", do_noop}, {"VRFY", do_vrfy}, {"QUIT", do_quit},
+};
+
+static void command(struct session *s, const struct smtp_cmd *c)
+{
+    for (size_t i = 0; i < ARRAY_N(verbs); i++) {
+        if (str_ieq_c(c->name, verbs[i].name)) {
+            verbs[i].run(s, c->args);
+            return;
+        }
+    }
+    refuse(s, "500 5.5.2 unknown command");
+}
+
+/* --- the message ------------------------------------------------------------------------------ */
+
+static void content(struct session *s, struct str bytes)
+{
+    if (s->failed.text[0])
+        return; /* read to its end, for the reply to be heard */
+    if (s->dot.size > QUEUED_MESSAGE_SIZE_MAX)
+        (void)err_set(&s->failed, EMSGSIZE, "a message too large");
+    else if (qwrite_content(&s->w, bytes, &s->failed) == 0)
+        return;
+    log_warn("queue.write", LOG_S("id", s->env.id), LOG_S("error", s->failed.text));
+}
+
+static const char *failure(const struct session *s)
+{
+    if (s->failed.code == EMSGSIZE)
+        return "552 5.3.4 message too large";
+    if (s->failed.code == ENOSPC || s->failed.code == EDQUOT)
+        return "452 4.3.1 insufficient system storage";
+    return "451 4.3.0 the spool cannot be written";
+}
+
+static void reply_all(struct session *s, size_t n, const char *text)
+{
+    for (size_t i = 0; i < n; i++)
+        reply(s, text);
+}
+
+static void accept_it(struct session *s)
+{
+    char text[64];
+    size_t n = s->env.rcpts_n;
+
+    (void)snprintf(text, sizeof(text), "250 2.0.0 queued as %s", s->env.id);
+    log_info("queue.accept", LOG_S("id", s->env.id), LOG_S("from", s->env.sender),
+             LOG_U("rcpts", n), LOG_U("bytes", s->env.size));
+    reply_all(s, n, text);
+    (void)message_add(s->q, &s->env); /* the queue's from now on */
+    qmsg_init(&s->env);
+}
+
+static void finish(struct session *s)
+{
+    size_t n = s->env.rcpts_n;
+
+    if (s->dot.bare) {
+        reply_all(s, n, "554 5.6.0 a bare CR or LF in the message");
+    } else if (s->failed.text[0]) {
+        reply_all(s, n, failure(s));
+    } else if (qwrite_commit(&s->w, &s->q->dir, &s->env, &s->failed) < 0) {
+        log_error("queue.write", LOG_S("id", s->env.id), LOG_S("error", s->failed.text));
+        reply_all(s, n, failure(s));
+    } else {
+        accept_it(s);
+    }
+    reset(s);
+}
+
+/* Takes what has arrived of the message; true if there may be more to do. */
+static bool take_content(struct session *s)
+{
+    own_buf struct buf out = BUF_INIT(IN_MAX);
+    struct str in = conn_in(s->conn);
+    size_t used = 0;
+    bool ended;
+
+    if (in.n == 0)
+        return false;
+    ended = dot_in_feed(&s->dot, in, &used, &out);
+    content(s, buf_str(&out));
+    conn_consume(s->conn, used);
+    if (ended)
+        finish(s);
+    return true;
+}
+
+/* --- the connection --------------------------------------------------------------------------- */
+
+static bool take_command(struct session *s)
+{
+    struct smtp_cmd c;
+    struct err err = {0};
+    size_t used = 0;
+
+    switch (smtp_cmd_parse(conn_in(s->conn), &c, &used, &err)) {
+    case PARSE_MORE:
+        return false;
+    case PARSE_DONE:
+        command(s, &c);
+        conn_consume(s->conn, used);
+        return true;
+    case PARSE_ERROR:
+        break;
+    }
+    reply(s, "500 5.5.2 bad line");
+    conn_finish(s->conn);
+    return false;
+}
+
+static void bye_if_draining(struct session *s)
+{
+    if (!s->q->draining || s->stage == STAGE_DATA)
+        return;
+    reply(s, "421 4.3.2 shutting down");
+    conn_finish(s->conn);
+}
+
+static void on_input(struct conn *c)
+{
+    struct session *s = conn_ctx(c);
+    bool more = true;
+
+    while (more && !s->over)
+        more = s->stage == STAGE_DATA ? take_content(s) : take_command(s);
+    if (s->over)
+        return;
+    conn_deadline(c, s->stage == STAGE_DATA ? SESSION_DATA_MS : SESSION_IDLE_MS);
+    bye_if_draining(s);
+}
+
+static void on_closed(struct conn *c, const struct err *why)
+{
+    struct session *s = conn_ctx(c);
+
+    if (why->code)
+        log_info("queue.session", LOG_S("error", why->text));
+    end(s);
+}
+
+int session_accept(struct queued *q, int fd, struct err *err)
+{
+    static const struct conn_ops ops = {.input = on_input, .closed = on_closed};
+    struct conn_limits limits = {IN_MAX, OUT_MAX};
+    struct session *s = mem_type(struct session);
+
+    s->q = q;
+    s->w.fd = -1;
+    s->conn = conn_new(q->loop, fd, &ops, s, limits, err);
+    if (!s->conn) {
+        free(s);
+        return -1;
+    }
+    qmsg_init(&s->env);
+    list_add_tail(&q->sessions, &s->node);
+    q->sessions_n++;
+    conn_printf(s->conn, "220 %s LMTP ready\r\n", q->conf.hostname);
+    conn_deadline(s->conn, SESSION_IDLE_MS);
+    return 0;
+}
+
+void session_drain_all(struct queued *q)
+{
+    list_for_each (it, next, &q->sessions)
+        bye_if_draining(list_of(it, struct session, node));
+}
