@@ -56,7 +56,7 @@ struct load {
 
 static no_return void die(const char *what)
 {
-    fprintf(stderr, "smtpload: %s: %s\n", what, errno ? strerror(errno) : "unexpected reply");
+    fprintf(stderr, "smtpload: %s: %s\n", what, errno ? strerrordesc_np(errno) : "unexpected reply");
     exit(1);
 }
 
