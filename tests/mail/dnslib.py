@@ -36,8 +36,9 @@ def rdata(qtype, value):
     if qtype == MX:
         return struct.pack(">H", value[0]) + name(value[1])
     if qtype == TXT:
-        parts = [value[i:i + 255] for i in range(0, len(value), 255)]
-        return b"".join(bytes([len(p)]) + p.encode() for p in parts)
+        raw = value.encode("latin-1")
+        parts = [raw[i:i + 255] for i in range(0, len(raw), 255)]
+        return b"".join(bytes([len(p)]) + p for p in parts)
     if qtype in (CNAME, PTR, NS):
         return name(value)
     return value  # raw

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attach - is an attachment a program? By its name, by its first bytes, by the names within a ZIP;
+ * pure
+ *
+ * Limits:    ATTACH_MAGIC_N first bytes are looked at.
+ * Tests:     tests/unit/mailstack/filterd/test_attach.c
+ * Fuzz:      tests/fuzz/mailstack/filterd/fuzz_scan.c
+ */
+#ifndef MR_FILTERD_ATTACH_H
+#define MR_FILTERD_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/base/str.h"
+
+#define ATTACH_MAGIC_N    64
+#define ATTACH_ZIP_HEAD_N 46  /* of an entry of the central directory */
+#define ATTACH_ZIP_NAME_N 512 /* of a name, the last of it */
+
+/* Does a file of this name run when it is opened? Names that only developers send as programs
+ * (".sh", ".py") count with a second, harmless extension in front: "photo.jpg.sh". */
+bool attach_is_program_name(struct str name);
+/* Are these the first bytes of a program? */
+bool attach_is_program(struct str first);
+
+/* The names in a ZIP archive, as its bytes go by. Local headers and the central directory are found
+ * by their marks, so that an archive with other bytes in front is seen too. */
+struct attach_zip {
+    unsigned char mark[4]; /* what was seen of a mark */
+    size_t mark_n;
+    unsigned char head[ATTACH_ZIP_HEAD_N];
+    size_t head_n; /* 0: looking for a mark */
+    size_t head_want;
+    char name[ATTACH_ZIP_NAME_N];
+    size_t name_n;
+    size_t name_want;
+    bool found; /* a program's name; it is in `name` */
+};
+
+void attach_zip_feed(struct attach_zip *z, struct str bytes);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * scan - looks through a message's parts as its body goes by: test string, programs
+ *
+ * A body is never held: the scanner follows boundaries line by line, decodes each part as it comes
+ * and keeps a few kilobytes, however large the message is. It sees the same however the body was
+ * cut.
+ *
+ * Limits:    SCAN_HEADER_MAX bytes of a part's header are read, SCAN_DEPTH_MAX multiparts within
+ *            each other; a multipart beyond that is a leaf.
+ * Tests:     tests/unit/mailstack/filterd/test_scan.c
+ * Fuzz:      tests/fuzz/mailstack/filterd/fuzz_scan.c
+ */
+#ifndef MR_FILTERD_SCAN_H
+#define MR_FILTERD_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/base/buf.h"
+#include "runtime/base/str.h"
+
+#include "mailstack/filterd/attach.h"
+#include "mailstack/lib/mail/decode.h"
+#include "mailstack/lib/mail/mime.h"
+
+struct arena;
+
+#define SCAN_HEADER_MAX 65536
+#define SCAN_DEPTH_MAX  MIME_DEPTH_MAX
+#define SCAN_LINE_MAX   (MIME_BOUNDARY_MAX + 8) /* of a line that may be a boundary */
+#define SCAN_WHY_MAX    160
+
+struct scan_boundary {
+    char text[MIME_BOUNDARY_MAX];
+    size_t n;
+    bool digest; /* its parts are messages unless they say otherwise */
+};
+
+struct scan {
+    struct scan_boundary *open; /* of the multiparts around, the innermost last */
+    size_t open_n;
+    bool in_header;
+    struct buf header; /* of the part, while it comes */
+    struct arena *scratch;
+
+    char line[SCAN_LINE_MAX]; /* of a line that began with a hyphen */
+    size_t line_n;
+    bool undecided;       /* it is being collected there */
+    bool line_begins;     /* the next byte is a line's first */
+    bool skip_line;       /* the rest of a boundary's */
+    size_t header_line_n; /* bytes of the header's present line, CRs apart */
+
+    struct decode decode;
+    struct buf decoded;
+    char first[ATTACH_MAGIC_N];
+    size_t first_n;
+    bool leaf; /* not what stands around parts */
+    bool text; /* text/ without a file's name: its first bytes are no magic */
+    bool is_zip;
+    struct attach_zip zip;
+    size_t gtube_n; /* bytes of the test string seen */
+
+    bool gtube;
+    bool program;
+    char why[SCAN_WHY_MAX]; /* which program: printable ASCII */
+};
+
+/* `header` is the message's, whole. */
+void scan_init(struct scan *s, struct str header);
+void scan_feed(struct scan *s, struct str piece);
+void scan_end(struct scan *s);
+void scan_done(struct scan *s); /* a zeroed one is fine */
+
+#endif
