@@ -123,6 +123,8 @@ static bool is_spam(struct str header)
     while (str_next(&header, '\n', &line)) {
         struct str name, value;
 
+        if (str_trim(line).n == 0) /* what follows is the body's */
+            return false;
         if (str_cut(line, ':', &name, &value) && str_ieq_c(name, "X-Spam-Flag"))
             return str_istarts(str_trim(value), STR("YES"));
     }
