@@ -222,20 +222,69 @@ must_check int container_update_rdt(const struct container_env *env, const char 
                                     const char *const *lines, size_t n, struct err *err);
 
 /* Figures of the cgroup; a value that the kernel does not give is UINT64_MAX. */
+struct container_number {
+    const char *key;
+    uint64_t value;
+};
+
+struct container_io_figure {
+    uint64_t major;
+    uint64_t minor;
+    const char *op; /* "Read", "Write" ... */
+    uint64_t value;
+};
+
+struct container_io_list {
+    struct container_io_figure *v;
+    size_t n;
+};
+
+struct container_huge {
+    const char *size; /* "2MB" */
+    uint64_t bytes;
+    uint64_t peak;
+    uint64_t fails;
+};
+
 struct container_stats {
     uint64_t memory_bytes;
     uint64_t memory_limit; /* UINT64_MAX: none */
     uint64_t memory_peak;
+    uint64_t memory_fails;
+    uint64_t memory_cache;
+    uint64_t swap_bytes; /* v1: together with memory */
+    uint64_t swap_limit;
+    uint64_t kernel_bytes;
+    uint64_t tcp_bytes;
     uint64_t cpu_ns;
     uint64_t cpu_user_ns;
     uint64_t cpu_system_ns;
+    uint64_t periods;
+    uint64_t throttled_periods;
+    uint64_t throttled_ns;
     uint64_t pids;
     uint64_t pids_limit;
     uint64_t oom_kills;
+    struct container_number *memory_raw; /* memory.stat */
+    size_t memory_raw_n;
+    uint64_t *percpu; /* ns; v1 only */
+    size_t percpu_n;
+    struct container_io_list io_bytes;
+    struct container_io_list io_ops;
+    struct container_huge *huge;
+    size_t huge_n;
 };
 
+/* Without the lists. */
 must_check int container_stats(const struct container_env *env, const char *id,
                                struct container_stats *out, struct err *err);
+/* With them; they live in the arena. */
+must_check int container_stats_all(const struct container_env *env, const char *id, struct arena *a,
+                                   struct container_stats *out, struct err *err);
+/* A descriptor that becomes readable when the container has run out of memory; what can be read of
+ * it is of no interest but must be read before the next wait. On v1 it also becomes readable when
+ * the group is removed, on v2 with any event of its memory. */
+must_check int container_oom_fd(const struct container_env *env, const char *id, struct err *err);
 
 /* Keeps the program's own file out of reach of containers: executes the program again from a
  * read-only detached mount (or a sealed copy) unless it already runs from one, or cannot be written

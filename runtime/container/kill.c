@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kill, ps, pause, resume, update, figures: what is done to a container from outside.
+ * kill, ps, pause, resume, update: what is done to a container from outside.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
-#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
-#include "runtime/base/num.h"
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
 #include "runtime/container/limits.h"
@@ -190,84 +188,4 @@ int container_update_rdt(const struct container_env *env, const char *id, const 
     struct rdt_ctx x = {lines, n};
 
     return with_state(env, id, &(struct call){update_rdt_one, &x}, err);
-}
-
-/* --- figures ---------------------------------------------------------------------------------- */
-
-struct figure {
-    const char *controller;
-    const char *v1_file;
-    const char *v2_file;
-    const char *key; /* of a "key value" line; NULL: the file is the number */
-    const char *v2_key;
-    uint64_t v1_scale;
-    uint64_t v2_scale;
-    size_t offset;
-};
-
-#define FIGURE(member) offsetof(struct container_stats, member)
-#define TICK_NS        10000000 /* USER_HZ is 100 on every architecture */
-
-static const struct figure figures[] = {
-    {"memory", "memory.usage_in_bytes", "memory.current", NULL, NULL, 1, 1, FIGURE(memory_bytes)},
-    {"memory", "memory.limit_in_bytes", "memory.max", NULL, NULL, 1, 1, FIGURE(memory_limit)},
-    {"memory", "memory.max_usage_in_bytes", "memory.peak", NULL, NULL, 1, 1, FIGURE(memory_peak)},
-    {"memory", "memory.oom_control", "memory.events", "oom_kill", "oom_kill", 1, 1,
-     FIGURE(oom_kills)},
-    {"cpuacct", "cpuacct.usage", "cpu.stat", NULL, "usage_usec", 1, 1000, FIGURE(cpu_ns)},
-    {"cpuacct", "cpuacct.stat", "cpu.stat", "user", "user_usec", TICK_NS, 1000,
-     FIGURE(cpu_user_ns)},
-    {"cpuacct", "cpuacct.stat", "cpu.stat", "system", "system_usec", TICK_NS, 1000,
-     FIGURE(cpu_system_ns)},
-    {"pids", "pids.current", "pids.current", NULL, NULL, 1, 1, FIGURE(pids)},
-    {"pids", "pids.max", "pids.max", NULL, NULL, 1, 1, FIGURE(pids_limit)},
-};
-
-static struct str find_value(struct str text, const char *key)
-{
-    struct str line = STR_NONE, name = STR_NONE, value = STR_NONE;
-
-    if (key == NULL)
-        return text;
-    while (str_next(&text, '\n', &line))
-        if (str_cut(line, ' ', &name, &value) && str_eq_c(name, key))
-            return value;
-    return STR_NONE;
-}
-
-/* v1 says "no limit" as the largest multiple of a page in a signed number. */
-#define V1_UNLIMITED (INT64_MAX - 4095)
-
-static uint64_t read_figure(const struct cgroup *g, const struct figure *f)
-{
-    own_buf struct buf text = BUF_INIT(16384);
-    const struct cgroup_hier *h = cgroup_find(g, f->controller);
-    struct err ignored;
-    uint64_t v = 0;
-
-    if (h == NULL || cgroup_read(h, h->v2 ? f->v2_file : f->v1_file, &text, &ignored) < 0 ||
-        num_parse_u64(find_value(buf_str(&text), h->v2 ? f->v2_key : f->key), 0, UINT64_MAX, &v,
-                      &ignored) < 0 ||
-        v >= V1_UNLIMITED)
-        return UINT64_MAX;
-    return v * (h->v2 ? f->v2_scale : f->v1_scale);
-}
-
-static int stats_one(struct arena *a, const struct state *s, void *ctx, struct err *err)
-{
-    (void)a;
-    if (need_cgroup(s, err) < 0)
-        return -1;
-    for (size_t i = 0; i < ARRAY_N(figures); i++) {
-        uint64_t v = read_figure(&s->cgroup, &figures[i]);
-
-        memcpy((char *)ctx + figures[i].offset, &v, sizeof v);
-    }
-    return 0;
-}
-
-int container_stats(const struct container_env *env, const char *id, struct container_stats *out,
-                    struct err *err)
-{
-    return with_state(env, id, &(struct call){stats_one, out}, err);
 }

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits and groups, read through the container's own cgroup mount, for v1 and v2 alike."""
+import json
 import os
+import select
+import subprocess
 
 import pytest
 
@@ -87,3 +90,61 @@ def test_all_processes_end_without_a_pid_namespace(runtime, bundle):
                 assert b"777" not in f.read().replace(b"\0", b" ") or pid == str(os.getpid())
         except OSError:
             continue
+
+
+def test_the_figures_of_events(runtime, bundle):
+    need("memory")
+    bundle.linux["resources"]["memory"] = {"limit": 64 << 20}
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    event = json.loads(runtime.ok("events", "--stats", name))
+    assert event["type"] == "stats" and event["id"] == name
+    data = event["data"]
+    assert data["cpu"]["usage"]["total"] > 0
+    assert data["memory"]["usage"]["usage"] > 0 and data["memory"]["usage"]["limit"] == 64 << 20
+    assert data["memory"]["raw"]["pgfault"] > 0
+    assert data["pids"]["current"] == 1
+    assert isinstance(data["blkio"]["ioServiceBytesRecursive"], list)
+
+
+class Events:
+    """`events` of a container, line by line, with a limit to each wait."""
+
+    def __init__(self, runtime, name, interval):
+        self.process = subprocess.Popen(runtime.command("events", "--interval", interval, name), stdout=subprocess.PIPE)
+        self.rest = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait(timeout=20)
+        self.process.stdout.close()
+
+    def next(self):
+        while b"\n" not in self.rest:
+            assert select.select([self.process.stdout], [], [], 20)[0], "waited 20 s for an event"
+            more = os.read(self.process.stdout.fileno(), 1 << 16)
+            assert more, "events ended"
+            self.rest += more
+        line, self.rest = self.rest.split(b"\n", 1)
+        return json.loads(line)
+
+
+def test_events_come_at_their_interval_and_end_with_the_container(runtime, bundle):
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    with Events(runtime, name, "50ms") as events:
+        assert [events.next()["type"] for _ in range(3)] == ["stats"] * 3
+        runtime.ok("delete", "--force", name)
+        assert events.process.wait(timeout=20) == 0
+
+
+def test_running_out_of_memory_is_an_event(runtime, bundle, own_rootfs):
+    need("memory")
+    bundle.linux["resources"]["memory"] = {"limit": 16 << 20, "swap": 16 << 20}
+    bundle.shell("while ! test -e /go; do sleep 0.1; done; (tail /dev/zero); sleep 60")
+    name = runtime.start_detached(bundle)
+    with Events(runtime, name, "60s") as events:
+        assert events.next()["type"] == "stats"
+        (own_rootfs / "go").touch()
+        assert events.next() == {"type": "oom", "id": name}
