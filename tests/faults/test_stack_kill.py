@@ -74,11 +74,11 @@ def sink(free_ports):
 
 @pytest.fixture
 def mail(need_root, short_dir, build_dir, free_ports, sink, no_leaks):
-    s = MailStack(short_dir, build_dir, free_ports(7), smtp={"routes": {"far.example": f"smtp://127.0.0.1:{sink.server_address[1]}"}},
+    s = MailStack(short_dir, build_dir, free_ports(8), smtp={"routes": {"far.example": f"smtp://127.0.0.1:{sink.server_address[1]}"}},
                   queue={"first": 1, "max": 2})
     s.up()
     yield s
-    s.down()
+    s.end()
     no_leaks(s.prefix + "-")
 
 
@@ -100,7 +100,7 @@ def stored(mail, user):
 
 
 def queue_is_empty(mail):
-    return not mail.call("queue", "list", str(mail.file), "--json").stdout.strip().strip("[]")
+    return "@" not in mail.call("queue", "list", str(mail.file)).stdout
 
 
 def test_kill_each_service_under_a_stream_of_mail(mail, sink):

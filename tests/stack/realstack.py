@@ -18,6 +18,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "mail"))
 
+from dnslib import Server
 from stacklib import SERVICES, Stack
 
 PORTS = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
@@ -41,7 +42,8 @@ def in_network(name):
 
 
 class MailStack(Stack):
-    """`up` returns with everything ready. Without a network of its own it listens on the loopback."""
+    """`up` returns with everything ready. Without a network of its own it listens on the loopback; the eighth port is that
+    of a DNS server that knows no name."""
 
     def __init__(self, directory, build_dir, ports, domain="example.org", host="127.0.0.1", network=None, **config):
         super().__init__(directory, build_dir / "mailbox-run", build_dir / "images", ports)
@@ -57,14 +59,22 @@ class MailStack(Stack):
             "domains": {domain: {"aliases": {"sales": ["alice", "bob"], "postmaster": ["alice"]},
                                  "dkim": [{"selector": "s1", "algorithm": "ed25519"}, {"selector": "r1", "algorithm": "rsa2048"}]}},
             "listen": {name: [f"{host}:{port}"] for name, port in self.ports.items()},
-            "dns": {"servers": ["127.0.0.1:9"], "dnssec": False, "network": "host"},
             "storage": str(directory / "data"),
             **config,
         }
+        self.dns = None
+        if "dns" not in config:
+            self.dns = Server(ports[7], {})
+            self.config["dns"] = {"servers": [f"127.0.0.1:{ports[7]}"], "dnssec": False, "network": "host"}
         self.write()
         self.accounts({})
         for user, password in PASSWORDS.items():
             self.call("user", "add", str(self.file), self.address(user), "--password-stdin", input=password + "\n")
+
+    def end(self):
+        self.down()
+        if self.dns:
+            self.dns.close()
 
     def call(self, verb, *args, check=True, **more):
         with in_network(self.network):
@@ -105,6 +115,13 @@ class MailStack(Stack):
     def smtp(self, port="smtp"):
         with in_network(self.network):
             return smtplib.SMTP(self.host, self.ports[port], local_hostname="client.test", timeout=30)
+
+    def rcpt(self, to):
+        """What a stranger who has mail for `to` is told."""
+        with self.smtp() as s:
+            s.ehlo()
+            s.mail("eve@else.example")
+            return s.rcpt(to)[0]
 
     def submit(self, user, to, message):
         with self.smtp("submission") as s:

@@ -3,6 +3,7 @@
 import json
 import os
 import smtplib
+import time
 
 import pytest
 
@@ -14,10 +15,10 @@ def mail(module_dir, build_dir, module_ports):
     """One stack for all tests of this file: each uses subjects of its own."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    s = MailStack(module_dir, build_dir, module_ports(7))
+    s = MailStack(module_dir, build_dir, module_ports(8))
     s.up()
     yield s
-    s.down()
+    s.end()
 
 
 def login(mail, user):
@@ -189,10 +190,12 @@ push "<search>for mutt<enter><pipe-message>cat > {out}<enter><quit>"
 
 def test_quota_is_told_in_the_session(mail):
     """A mailbox of 20 kB: what does not fit is refused with 552, not bounced."""
-    mail.call("user", "add", str(mail.file), "small@example.org", "--password-stdin", input="x\n")
     accounts = json.loads((mail.dir / "accounts.json").read_text())
-    accounts["small@example.org"]["quota"] = "20K"
+    accounts["small@example.org"] = {"password": "!", "quota": "20K"}
     mail.accounts(accounts)
+    end = time.monotonic() + 5
+    while mail.rcpt("small@example.org") != 250:
+        assert time.monotonic() < end
     body = "x" * 70 + "\r\n"
     codes = []
     for _ in range(20):
