@@ -60,10 +60,13 @@ FUZZ_TARGETS := $(patsubst %.c,$(FUZZ_BUILD)/%,$(FUZZ_SRC))
 FUZZ_CFLAGS  := -isystem /usr/include/libnl3 $(CSTD) $(WARN) -Wno-null-dereference -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
                 -fsanitize-address-use-after-scope
 
-# The rooms that parsers use, and each room that has a target of its own; without the programs' main.
+# The rooms that parsers use, and each room that has a target of its own; a daemon's objects, without its main, are a
+# library of their own, as each has its session.c and conf.c.
 FUZZ_ROOMS   := runtime/base runtime/spec images/lib $(wildcard mailstack/lib/*) \
-                $(patsubst tests/fuzz/%/,%,$(dir $(FUZZ_SRC)))
+                $(filter-out $(DAEMONS:%=mailstack/%),$(patsubst tests/fuzz/%/,%,$(dir $(FUZZ_SRC))))
 FUZZ_LIB_SRC := $(sort $(filter-out %/main.c %/nolookup.c,$(foreach r,$(sort $(FUZZ_ROOMS)),$(wildcard $(r)/*.c))))
+FUZZ_DAEMONS := $(sort $(foreach f,$(FUZZ_SRC),$(filter $(DAEMONS),$(word 4,$(subst /, ,$(f))))))
+fuzz_objects  = $(patsubst %.c,$(FUZZ_BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard mailstack/$(1)/*.c)))
 
 $(FUZZ_BUILD)/obj/%.o: %.c | $(BUILD)/.deps $(BUILD)/.deps-lint
 	@mkdir -p $(@D)
@@ -73,10 +76,17 @@ $(FUZZ_BUILD)/obj/%.o: %.c | $(BUILD)/.deps $(BUILD)/.deps-lint
 $(FUZZ_BUILD)/lib.a: $(patsubst %.c,$(FUZZ_BUILD)/obj/%.o,$(FUZZ_LIB_SRC))
 	$(Q)rm -f $@ && ar qcs $@ $^
 
+define fuzz_daemon
+$(FUZZ_BUILD)/$(1).a: $(call fuzz_objects,$(1))
+	$$(Q)rm -f $$@ && ar qcs $$@ $$^
+$(filter $(FUZZ_BUILD)/tests/fuzz/mailstack/$(1)/%,$(FUZZ_TARGETS)): $(FUZZ_BUILD)/$(1).a
+endef
+$(foreach d,$(FUZZ_DAEMONS),$(eval $(call fuzz_daemon,$(d))))
+
 $(FUZZ_TARGETS): $(FUZZ_BUILD)/%: $(FUZZ_BUILD)/obj/%.o $(FUZZ_BUILD)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(filter-out -lcmocka,$(TEST_LIBS))
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(filter-out -lcmocka,$(TEST_LIBS))
 
 .PHONY: fuzz fuzz-build
 fuzz-build: $(FUZZ_TARGETS)

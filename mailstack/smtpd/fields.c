@@ -45,7 +45,7 @@ int fields_parse(struct fields *f, struct arena *a, struct str message, struct s
 
         if (!header_next(&w, &h))
             break;
-        if (!header_is_name(h.name)) {
+        if (!header_is_name(h.name) || h.raw.p[h.raw.n - 1] != '\n') {
             w.rest = before;
             break;
         }
@@ -75,6 +75,8 @@ static void put_value(struct buf *out, struct str value)
     bool first = true;
 
     while (str_next(&value, '\n', &line)) {
+        if (line.n && line.p[line.n - 1] == '\r')
+            line.n--;
         if (!first) {
             if (line.n == 0)
                 continue;

@@ -42,7 +42,8 @@ struct fields {
 };
 
 /* Parses the header section of a message whose lines end in CRLF. *body: what follows its empty
- * line; the section ends too at the first line that is no field. -1: too many fields, or a NUL. */
+ * line; the section ends too at the first line that is no field, or has no end. -1: too many
+ * fields, or a NUL. */
 must_check int fields_parse(struct fields *f, struct arena *a, struct str message, struct str *body,
                             struct err *err);
 size_t fields_count(const struct fields *f, const char *name);

@@ -6,6 +6,7 @@
  */
 #include "mailstack/smtpd/filter.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -668,6 +669,8 @@ static void start_waiting(struct filter *f)
             assign(c, j);
             continue;
         }
+        if (err.code == EAGAIN && f->conns_n)
+            return; /* its backlog is full: one of ours will be free */
         log_warn("filter.dial", LOG_S("socket", f->path), LOG_S("error", err.text));
         list_del(&j->node);
         list_add_tail(&f->failed, &j->node);

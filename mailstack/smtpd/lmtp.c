@@ -7,6 +7,7 @@
 #include "mailstack/smtpd/lmtp.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -593,6 +594,8 @@ static void start_waiting(struct lmtp *p)
             assign(c, j);
             continue;
         }
+        if (err.code == EAGAIN && p->conns_n)
+            return; /* its backlog is full: one of ours will be free */
         log_warn("lmtp.dial", LOG_S("socket", p->path), LOG_S("error", err.text));
         list_del(&j->node);
         list_add_tail(&p->failed, &j->node);

@@ -30,7 +30,7 @@
 
 /* --- replies ---------------------------------------------------------------------------------- */
 
-static void reply_line(struct session *s, const char *fmt, va_list ap)
+static fmt_printf(2, 0) void reply_line(struct session *s, const char *fmt, va_list ap)
 {
     char line[REPLY_MAX];
     int n = vsnprintf(line, sizeof(line) - 2, fmt, ap);
