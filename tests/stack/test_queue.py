@@ -16,12 +16,14 @@ MESSAGE = "From: alice@example.org\r\nTo: x@far.test\r\nSubject: outbound\r\n\r\
 
 @pytest.fixture
 def stack(need_root, build_dir, short_dir, free_ports, no_leaks):
-    *ports, remote = free_ports(len(PORTS) + 1)
+    *ports, remote = free_ports(len(PORTS) + 2)
     s = MailStack(short_dir, build_dir, ports, smtp={"routes": {"*": f"smtp://127.0.0.1:{remote}"}})
     s.remote = remote
-    s.up()
-    yield s
-    s.down()
+    try:
+        s.up()
+        yield s
+    finally:
+        s.end()
     no_leaks(s.prefix + "-")
 
 
