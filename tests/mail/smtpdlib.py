@@ -87,10 +87,10 @@ class Queue(Server):
             f.flush()
 
         def results(sender, rcpts, data):
-            for address, _ in rcpts:
-                say(self.verdict.get(address, "250 2.0.0 kept"))
             self.messages.append({"from": sender, "rcpts": [r for r in rcpts if self.verdict.get(r[0], "2").startswith("2")],
                                   "data": data})
+            for address, _ in rcpts:
+                say(self.verdict.get(address, "250 2.0.0 kept"))
 
         say("220 queue LMTP")
         sender, rcpts, data = None, [], b""
