@@ -42,7 +42,9 @@ bool attach_is_program_name(struct str name)
 {
     struct str stem, extension, inner;
 
-    name = str_trim_set(name, " \t\r\n.\"'"); /* Windows drops dots and spaces at the end */
+    name = str_trim_set(name, " \t\r\n\"'");
+    while (name.n > 0 && str_find_any(str_skip(name, name.n - 1), ". \"'") == 0)
+        name.n--; /* Windows drops dots and spaces at the end */
     if (!str_rcut(name, '.', &stem, &extension))
         return false;
     extension = str_trim(extension);

@@ -63,7 +63,7 @@ static int read_key(struct dkim_sign_key *k, const struct jv *at, struct err *er
         return -1;
     rc = file_read(AT_FDCWD, path, &pem, err);
     if (rc == 0)
-        k->key = crypto_key_parse(buf_str(&pem), k->algorithm, err);
+        k->key = crypto_key_load(buf_str(&pem), k->algorithm, err);
     if (pem.n > 0)
         OPENSSL_cleanse(pem.p, pem.n);
     if (rc < 0 || k->key == NULL)

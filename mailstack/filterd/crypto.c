@@ -172,7 +172,7 @@ enum crypto_verdict crypto_verify(const struct dkim_key *key,
 /* --- signing -----------------------------------------------------------------------------------
  */
 
-struct crypto_key *crypto_key_parse(struct str pem, enum dkim_algorithm algorithm, struct err *err)
+struct crypto_key *crypto_key_load(struct str pem, enum dkim_algorithm algorithm, struct err *err)
 {
     int want = algorithm == DKIM_ED25519_SHA256 ? EVP_PKEY_ED25519 : EVP_PKEY_RSA;
     own_bio BIO *bio = BIO_new_mem_buf(pem.p, pem.n > PEM_MAX ? PEM_MAX : (int)pem.n);

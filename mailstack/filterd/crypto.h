@@ -41,8 +41,8 @@ enum crypto_verdict crypto_verify(const struct dkim_key *key,
 
 /* A private key in PEM form. */
 struct crypto_key;
-must_check struct crypto_key *crypto_key_parse(struct str pem, enum dkim_algorithm algorithm,
-                                               struct err *err);
+must_check struct crypto_key *crypto_key_load(struct str pem, enum dkim_algorithm algorithm,
+                                              struct err *err);
 void crypto_key_free(struct crypto_key *k); /* NULL is fine */
 /* Appends the raw signature. */
 must_check int crypto_sign(const struct crypto_key *k, const unsigned char digest[DKIM_HASH_N],

@@ -8,6 +8,7 @@
  * SIGTERM:   takes no more connections; closes those without a message at once, the others when
  *            their message is judged or after WORKER_DRAIN_MS.
  * Limits:    WORKER_SESSIONS_MAX connections; more wait in the backlog.
+ * Tests:     tests/mail/test_filterd.py
  */
 #ifndef MR_FILTERD_WORKER_H
 #define MR_FILTERD_WORKER_H

@@ -4,7 +4,8 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/own.h"
 
-#define WORD_MAX 1024
+#define WORD_MAX   1024
+#define LINE_MAX_N 76
 
 static bool is_printable(char c)
 {
@@ -28,7 +29,7 @@ static void append_quoted(struct buf *out, struct str s)
 
         if (c == '"' || c == '\\')
             buf_append_char(out, '\\');
-        buf_append_char(out, is_printable(c) || c == ' ' ? c : '?');
+        buf_append_char(out, is_printable(c) || c == ' ' ? c : '_');
     }
     buf_append_char(out, '"');
 }
@@ -55,14 +56,16 @@ static void append_comment(struct buf *out, struct str c)
     for (size_t i = 0; i < c.n; i++) {
         bool fits = (is_printable(c.p[i]) || c.p[i] == ' ') && str_find(STR("()\\"), c.p[i]) < 0;
 
-        buf_append_char(out, fits ? c.p[i] : '?');
+        buf_append_char(out, fits ? c.p[i] : '_');
     }
     buf_append_char(out, ')');
 }
 
 void authres_add(struct authres *a, const char *method, const char *result, const char *comment)
 {
-    buf_printf(a->out, ";\n\t%s=%s", method, result);
+    buf_append_c(a->out, ";\n");
+    a->line_from = a->out->n;
+    buf_printf(a->out, "\t%s=%s", method, result);
     if (comment != NULL && comment[0] != '\0')
         append_comment(a->out, str_of(comment));
     a->any = true;
@@ -70,10 +73,18 @@ void authres_add(struct authres *a, const char *method, const char *result, cons
 
 void authres_property(struct authres *a, const char *name, struct str value)
 {
+    own_buf struct buf text = BUF_INIT(2 * AUTHRES_VALUE_MAX + 64);
+
     if (value.n == 0)
         return;
-    buf_printf(a->out, "\n\t  %s=", name);
-    append_value(a->out, value);
+    buf_printf(&text, "%s=", name);
+    append_value(&text, value);
+    if (a->out->n - a->line_from + text.n + 8 > LINE_MAX_N) { /* a tab shows as eight */
+        buf_append_c(a->out, "\n\t ");
+        a->line_from = a->out->n - 2;
+    }
+    buf_append_char(a->out, ' ');
+    buf_append(a->out, buf_str(&text));
 }
 
 void authres_end(struct authres *a)

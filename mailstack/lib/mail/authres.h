@@ -27,6 +27,7 @@ struct buf;
 
 struct authres {
     struct buf *out;
+    size_t line_from; /* where the present line begins */
     bool any;
 };
 

@@ -3,6 +3,7 @@
  * dmarc - DMARC policy records, and the steps of the DNS tree walk (RFC 9989); pure
  *
  * Tests:     tests/unit/mailstack/lib/mail/test_dmarc.c
+ * Fuzz:      tests/fuzz/mailstack/lib/mail/fuzz_dkim_tags.c
  */
 #ifndef MR_MAIL_DMARC_H
 #define MR_MAIL_DMARC_H

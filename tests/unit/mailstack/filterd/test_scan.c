@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mailstack/filterd/scan.h"
+
+#include "tests/lib/test.h"
+
+#define GTUBE "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+#define MIXED "Content-Type: multipart/mixed; boundary=\"b\"\r\n\r\n"
+
+static const struct {
+    const char *header;
+    const char *body;
+    bool gtube;
+    bool program;
+} rows[] = {
+    {"Subject: x\r\n\r\n", "plain\r\n", false, false},
+    {"Subject: " GTUBE "\r\n\r\n", "plain\r\n", false, false},
+    {"Subject: x\r\n\r\n", "a " GTUBE, true, false},
+    {"Subject: x\r\n\r\n", "XXJS*" GTUBE "\r\n", true, false},
+    {"Subject: x\r\n\r\n",
+     "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34\r\nX", false, false},
+    {"Content-Type: a/b; name=a.exe\r\n\r\n", "", false, true},
+    {MIXED, "--b\r\nContent-Type: a/b; name=a.exe\r\n\r\nx\r\n--b--\r\n", false, true},
+    {MIXED, "--b \t \r\nContent-Disposition: x; filename=\"a.exe\"\r\n\r\nx", false, true},
+    {MIXED, "--b\nContent-Disposition: x; filename=\"a.exe\"\n\nx\n", false, true},
+    {MIXED, "--b\r\nContent-Disposition: x; filename=a.exe\r\n--b--\r\n", false, true},
+    {MIXED, "--b\r\nContent-Disposition: x; filename=a.exe", false, true},
+    /* Not in a header: the preamble, a text, what comes behind the end. */
+    {MIXED, "Content-Disposition: x; filename=a.exe\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n", false,
+     false},
+    {MIXED, "--b\r\n\r\nContent-Disposition: x; filename=a.exe\r\n--b--\r\n", false, false},
+    {MIXED, "--b\r\n\r\nx\r\n--b--\r\n--b\r\nContent-Disposition: x; filename=a.exe\r\n\r\n", false,
+     false},
+    {MIXED, "--bb\r\nContent-Disposition: x; filename=a.exe\r\n\r\nx\r\n-\r\n--\r\n--b--\r\n",
+     false, false},
+    {MIXED,
+     "--b\r\nContent-Type: multipart/x; boundary=c\r\n\r\n--c\r\nContent-Type: a/b; name=a.exe\r\n\r\n--b--\r\n",
+     false, true},
+    {MIXED,
+     "--b\r\nContent-Type: multipart/x; boundary=c\r\n\r\n--b\r\nContent-Type: a/b; name=a.exe\r\n\r\n--b--\r\n",
+     false, true},
+    {MIXED,
+     "--b\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: a/b; name=a.exe\r\n\r\n--b--\r\n",
+     false, true},
+    {"Content-Type: message/rfc822\r\n\r\n",
+     "Content-Type: multipart/digest; boundary=d\r\n\r\n--d\r\n\r\nContent-Type: a/b; name=a.exe\r\n\r\n",
+     false, true},
+    {MIXED,
+     "--b\r\nContent-Type: a/b\r\nContent-Transfer-Encoding: base64\r\n\r\nTVqQAAMAAAAE\r\nAAAA//8=\r\n--b--\r\n",
+     false, true},
+    {MIXED, "--b\r\nContent-Transfer-Encoding: base64\r\n\r\nTVqQAAMAAAAE\r\nAAAA//8=\r\n--b--\r\n",
+     false, false},
+    {"Content-Transfer-Encoding: quoted-printable\r\n\r\n",
+     "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE=2DSTANDARD=\r\n-ANTI-UBE-TEST-EMAIL*C.34X", true, false},
+};
+
+static void every_cut_finds_the_same(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct str body = str_of(rows[i].body);
+
+        for (size_t cut = 0; cut <= body.n; cut++) {
+            struct scan s;
+
+            scan_init(&s, str_of(rows[i].header));
+            scan_feed(&s, str_head(body, cut));
+            scan_feed(&s, str_skip(body, cut));
+            scan_end(&s);
+            if (s.gtube != rows[i].gtube || s.program != rows[i].program)
+                fail_msg("row %zu, cut at %zu: %d %d", i, cut, s.gtube, s.program);
+            scan_done(&s);
+        }
+    }
+}
+
+static void a_boundary_with_endless_space_is_one(void **state)
+{
+    struct scan s;
+
+    (void)state;
+    scan_init(&s, STR(MIXED));
+    scan_feed(&s, STR("--b"));
+    for (int i = 0; i < 2000; i++)
+        scan_feed(&s, STR(" "));
+    scan_feed(&s, STR("\r\nContent-Type: a/b; name=\"a\x01\xff.exe\"\r\n\r\n"));
+    scan_end(&s);
+    assert_true(s.program);
+    assert_string_equal(s.why, "a program by its name: a??.exe");
+    scan_done(&s);
+    scan_done(&s);
+}
+
+static void depth_and_headers_have_limits(void **state)
+{
+    struct scan s;
+
+    (void)state;
+    scan_init(&s, STR(MIXED));
+    for (int i = 0; i < 500; i++) {
+        scan_feed(&s, STR("--b\r\nContent-Type: multipart/mixed; boundary=\"b\"\r\n\r\n"));
+        assert_true(s.open_n <= SCAN_DEPTH_MAX);
+    }
+    scan_feed(&s, STR("--b\r\nX: "));
+    for (int i = 0; i < 20000; i++)
+        scan_feed(&s, STR("long header "));
+    assert_true(s.header.n <= SCAN_HEADER_MAX);
+    scan_feed(&s, STR("\r\n\r\n" GTUBE));
+    scan_end(&s);
+    assert_true(s.gtube);
+    scan_done(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_cut_finds_the_same),
+        cmocka_unit_test(a_boundary_with_endless_space_is_one),
+        cmocka_unit_test(depth_and_headers_have_limits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
