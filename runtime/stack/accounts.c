@@ -92,7 +92,7 @@ static int edit_end(const struct edit *e, struct err *err)
     if (file_replace(AT_FDCWD, e->file, buf_str(&text), e->mode, err) < 0)
         return -1;
     /* Only root can give it back to somebody else; for others it is theirs already. */
-    if (geteuid() == 0 && chown(e->file, e->uid, e->gid) < 0)
+    if (geteuid() == 0 && lchown(e->file, e->uid, e->gid) < 0)
         return err_set(err, errno, "give '%s' to its owner", e->file);
     return 0;
 }

@@ -71,34 +71,68 @@ static int find_any(const struct listen *l, const struct sockaddr_storage *sa)
     return -1;
 }
 
-static int add(struct listen *next, const struct listen *old, enum stack_port port,
-               const struct stack_addr *a, struct err *err)
+enum added {
+    ADDED_FAILED = -1,
+    ADDED,
+    ADDED_NOT, /* an optional one that this host cannot have */
+};
+
+static enum added add(struct listen *next, const struct listen *old, enum stack_port port,
+                      const struct stack_addr *a, struct err *err)
 {
     int fd = find_any(old, &a->sa);
 
     if (fd < 0)
         fd = bind_one(a, stack_port_names[port], err);
     if (fd < 0 && a->optional && (err->code == EAFNOSUPPORT || err->code == EADDRNOTAVAIL))
-        return 0;
+        return ADDED_NOT;
     if (fd < 0)
-        return -1;
+        return ADDED_FAILED;
     next->v[next->n++] = (struct listen_socket){.port = port, .sa = a->sa, .fd = fd};
+    return ADDED;
+}
+
+/* All addresses of one protocol; those that cannot be leave the list. */
+static int add_port(struct listen *next, const struct listen *old, enum stack_port port,
+                    struct stack_config *c, struct err *err)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < c->listen[port].n; i++) {
+        enum added r = add(next, old, port, &c->listen[port].v[i], err);
+
+        if (r == ADDED_FAILED)
+            return -1;
+        if (r == ADDED)
+            c->listen[port].v[kept++] = c->listen[port].v[i];
+    }
+    c->listen[port].n = kept;
     return 0;
 }
 
-int listen_update(struct listen *l, const struct stack_config *c, struct err *err)
+int listen_prepare(const struct listen *l, struct stack_config *c, struct listen *next,
+                   struct err *err)
 {
-    struct listen next = {0};
-
+    *next = (struct listen){0};
     for (int p = 0; p < STACK_PORTS; p++)
-        for (size_t i = 0; i < c->listen[p].n; i++)
-            if (add(&next, l, (enum stack_port)p, &c->listen[p].v[i], err) < 0) {
-                close_except(&next, l);
-                return -1;
-            }
-    close_except(l, &next);
-    *l = next;
+        if (add_port(next, l, (enum stack_port)p, c, err) < 0) {
+            listen_abandon(l, next);
+            return -1;
+        }
     return 0;
+}
+
+void listen_commit(struct listen *l, struct listen *next)
+{
+    close_except(l, next);
+    *l = *next;
+    next->n = 0;
+}
+
+void listen_abandon(const struct listen *l, struct listen *next)
+{
+    close_except(next, l);
+    next->n = 0;
 }
 
 void listen_done(struct listen *l)

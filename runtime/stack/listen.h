@@ -4,7 +4,7 @@
  *
  * A connection that arrives while its service is being restarted waits in the backlog. A changed
  * configuration keeps what both ask for: all new ports are bound before any old one is closed, and
- * if one cannot be bound nothing has changed.
+ * until then nothing has changed.
  *
  * Lifetime:  struct in place; listen_done closes everything.
  * Tests:     tests/unit/runtime/stack/test_listen.c
@@ -33,7 +33,12 @@ struct listen { /* zeroed is empty */
     size_t n;
 };
 
-must_check int listen_update(struct listen *l, const struct stack_config *c, struct err *err);
+/* Binds what c asks for and l does not have. Addresses of c that are optional and that this host
+ * cannot have leave c, so that what is handed to a service is what its configuration names. */
+must_check int listen_prepare(const struct listen *l, struct stack_config *c, struct listen *next,
+                              struct err *err);
+void listen_commit(struct listen *l, struct listen *next);        /* next takes l's place */
+void listen_abandon(const struct listen *l, struct listen *next); /* next was never to be */
 void listen_done(struct listen *l);
 
 #endif

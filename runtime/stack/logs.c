@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +102,28 @@ static const char *colour_of(const char *label)
     return colours[h % ARRAY_N(colours)];
 }
 
-static void show(const struct logs *l, const char *at, const char *label, struct str text)
+/* A terminal that was stopped, or a pipe nobody reads, must not stop the supervisor. What does not
+ * fit is left out, and told of later; the file has it all. */
+static void show_bytes(struct logs *l, const char *out, size_t n)
+{
+    struct pollfd p = {.fd = l->screen_fd, .events = POLLOUT};
+
+    if (poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT)) {
+        l->unshown++;
+        return;
+    }
+    if (l->unshown) {
+        char note[64];
+        int note_n = snprintf(note, sizeof(note), "... %u lines not shown\n", l->unshown);
+
+        l->unshown = 0;
+        (void)!write(l->screen_fd, note, (size_t)note_n); /* as below */
+    }
+    /* A terminal that went away is no reason to stop; PIPE_BUF bytes never wait. */
+    (void)!write(l->screen_fd, out, n < PIPE_BUF ? n : PIPE_BUF);
+}
+
+static void show(struct logs *l, const char *at, const char *label, struct str text)
 {
     char out[LOGS_LINE_MAX + 128];
     int n;
@@ -110,8 +133,8 @@ static void show(const struct logs *l, const char *at, const char *label, struct
                      colour_of(label), label, STR_ARG(text));
     else
         n = snprintf(out, sizeof(out), "%s %-8s %.*s\n", at, label, STR_ARG(text));
-    if (n > 0) /* a terminal that went away is no reason to stop */
-        (void)!write(l->screen_fd, out, (size_t)n < sizeof(out) ? (size_t)n : sizeof(out) - 1);
+    if (n > 0)
+        show_bytes(l, out, (size_t)n < sizeof(out) ? (size_t)n : sizeof(out) - 1);
 }
 
 void logs_line(struct logs *l, const char *label, struct str line)

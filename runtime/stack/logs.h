@@ -32,6 +32,7 @@ struct logs {
     int fd;
     int screen_fd; /* -1: not shown */
     bool colour;
+    unsigned unshown; /* lines the screen did not take */
     uint64_t size;
     uint64_t size_max;
     unsigned keep;

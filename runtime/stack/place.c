@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
@@ -32,6 +33,8 @@ static bool is_still_there(int fd, const char *path)
 
 int place_lock(const struct layout *l, struct err *err)
 {
+    const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+
     for (int i = 0; i < LOCK_TRIES; i++) {
         if (file_mkdir_p(AT_FDCWD, l->run, 0700, err) < 0)
             return -1;
@@ -41,8 +44,12 @@ int place_lock(const struct layout *l, struct err *err)
             continue;
         if (fd < 0)
             return err_set(err, errno, "open '%s'", l->run);
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-            return err_set(err, errno, "lock '%s'", l->run);
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+            if (errno != EWOULDBLOCK || i == LOCK_TRIES - 1)
+                return err_set(err, errno, "lock '%s'", l->run);
+            (void)nanosleep(&pause, NULL); /* somebody may just be looking: place_is_locked */
+            continue;
+        }
         if (is_still_there(fd, l->run))
             return take_fd(&fd);
     }
@@ -53,7 +60,7 @@ bool place_is_locked(const struct layout *l)
 {
     own_fd int fd = open(l->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
 /* --- storage ------------------------------------------------------------------------------------

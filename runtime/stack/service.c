@@ -117,6 +117,7 @@ static int spawn(struct unit *u, struct err *err)
     own_close_fd(&child.pid_fd); /* child_watch opens its own */
     if (child_watch(s->env->loop, &s->child, child.pid, err) < 0) {
         delete_container(s);
+        (void)TEMP_FAILURE_RETRY(waitpid(child.pid, NULL, 0)); /* it is dead: no zombie */
         return -1;
     }
     u->pid = child.pid;
@@ -159,6 +160,15 @@ static void on_exit(struct child *c)
 /* --- what it says about itself ------------------------------------------------------------------
  */
 
+/* It is shown on terminals: no service speaks to them. */
+static void take_status(struct unit *u, struct str text)
+{
+    (void)snprintf(u->status, sizeof(u->status), "%.*s", STR_ARG(text)); /* cut if too long */
+    for (char *p = u->status; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+}
+
 static void take_line(struct service *s, struct str line)
 {
     struct str key;
@@ -171,7 +181,7 @@ static void take_line(struct service *s, struct str line)
     else if (str_eq(key, STR("WATCHDOG")) && str_eq(value, STR("1")))
         unit_alive(&s->unit);
     else if (str_eq(key, STR("STATUS")))
-        (void)snprintf(s->unit.status, sizeof(s->unit.status), "%.*s", STR_ARG(value));
+        take_status(&s->unit, value);
 }
 
 /* One datagram of the service's own user id; 0 when there is none. */

@@ -269,10 +269,13 @@ static int prepare(struct super *s, struct err *err)
 {
     const struct layout *l = s->run->layout;
     struct gen_render r = {.l = l, .images = s->run->images};
+    struct listen first;
 
     if (order_make(&s->gen->table, &s->order, err) < 0 ||
-        listen_update(&s->listen, s->gen->config, err) < 0 ||
-        place_storage(s->gen->config, &s->gen->table, err) < 0 || prepare_logs(s, err) < 0)
+        listen_prepare(&s->listen, s->gen->config, &first, err) < 0)
+        return -1;
+    listen_commit(&s->listen, &first);
+    if (place_storage(s->gen->config, &s->gen->table, err) < 0 || prepare_logs(s, err) < 0)
         return -1;
     s->env.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (s->env.null_fd < 0)

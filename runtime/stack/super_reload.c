@@ -66,6 +66,8 @@ static int apply_one(struct super *s, const struct gen *was, size_t i, bool netw
     enum gen_difference d = gen_compare(was, s->gen, svc);
 
     v->svc = svc;
+    /* First, and whatever fails below: the old policy dies with the old generation. */
+    dialpolicy_make(s->gen->a, s->gen->config, svc, &v->dial.policy);
     if (!s->gen->v[i].wanted) {
         if (was->v[i].wanted)
             note_reload(s, answer, "stopped", svc->name);
@@ -73,7 +75,6 @@ static int apply_one(struct super *s, const struct gen *was, size_t i, bool netw
     }
     if (place_service(s->gen, s->run->layout, svc, err) < 0 || service_open(v, err) < 0)
         return -1;
-    dialpolicy_make(s->gen->a, s->gen->config, svc, &v->dial.policy);
     if (!was->v[i].wanted) {
         note_reload(s, answer, "started", svc->name);
     } else if (d == GEN_RESTART || (network && svc->dns_network)) {
@@ -104,17 +105,38 @@ static int apply(struct super *s, struct gen *was, bool network, struct buf *ans
     return rc;
 }
 
-static int prepare_next(struct super *s, struct gen *now, bool *network, struct err *err)
+/* The network comes last: it cannot be had twice, and so it cannot be made beside the present one.
+ */
+static int prepare_next(struct super *s, struct gen *now, struct listen *next, bool *network,
+                        struct err *err)
 {
-    struct gen_render r = {.l = s->run->layout, .images = s->run->images};
+    struct gen_render r = {
+        .l = s->run->layout, .images = s->run->images, .host_network = !s->dnsnet.up};
+    bool was_up = s->dnsnet.up;
 
     if (check_fixed(s->gen->config, now->config, err) < 0 || keys_make(now->config, err) < 0 ||
-        listen_update(&s->listen, now->config, err) < 0)
+        listen_prepare(&s->listen, now->config, next, err) < 0)
         return -1;
-    if (change_network(s, now, network, err) < 0)
+    if (gen_render(now, &r, err) < 0 || change_network(s, now, network, err) < 0) {
+        listen_abandon(&s->listen, next);
         return -1;
+    }
     r.host_network = !s->dnsnet.up;
-    return gen_render(now, &r, err);
+    if (s->dnsnet.up == was_up ||
+        gen_render_bundle(now, &r, svc_get(&now->table, "dnsd"), err) == 0)
+        return 0;
+    listen_abandon(&s->listen, next);
+    return -1;
+}
+
+/* The present generation's network again, and a dnsd that is in it. */
+static void restore_network(struct super *s)
+{
+    struct err err = {0};
+
+    if ((s->dnsnet.up && dnsnet_down(&s->dnsnet, &err) < 0) || super_network(s, s->gen, &err) < 0)
+        logs_say(&s->logs, LOG_LEVEL_WARN, "dns.network", LOG_S("error", err.text));
+    unit_event(&s->v[svc_get(&s->gen->table, "dnsd")->index].unit, UNIT_RESTART);
 }
 
 static void fail(struct buf *answer, const char *text)
@@ -128,6 +150,7 @@ void super_reload(struct super *s, struct buf *answer)
     own_buf struct buf report = BUF_INIT(STACK_REPORT_MAX);
     struct gen *was = s->gen;
     struct gen *now;
+    struct listen next;
     struct err err = {0};
     bool network = false;
 
@@ -144,12 +167,15 @@ void super_reload(struct super *s, struct buf *answer)
         buf_printf(answer, "error %.*s\n", STR_ARG(first));
         return;
     }
-    if (prepare_next(s, now, &network, &err) < 0) {
+    if (prepare_next(s, now, &next, &network, &err) < 0) {
+        if (network)
+            restore_network(s);
         logs_say(&s->logs, LOG_LEVEL_WARN, "stack.reload", LOG_S("error", err.text));
         fail(answer, err.text);
         gen_free(now);
         return;
     }
+    listen_commit(&s->listen, &next);
     s->gen = now;
     s->env.gen = now;
     buf_append_c(answer, "ok\n");
@@ -162,14 +188,26 @@ void super_reload(struct super *s, struct buf *answer)
 /* --- the accounts file ---------------------------------------------------------------------------
  */
 
-static void replace_accounts(struct super *s, struct err *err)
+/* In an arena of its own, which goes with the change: accounts may change a thousand times in the
+ * life of a generation. */
+static int put_accounts(struct super *s, const struct svc *authd, struct arena *a, struct err *err)
+{
+    struct rendered *files = &s->gen->v[authd->index].files;
+    struct rendered kept = *files;
+    int rc = render_all(a, s->gen->config, &s->gen->table, authd, files, err);
+
+    if (rc == 0)
+        rc = place_conf(s->gen, s->run->layout, authd, err);
+    *files = kept;
+    return rc;
+}
+
+static void replace_accounts(struct super *s, struct arena *a, struct err *err)
 {
     const struct svc *authd = svc_get(&s->gen->table, "authd");
     struct service *v = &s->v[authd->index];
 
-    if (render_all(s->gen->a, s->gen->config, &s->gen->table, authd, &s->gen->v[authd->index].files,
-                   err) < 0 ||
-        place_conf(s->gen, s->run->layout, authd, err) < 0) {
+    if (put_accounts(s, authd, a, err) < 0) {
         logs_say(&s->logs, LOG_LEVEL_WARN, "accounts.reload", LOG_S("error", err->text));
         return;
     }
@@ -191,7 +229,7 @@ void super_accounts_changed(struct super *s)
         return;
     a = arena_new(STACK_ARENA_MAX);
     if (stack_load_accounts(a, s->gen->config, &accounts, &report) == 0) {
-        replace_accounts(s, &err);
+        replace_accounts(s, a, &err);
     } else {
         first = buf_str(&report);
         (void)str_cut(first, '\n', &first, &rest); /* one line is enough for the log */

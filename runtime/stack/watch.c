@@ -20,6 +20,8 @@ static bool has_name(const struct watch *w, const char *p, size_t n)
         struct inotify_event e;
 
         memcpy(&e, p, sizeof(e));
+        if (e.mask & IN_Q_OVERFLOW) /* some were lost: it may be among them */
+            return true;
         if (e.len && strncmp(p + sizeof(e), w->name, e.len) == 0)
             return true;
         if (sizeof(e) + e.len > n)
