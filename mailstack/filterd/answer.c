@@ -142,7 +142,8 @@ static int insert_signatures(struct out *o, const struct message *m, struct err 
     for (size_t i = 0; i < m->sign.n; i++) {
         own_buf struct buf value = BUF_INIT(ANSWER_MAX);
 
-        if (dkim_sign_make(&m->sign, i, m->fields, m->fields_n, clock_wall_s(), &value, err) < 0)
+        if (dkim_sign_make(&m->sign, i, (struct dkim_sign_fields){m->fields, m->fields_n},
+                           clock_wall_s(), &value, err) < 0)
             return -1;
         insert(o, "DKIM-Signature", str_trim(buf_str(&value)));
     }

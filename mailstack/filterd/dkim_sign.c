@@ -59,8 +59,8 @@ static int append_signature(const struct dkim_sign_key *k, const struct header_f
     return buf_check(field, "a DKIM-Signature field", err);
 }
 
-int dkim_sign_make(const struct dkim_sign *s, size_t i, const struct header_field *fields,
-                   size_t fields_n, int64_t now_s, struct buf *out, struct err *err)
+int dkim_sign_make(const struct dkim_sign *s, size_t i, struct dkim_sign_fields fields,
+                   int64_t now_s, struct buf *out, struct err *err)
 {
     own_buf struct buf field = BUF_INIT(FIELD_MAX);
     const struct dkim_sign_key *k = s->keys[i];
@@ -73,8 +73,8 @@ int dkim_sign_make(const struct dkim_sign *s, size_t i, const struct header_fiel
     };
     struct str name, value;
 
-    dkim_format(&m, fields, fields_n, &field);
-    if (append_signature(k, fields, fields_n, &field, err) < 0)
+    dkim_format(&m, fields.v, fields.n, &field);
+    if (append_signature(k, fields.v, fields.n, &field, err) < 0)
         return -1;
     (void)str_cut(buf_str(&field), ':', &name, &value); /* of our own making: there is one */
     value.n -= 2;

@@ -41,15 +41,19 @@ struct dkim_sign {
     struct body_hash body;
 };
 
+struct dkim_sign_fields { /* the message's header */
+    const struct header_field *v;
+    size_t n;
+};
+
 void dkim_sign_init(struct dkim_sign *s, const struct dkim_sign_key *keys, size_t keys_n,
                     struct str from_domain);
 void dkim_sign_body(struct dkim_sign *s, struct str piece);
 void dkim_sign_end(struct dkim_sign *s); /* of the body */
 /* Appends the value of the i-th DKIM-Signature field, with the space behind the colon, folded by
  * LF. */
-must_check int dkim_sign_make(const struct dkim_sign *s, size_t i,
-                              const struct header_field *fields, size_t fields_n, int64_t now_s,
-                              struct buf *out, struct err *err);
+must_check int dkim_sign_make(const struct dkim_sign *s, size_t i, struct dkim_sign_fields fields,
+                              int64_t now_s, struct buf *out, struct err *err);
 void dkim_sign_done(struct dkim_sign *s);
 
 #endif

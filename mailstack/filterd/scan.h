@@ -68,7 +68,7 @@ struct scan {
 
 /* `header` is the message's, whole. */
 void scan_init(struct scan *s, struct str header);
-void scan_feed(struct scan *s, struct str piece);
+void scan_feed(struct scan *s, struct str in);
 void scan_end(struct scan *s);
 void scan_done(struct scan *s); /* a zeroed one is fine */
 

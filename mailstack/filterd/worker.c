@@ -242,7 +242,7 @@ int worker_run(const struct worker *w, struct err *err)
         rc = loop_run(st.loop, err);
     st.draining = true;
     while (!list_empty(&st.clients))
-        drop(client_of(st.clients.next));
+        drop(client_of(list_first(&st.clients)));
     dns_client_free(st.env.dns);
     loop_free(st.loop);
     return rc;

@@ -150,7 +150,7 @@ struct job *sched_next(struct dest *d)
 
     if (d->ready_n == 0 || d->q->draining)
         return NULL;
-    j = list_of(d->ready.next, struct job, node);
+    j = list_of(list_first(&d->ready), struct job, node);
     take_from_ready(j);
     j->active = true;
     return j;
@@ -181,8 +181,8 @@ void sched_job_done(struct job *j)
 void sched_fail_ready(struct dest *d, const struct outcome *o)
 {
     /* Only those of now: what settles may queue anew, though not before its time. */
-    for (size_t n = d->ready_n; n > 0; n--) {
-        struct job *j = list_of(d->ready.next, struct job, node);
+    for (size_t n = d->ready_n; n > 0 && !list_empty(&d->ready); n--) {
+        struct job *j = list_of(list_first(&d->ready), struct job, node);
 
         take_from_ready(j);
         for (size_t i = 0; i < j->n; i++)

@@ -106,7 +106,8 @@ struct str cgroup_v2_line(struct str text)
 int cgroup_v2_follow(struct arena *a, struct cgroup_hier *h, pid_t pid, struct err *err)
 {
     own_buf struct buf text = BUF_INIT(LIST_MAX * 16);
-    struct str path = STR_NONE, own = str_of(h->path);
+    struct str own = str_of(h->path);
+    struct str path;
     char file[64];
 
     (void)snprintf(file, sizeof file, "/proc/%d/cgroup", pid);

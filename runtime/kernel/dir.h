@@ -46,8 +46,8 @@ must_check int dir_open_parent(int root_fd, const char *path, mode_t mode, char 
 
 /* Is the file system of the descriptor of this kind (statfs f_type)? */
 bool dir_is_on(int fd, uint64_t magic);
-/* Is it a directory whose entries nobody else can make or replace: owned by this user or by root, and
- * not to be written by others (but where only owners may remove what they made)? */
+/* Is it a directory whose entries nobody else can make or replace: owned by this user or by root,
+ * and not to be written by others (but where only owners may remove what they made)? */
 bool dir_is_private(int fd);
 /* Do two descriptors name the same file? */
 bool dir_is_same(int a_fd, int b_fd);

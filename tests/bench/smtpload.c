@@ -56,7 +56,8 @@ struct load {
 
 static no_return void die(const char *what)
 {
-    fprintf(stderr, "smtpload: %s: %s\n", what, errno ? strerrordesc_np(errno) : "unexpected reply");
+    (void)fprintf(stderr, "smtpload: %s: %s\n", what,
+                  errno ? strerrordesc_np(errno) : "unexpected reply");
     exit(1);
 }
 
@@ -206,7 +207,7 @@ int main(int argc, char **argv)
     struct timespec ended;
 
     if (argc < 7) {
-        fputs("usage: smtpload HOST PORT CONNECTIONS MESSAGES BYTES RCPT...\n", stderr);
+        (void)fputs("usage: smtpload HOST PORT CONNECTIONS MESSAGES BYTES RCPT...\n", stderr);
         return 2;
     }
     unsigned n = number(argv[3]);

@@ -36,7 +36,7 @@ struct canon_body {
 
 struct canon_body canon_body_start(enum canon_kind kind, void (*out)(void *ctx, struct str bytes),
                                    void *ctx);
-void canon_body_feed(struct canon_body *c, struct str piece);
+void canon_body_feed(struct canon_body *c, struct str in);
 void canon_body_end(struct canon_body *c);
 
 /* Appends the field, given with its folds and its final CRLF, in canonical form with a CRLF. */

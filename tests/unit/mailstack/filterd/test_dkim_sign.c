@@ -60,8 +60,10 @@ static void a_field_is_made_that_verifies(void **state)
     dkim_sign_init(&s, &key, 1, STR("example.org"));
     dkim_sign_body(&s, STR("Hello.\r\n"));
     dkim_sign_end(&s);
-    assert_ok(dkim_sign_make(&s, 0, fields, 1, 1234567890, &value, &err), &err);
-    assert_ok(dkim_sign_make(&s, 0, fields, 1, 1234567890, &again, &err), &err);
+    assert_ok(dkim_sign_make(&s, 0, (struct dkim_sign_fields){fields, 1}, 1234567890, &value, &err),
+              &err);
+    assert_ok(dkim_sign_make(&s, 0, (struct dkim_sign_fields){fields, 1}, 1234567890, &again, &err),
+              &err);
     assert_str(buf_str(&value), buf_c(&again));
     assert_true(str_starts(buf_str(&value), STR(" v=1; a=ed25519-sha256; c=relaxed/relaxed;")));
     assert_true(str_find_str(buf_str(&value), STR("h=From:From;")) > 0);

@@ -253,7 +253,8 @@ static void a_header_without_an_end_is_stored(void **state)
     size_t n = 0;
 
     memset(line, 'h', sizeof(line));
-    memcpy(line, "X: ", 3);
+    line[0] = 'X';
+    line[1] = ':';
     line[998] = '\r';
     line[999] = '\n';
     begin(&j, r, "s@x", "alice@example.org");
