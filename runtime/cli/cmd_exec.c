@@ -247,8 +247,11 @@ static int run(struct cmd *c, struct err *err)
     e.io.pid_file = o->pid_file;
     e.io.preserve_fds = (unsigned)o->preserve_fds.v;
     if (launch_pass_listen_fds(c, &p, &e.io, &e.flags, err) < 0 ||
-        launch_check_fds(e.io.preserve_fds, err) < 0 ||
-        container_exec(&c->env, &e, &child, err) < 0)
+        launch_check_fds(e.io.preserve_fds, err) < 0)
+        return -1;
+    if (how == LAUNCH_FOREGROUND)
+        container_hold_signals();
+    if (container_exec(&c->env, &e, &child, err) < 0)
         return -1;
     if (how == LAUNCH_FOREGROUND)
         return launch_attend(&child, &c->code, err);

@@ -35,8 +35,11 @@ static int run(struct cmd *c, struct err *err)
     struct container_child child;
     int rc;
 
-    if (launch_prepare(c, &o->launch, how, &create, err) < 0 ||
-        container_run(&c->env, &create, &child, err) < 0)
+    if (launch_prepare(c, &o->launch, how, &create, err) < 0)
+        return -1;
+    if (how == LAUNCH_FOREGROUND)
+        container_hold_signals();
+    if (container_run(&c->env, &create, &child, err) < 0)
         return -1;
     if (how == LAUNCH_DETACHED) {
         rc = child.notify_fd >= 0 ? container_notify_wait(&child, err) : 0;

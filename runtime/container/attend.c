@@ -75,6 +75,14 @@ static void restore(struct attend *t)
         (void)close(t->signal_fd);
 }
 
+void container_hold_signals(void)
+{
+    sigset_t all;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, NULL); /* cannot fail with these arguments */
+}
+
 static int begin(struct attend *t, struct err *err)
 {
     sigset_t all;

@@ -292,6 +292,10 @@ must_check int container_oom_fd(const struct container_env *env, const char *id,
  * when nothing needs to be done; does not return when it executed. */
 must_check int container_protect_self(char *const *argv, struct err *err);
 
+/* Signals that come from now on wait for container_attend. To be called before the process is made:
+ * one that comes as soon as it runs would otherwise end the caller and leave it behind. */
+void container_hold_signals(void);
+
 /* Waits for the child, in the foreground: signals the caller gets are forwarded to it, its terminal
  * (console_fd >= 0) is copied to and from the caller's descriptors 0 and 1, with the caller's
  * terminal in raw mode and its size followed. *status is as of waitpid. */

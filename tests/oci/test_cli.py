@@ -370,16 +370,24 @@ def test_update_changes_limits(runtime, bundle):
     assert result.returncode == 1 and "$.pids.limit" in result.stderr
 
 
-def test_signals_are_forwarded(runtime, bundle):
-    bundle.shell("trap 'echo got; exit 4' USR1; echo ready; while :; do sleep 0.05; done").save()
-    with subprocess.Popen(
-        runtime.command("run", "--bundle", bundle.path, runtime.new_id()),
-        stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGUSR1)
-        assert process.stdout.readline() == "got\n"
-        assert process.wait(20) == 4
+def test_signals_are_forwarded_from_the_first_moment_on(runtime, bundle):
+    bundle.shell("trap 'echo got; exit 4' USR1; echo ready; while :; do sleep 0.02; done").save()
+    for _ in range(20):
+        with subprocess.Popen(
+            runtime.command("run", "--bundle", bundle.path, runtime.new_id()),
+            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+        ) as process:
+            assert read_until(process.stdout.fileno(), b"ready\n") == b"ready\n"
+            process.send_signal(signal.SIGUSR1)
+            assert read_until(process.stdout.fileno(), b"got\n") == b"got\n"
+            assert process.wait(20) == 4
+
+
+def test_no_signal_is_blocked_inside(runtime, bundle):
+    out = runtime.run(bundle.shell("grep SigBlk /proc/self/status")).stdout
+    assert out.split()[1] == "0" * 16
+    name = runtime.start_detached(bundle.shell("sleep 60"))
+    assert runtime.ok("exec", name, "grep", "SigBlk", "/proc/self/status").split()[1] == "0" * 16
 
 
 def test_preserved_descriptors_arrive(runtime, bundle):
