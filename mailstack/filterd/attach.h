@@ -5,7 +5,7 @@
  *
  * Limits:    ATTACH_MAGIC_N first bytes are looked at.
  * Tests:     tests/unit/mailstack/filterd/test_attach.c
- * Fuzz:      tests/fuzz/mailstack/filterd/fuzz_scan.c
+ * Fuzz:      tests/fuzz/mailstack/filterd/fuzz_bodyscan.c
  */
 #ifndef MR_FILTERD_ATTACH_H
 #define MR_FILTERD_ATTACH_H

@@ -40,7 +40,7 @@ void message_free(struct message *m)
     if (m == NULL)
         return;
     lookup_cancel(&m->lookup);
-    scan_done(&m->scan);
+    bodyscan_done(&m->scan);
     dkim_sign_done(&m->sign);
     dkim_verify_done(&m->dkim);
     arena_free(m->arena);
@@ -155,7 +155,7 @@ void message_header_end(struct message *m)
         return;
     place_fields(m);
     find_from(m);
-    scan_init(&m->scan, header);
+    bodyscan_init(&m->scan, header);
     if (!m->facts.submitted)
         begin_verifying(m);
     else if (m->from.n > 0)
@@ -168,7 +168,7 @@ void message_body(struct message *m, struct str piece)
     m->body_n += piece.n;
     if (m->too_large)
         return;
-    scan_feed(&m->scan, piece);
+    bodyscan_feed(&m->scan, piece);
     dkim_sign_body(&m->sign, piece);
     dkim_verify_body(&m->dkim, piece);
 }
@@ -293,7 +293,7 @@ void message_end(struct message *m, void (*judged)(struct message *m, void *ctx)
     m->lookup.answered = on_answered;
     m->lookup.ctx = m;
     if (!m->too_large) {
-        scan_end(&m->scan);
+        bodyscan_end(&m->scan);
         dkim_sign_end(&m->sign);
         dkim_verify_end(&m->dkim);
     }

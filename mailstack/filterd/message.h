@@ -22,11 +22,11 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/str.h"
 
+#include "mailstack/filterd/bodyscan.h"
 #include "mailstack/filterd/dkim_sign.h"
 #include "mailstack/filterd/dkim_verify.h"
 #include "mailstack/filterd/dmarc_check.h"
 #include "mailstack/filterd/lookup.h"
-#include "mailstack/filterd/scan.h"
 #include "mailstack/filterd/spf_check.h"
 #include "mailstack/lib/mail/header.h"
 
@@ -76,7 +76,7 @@ struct message {
     struct str from;    /* the domain of From; n == 0: there is none */
     bool several_froms; /* of different domains, or several fields */
     uint64_t body_n;
-    struct scan scan;
+    struct bodyscan scan;
     struct dkim_sign sign;
     struct dkim_verify dkim;
     bool dkim_done;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mailstack/filterd/scan.h"
+#include "mailstack/filterd/bodyscan.h"
 
 #include "tests/lib/test.h"
 
@@ -60,54 +60,54 @@ static void every_cut_finds_the_same(void **state)
         struct str body = str_of(rows[i].body);
 
         for (size_t cut = 0; cut <= body.n; cut++) {
-            struct scan s;
+            struct bodyscan s;
 
-            scan_init(&s, str_of(rows[i].header));
-            scan_feed(&s, str_head(body, cut));
-            scan_feed(&s, str_skip(body, cut));
-            scan_end(&s);
+            bodyscan_init(&s, str_of(rows[i].header));
+            bodyscan_feed(&s, str_head(body, cut));
+            bodyscan_feed(&s, str_skip(body, cut));
+            bodyscan_end(&s);
             if (s.gtube != rows[i].gtube || s.program != rows[i].program)
                 fail_msg("row %zu, cut at %zu: %d %d", i, cut, s.gtube, s.program);
-            scan_done(&s);
+            bodyscan_done(&s);
         }
     }
 }
 
 static void a_boundary_with_endless_space_is_one(void **state)
 {
-    struct scan s;
+    struct bodyscan s;
 
     (void)state;
-    scan_init(&s, STR(MIXED));
-    scan_feed(&s, STR("--b"));
+    bodyscan_init(&s, STR(MIXED));
+    bodyscan_feed(&s, STR("--b"));
     for (int i = 0; i < 2000; i++)
-        scan_feed(&s, STR(" "));
-    scan_feed(&s, STR("\r\nContent-Type: a/b; name=\"a\x01\xff.exe\"\r\n\r\n"));
-    scan_end(&s);
+        bodyscan_feed(&s, STR(" "));
+    bodyscan_feed(&s, STR("\r\nContent-Type: a/b; name=\"a\x01\xff.exe\"\r\n\r\n"));
+    bodyscan_end(&s);
     assert_true(s.program);
     assert_string_equal(s.why, "a program by its name: a??.exe");
-    scan_done(&s);
-    scan_done(&s);
+    bodyscan_done(&s);
+    bodyscan_done(&s);
 }
 
 static void depth_and_headers_have_limits(void **state)
 {
-    struct scan s;
+    struct bodyscan s;
 
     (void)state;
-    scan_init(&s, STR(MIXED));
+    bodyscan_init(&s, STR(MIXED));
     for (int i = 0; i < 500; i++) {
-        scan_feed(&s, STR("--b\r\nContent-Type: multipart/mixed; boundary=\"b\"\r\n\r\n"));
-        assert_true(s.open_n <= SCAN_DEPTH_MAX);
+        bodyscan_feed(&s, STR("--b\r\nContent-Type: multipart/mixed; boundary=\"b\"\r\n\r\n"));
+        assert_true(s.open_n <= BODYSCAN_DEPTH_MAX);
     }
-    scan_feed(&s, STR("--b\r\nX: "));
+    bodyscan_feed(&s, STR("--b\r\nX: "));
     for (int i = 0; i < 20000; i++)
-        scan_feed(&s, STR("long header "));
-    assert_true(s.header.n <= SCAN_HEADER_MAX);
-    scan_feed(&s, STR("\r\n\r\n" GTUBE));
-    scan_end(&s);
+        bodyscan_feed(&s, STR("long header "));
+    assert_true(s.header.n <= BODYSCAN_HEADER_MAX);
+    bodyscan_feed(&s, STR("\r\n\r\n" GTUBE));
+    bodyscan_end(&s);
     assert_true(s.gtube);
-    scan_done(&s);
+    bodyscan_done(&s);
 }
 
 int main(void)

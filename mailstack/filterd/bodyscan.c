@@ -4,7 +4,7 @@
  * it is a boundary; every other byte goes straight on, to the header that is being collected or
  * through the decoder to the detectors.
  */
-#include "mailstack/filterd/scan.h"
+#include "mailstack/filterd/bodyscan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static const struct str gtube =
 
 /* No proper prefix of the string occurs in it again except its first letter as its last, so that a
  * mismatch can only begin anew with the byte in hand. */
-static void look_for_gtube(struct scan *s, struct str bytes)
+static void look_for_gtube(struct bodyscan *s, struct str bytes)
 {
     while (bytes.n > 0 && !s->gtube) {
         if (s->gtube_n == 0) {
@@ -44,7 +44,7 @@ static void look_for_gtube(struct scan *s, struct str bytes)
     }
 }
 
-static void found_program(struct scan *s, const char *what, struct str name)
+static void found_program(struct bodyscan *s, const char *what, struct str name)
 {
     size_t n;
 
@@ -58,7 +58,7 @@ static void found_program(struct scan *s, const char *what, struct str name)
     s->why[n] = '\0';
 }
 
-static void check_first(struct scan *s)
+static void check_first(struct bodyscan *s)
 {
     struct str first = {s->first, s->first_n};
 
@@ -69,7 +69,7 @@ static void check_first(struct scan *s)
     s->is_zip = s->is_zip || str_starts(first, STR("PK\x03\x04"));
 }
 
-static void look_at(struct scan *s, struct str bytes)
+static void look_at(struct bodyscan *s, struct str bytes)
 {
     look_for_gtube(s, bytes);
     if (s->first_n < sizeof(s->first) && bytes.n > 0) {
@@ -98,7 +98,7 @@ static void look_at(struct scan *s, struct str bytes)
 /* --- parts -------------------------------------------------------------------------------------
  */
 
-static void part_end(struct scan *s)
+static void part_end(struct bodyscan *s)
 {
     buf_reset(&s->decoded);
     decode_end(&s->decode, &s->decoded);
@@ -106,7 +106,7 @@ static void part_end(struct scan *s)
     check_first(s);
 }
 
-static void part_begin(struct scan *s, enum decode_kind kind, bool leaf)
+static void part_begin(struct bodyscan *s, enum decode_kind kind, bool leaf)
 {
     s->decode = decode_start(kind);
     s->leaf = leaf;
@@ -117,7 +117,7 @@ static void part_begin(struct scan *s, enum decode_kind kind, bool leaf)
     s->zip = (struct attach_zip){0};
 }
 
-static void body_bytes(struct scan *s, struct str bytes)
+static void body_bytes(struct bodyscan *s, struct str bytes)
 {
     while (bytes.n > 0) {
         struct str piece = str_head(bytes, PIECE_MAX);
@@ -133,11 +133,11 @@ static void body_bytes(struct scan *s, struct str bytes)
     }
 }
 
-static void push(struct scan *s, struct str boundary, bool digest)
+static void push(struct bodyscan *s, struct str boundary, bool digest)
 {
-    struct scan_boundary *b;
+    struct bodyscan_boundary *b;
 
-    if (boundary.n == 0 || boundary.n > MIME_BOUNDARY_MAX || s->open_n == SCAN_DEPTH_MAX)
+    if (boundary.n == 0 || boundary.n > MIME_BOUNDARY_MAX || s->open_n == BODYSCAN_DEPTH_MAX)
         return;
     s->open = mem_grow(s->open, s->open_n + 1, sizeof(*s->open));
     b = &s->open[s->open_n++];
@@ -153,7 +153,7 @@ static bool parameter(const struct mime_value *v, const char *name, struct buf *
 }
 
 /* Both names are looked at: programs differ in which one they believe. */
-static bool check_names(struct scan *s, const struct mime_part *p)
+static bool check_names(struct bodyscan *s, const struct mime_part *p)
 {
     own_buf struct buf name = BUF_INIT(NAME_MAX_N);
 
@@ -175,14 +175,14 @@ static bool check_names(struct scan *s, const struct mime_part *p)
     return named;
 }
 
-static void collect_header(struct scan *s)
+static void collect_header(struct bodyscan *s)
 {
     s->in_header = true;
     s->header_line_n = 0;
     buf_reset(&s->header);
 }
 
-static void enter(struct scan *s, const struct mime_part *p)
+static void enter(struct bodyscan *s, const struct mime_part *p)
 {
     own_buf struct buf boundary = BUF_INIT(MIME_BOUNDARY_MAX * 4);
     bool in_digest = s->open_n > 0 && s->open[s->open_n - 1].digest;
@@ -197,7 +197,7 @@ static void enter(struct scan *s, const struct mime_part *p)
         collect_header(s);
 }
 
-static void header_end(struct scan *s, struct str header)
+static void header_end(struct bodyscan *s, struct str header)
 {
     struct mime_part *part;
     struct err err = {0};
@@ -210,7 +210,7 @@ static void header_end(struct scan *s, struct str header)
         part_begin(s, DECODE_NONE, true); /* too much to understand: its bytes are looked at */
 }
 
-static void header_bytes(struct scan *s, struct str bytes)
+static void header_bytes(struct bodyscan *s, struct str bytes)
 {
     size_t room = buf_room(&s->header);
     bool ends = str_ends(bytes, STR("\n"));
@@ -231,7 +231,7 @@ static void header_bytes(struct scan *s, struct str bytes)
 }
 
 /* At most one line. */
-static void plain_bytes(struct scan *s, struct str bytes)
+static void plain_bytes(struct bodyscan *s, struct str bytes)
 {
     if (s->in_header)
         header_bytes(s, bytes);
@@ -248,7 +248,7 @@ enum boundary {
     BOUNDARY_CLOSE,
 };
 
-static enum boundary which(struct str line, const struct scan_boundary *b)
+static enum boundary which(struct str line, const struct bodyscan_boundary *b)
 {
     struct str rest = str_skip(line, 2 + b->n);
 
@@ -259,7 +259,7 @@ static enum boundary which(struct str line, const struct scan_boundary *b)
     return str_trim(rest).n == 0 ? BOUNDARY_PART : BOUNDARY_NONE;
 }
 
-static void leave_part(struct scan *s)
+static void leave_part(struct bodyscan *s)
 {
     if (s->in_header) {
         own_free char *copy = mem_new(s->header.n + 1);
@@ -273,7 +273,7 @@ static void leave_part(struct scan *s)
 }
 
 /* Was the line a boundary of one of the open multiparts? Those within it are closed by it. */
-static bool cross(struct scan *s, struct str line)
+static bool cross(struct bodyscan *s, struct str line)
 {
     for (size_t i = s->open_n; i-- > 0;) {
         enum boundary kind = which(line, &s->open[i]);
@@ -290,7 +290,7 @@ static bool cross(struct scan *s, struct str line)
     return false;
 }
 
-static void decide(struct scan *s)
+static void decide(struct bodyscan *s)
 {
     struct str line = {s->line, s->line_n};
     bool ends = str_ends(line, STR("\n"));
@@ -304,7 +304,7 @@ static void decide(struct scan *s)
         plain_bytes(s, line);
 }
 
-static void collect(struct scan *s, char c)
+static void collect(struct bodyscan *s, char c)
 {
     s->undecided = true;
     s->line[s->line_n++] = c;
@@ -312,7 +312,7 @@ static void collect(struct scan *s, char c)
         decide(s);
 }
 
-void scan_feed(struct scan *s, struct str in)
+void bodyscan_feed(struct bodyscan *s, struct str in)
 {
     while (in.n > 0) {
         if (s->undecided || (s->line_begins && s->open_n > 0 && in.p[0] == '-')) {
@@ -331,26 +331,26 @@ void scan_feed(struct scan *s, struct str in)
     }
 }
 
-void scan_init(struct scan *s, struct str header)
+void bodyscan_init(struct bodyscan *s, struct str header)
 {
-    *s = (struct scan){.line_begins = true, .scratch = arena_new(SCRATCH_MAX)};
-    buf_init(&s->header, SCAN_HEADER_MAX);
+    *s = (struct bodyscan){.line_begins = true, .scratch = arena_new(SCRATCH_MAX)};
+    buf_init(&s->header, BODYSCAN_HEADER_MAX);
     buf_init(&s->decoded, PIECE_MAX + DECODE_HELD_MAX);
     header_end(s, header);
 }
 
-void scan_end(struct scan *s)
+void bodyscan_end(struct bodyscan *s)
 {
     if (s->undecided)
         decide(s);
     leave_part(s);
 }
 
-void scan_done(struct scan *s)
+void bodyscan_done(struct bodyscan *s)
 {
     free(s->open);
     arena_free(s->scratch);
     buf_done(&s->header);
     buf_done(&s->decoded);
-    *s = (struct scan){0};
+    *s = (struct bodyscan){0};
 }

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scan - looks through a message's parts as its body goes by: test string, programs
+ * bodyscan - looks through a message's parts as its body goes by: test string, programs
  *
  * A body is never held: the scanner follows boundaries line by line, decodes each part as it comes
  * and keeps a few kilobytes, however large the message is. It sees the same however the body was
  * cut.
  *
- * Limits:    SCAN_HEADER_MAX bytes of a part's header are read, SCAN_DEPTH_MAX multiparts within
- *            each other; a multipart beyond that is a leaf.
- * Tests:     tests/unit/mailstack/filterd/test_scan.c
- * Fuzz:      tests/fuzz/mailstack/filterd/fuzz_scan.c
+ * Limits:    BODYSCAN_HEADER_MAX bytes of a part's header are read, BODYSCAN_DEPTH_MAX multiparts
+ * within each other; a multipart beyond that is a leaf. Tests:
+ * tests/unit/mailstack/filterd/test_bodyscan.c Fuzz: tests/fuzz/mailstack/filterd/fuzz_bodyscan.c
  */
-#ifndef MR_FILTERD_SCAN_H
-#define MR_FILTERD_SCAN_H
+#ifndef MR_FILTERD_BODYSCAN_H
+#define MR_FILTERD_BODYSCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,25 +25,25 @@
 
 struct arena;
 
-#define SCAN_HEADER_MAX 65536
-#define SCAN_DEPTH_MAX  MIME_DEPTH_MAX
-#define SCAN_LINE_MAX   (MIME_BOUNDARY_MAX + 8) /* of a line that may be a boundary */
-#define SCAN_WHY_MAX    160
+#define BODYSCAN_HEADER_MAX 65536
+#define BODYSCAN_DEPTH_MAX  MIME_DEPTH_MAX
+#define BODYSCAN_LINE_MAX   (MIME_BOUNDARY_MAX + 8) /* of a line that may be a boundary */
+#define BODYSCAN_WHY_MAX    160
 
-struct scan_boundary {
+struct bodyscan_boundary {
     char text[MIME_BOUNDARY_MAX];
     size_t n;
     bool digest; /* its parts are messages unless they say otherwise */
 };
 
-struct scan {
-    struct scan_boundary *open; /* of the multiparts around, the innermost last */
+struct bodyscan {
+    struct bodyscan_boundary *open; /* of the multiparts around, the innermost last */
     size_t open_n;
     bool in_header;
     struct buf header; /* of the part, while it comes */
     struct arena *scratch;
 
-    char line[SCAN_LINE_MAX]; /* of a line that began with a hyphen */
+    char line[BODYSCAN_LINE_MAX]; /* of a line that began with a hyphen */
     size_t line_n;
     bool undecided;       /* it is being collected there */
     bool line_begins;     /* the next byte is a line's first */
@@ -63,13 +62,13 @@ struct scan {
 
     bool gtube;
     bool program;
-    char why[SCAN_WHY_MAX]; /* which program: printable ASCII */
+    char why[BODYSCAN_WHY_MAX]; /* which program: printable ASCII */
 };
 
 /* `header` is the message's, whole. */
-void scan_init(struct scan *s, struct str header);
-void scan_feed(struct scan *s, struct str in);
-void scan_end(struct scan *s);
-void scan_done(struct scan *s); /* a zeroed one is fine */
+void bodyscan_init(struct bodyscan *s, struct str header);
+void bodyscan_feed(struct bodyscan *s, struct str in);
+void bodyscan_end(struct bodyscan *s);
+void bodyscan_done(struct bodyscan *s); /* a zeroed one is fine */
 
 #endif
