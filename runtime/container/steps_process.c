@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -27,16 +28,28 @@
 
 /* --- terminal and descriptors ----------------------------------------------------------------- */
 
-int step_terminal(struct init *in, size_t index, struct err *err)
+/* As config.json says; else as large as the caller's, which it follows from now on, so that the
+ * process never sees another size. */
+static int size_terminal(const struct init *in, struct err *err)
 {
     const struct oci_process *p = in->process;
+    struct winsize size;
+
+    if (p->console_rows != 0 || p->console_cols != 0)
+        return tty_resize(in->tty.master_fd, p->console_rows, p->console_cols, err);
+    if (in->io->console_socket != NULL || ioctl(0, TIOCGWINSZ, &size) < 0)
+        return 0;
+    return tty_resize(in->tty.master_fd, size.ws_row, size.ws_col, err);
+}
+
+int step_terminal(struct init *in, size_t index, struct err *err)
+{
     int r = 0;
 
     (void)index;
     if (tty_open(in->root_fd, &in->tty, err) < 0)
         return -1;
-    if (p->console_rows != 0 || p->console_cols != 0)
-        r = tty_resize(in->tty.master_fd, p->console_rows, p->console_cols, err);
+    r = size_terminal(in, err);
     if (r == 0 && in->config != NULL)
         r = tty_bind_console(in->root_fd, in->tty.slave_fd, err);
     if (r == 0)
