@@ -296,6 +296,8 @@ static int step_idmap(struct maker *m, size_t index, struct err *err)
 static int step_clone(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
+    if (m->init.cgroup_made && cgroup_doors_open(&m->cgroup, &m->init.doors, err) < 0)
+        return -1;
     return maker_clone(m, err);
 }
 
@@ -306,12 +308,6 @@ static int step_id_maps(struct maker *m, size_t index, struct err *err)
     (void)index;
     return idmap_write(m->child.pid, maker_idmaps(m, &l->uid_maps), maker_idmaps(m, &l->gid_maps),
                        &m->groups_denied, err);
-}
-
-static int step_cgroup_enter(struct maker *m, size_t index, struct err *err)
-{
-    (void)index;
-    return m->init.cgroup_made ? maker_enter_cgroup(m, err) : 0;
 }
 
 static int step_oom_score(struct maker *m, size_t index, struct err *err)
@@ -355,7 +351,6 @@ static maker_step *const steps[STEP_KINDS] = {
     [STEP_COMPILE_FILTER] = step_compile_filter,
     [STEP_CLONE] = step_clone,
     [STEP_ID_MAPS] = step_id_maps,
-    [STEP_CGROUP_ENTER] = step_cgroup_enter,
     [STEP_OOM_SCORE] = step_oom_score,
     [STEP_RAISE_RLIMITS] = step_raise_rlimits,
     [STEP_IDMAP] = step_idmap,

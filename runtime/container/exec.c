@@ -82,6 +82,7 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
 {
     struct oci_config *c = NULL;
     struct init *in = &m->init;
+    bool cpus = false;
 
     if (join_prepare(m, e->id, &c, err) < 0 || pick_cgroup(m, e->cgroup, err) < 0 ||
         (e->cgroup == NULL && follow_init(m, err) < 0))
@@ -100,9 +101,13 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     if (c->linux_.seccomp.set && filter_make(m->arena, &c->linux_.seccomp, &in->filter, err) < 0)
         return -1;
     m->cgroup_fd = cgroup_open_v2(&m->cgroup);
+    cpus = in->process->cpus_initial != NULL || in->process->cpus_final != NULL;
+    if (!cpus && cgroup_doors_open(&m->cgroup, &in->doors, err) < 0)
+        return -1;
     m->facts = (struct plan_facts){.root = geteuid() == 0,
                                    .cgroup = m->cgroup.n > 0,
                                    .exec_user_ns = (m->state.ns_flags & CLONE_NEWUSER) != 0,
+                                   .exec_cpus = cpus,
                                    .exec_filter = c->linux_.seccomp.set,
                                    .exec_rdt = c->linux_.rdt.set,
                                    .exec_mempolicy = c->linux_.memory_policy.set};
@@ -152,7 +157,8 @@ static int exec(struct maker *m, const struct container_exec *e, struct err *err
 {
     if (maker_check_io(&e->io, err) < 0 || maker_init(m, err) < 0 || prepare(m, e, err) < 0)
         return -1;
-    if (clone_on_cpus(m, err) < 0 || maker_enter_cgroup(m, err) < 0 || settle_on_cpus(m, err) < 0 ||
+    if (clone_on_cpus(m, err) < 0 || (m->facts.exec_cpus && maker_enter_cgroup(m, err) < 0) ||
+        settle_on_cpus(m, err) < 0 ||
         (m->facts.exec_rdt && rdt_enter(&m->rdt, m->child.pid, err) < 0) ||
         (e->process->oom_score_adj.set && maker_oom_score(m, err) < 0) || maker_serve(m, err) < 0 ||
         maker_publish(m, err) < 0) {

@@ -16,11 +16,11 @@
 #include "runtime/base/attr.h"
 #include "runtime/container/hooks.h"
 #include "runtime/container/plan.h"
+#include "runtime/kernel/cgroup.h"
 #include "runtime/kernel/seccomp.h"
 #include "runtime/kernel/tty.h"
 #include "runtime/spec/oci.h"
 
-struct cgroup;
 struct container_io;
 struct err;
 struct netdev;
@@ -35,6 +35,8 @@ struct init {
     const struct container_io *io;
     const struct cgroup *cgroup; /* NULL: none */
     bool cgroup_made;            /* false: only found, the caller may make none */
+    struct cgroup_doors doors;   /* by which the child enters it; none: the maker puts it in */
+    bool in_v2;                  /* clone put it into the v2 group */
     const struct hook_state *hook_state;
     const char *id;
     const char *bundle;

@@ -60,6 +60,7 @@ void maker_done(struct maker *m)
         close_one(&in->ns_fds[i]);
     for (size_t i = 0; in->source_fds != NULL && i < m->config->mounts_n; i++)
         close_one(&in->source_fds[i]);
+    cgroup_doors_close(&in->doors);
     seccomp_done(&in->filter);
     arena_free(m->arena);
     m->arena = NULL;
@@ -178,11 +179,12 @@ static pid_t clone_into(struct maker *m, uint64_t extra, int *pid_fd)
     pid_t pid = -1;
 
     if (m->cgroup_fd >= 0) {
+        m->init.in_v2 = true; /* the child sees it, too */
         pid = clone_now(m, extra, m->cgroup_fd, pid_fd);
-        m->in_v2 = pid >= 0;
         if (pid >= 0)
             return pid;
     }
+    m->init.in_v2 = false;
     return clone_now(m, extra, -1, pid_fd);
 }
 
@@ -238,7 +240,7 @@ static no_return void run_stage(struct maker *m, int user_fd, int pid_ns_fd, int
         sync_send_error(m->init.sync_fd, &err);
         _exit(1);
     }
-    _exit(sync_send(m->init.sync_fd, SYNC_STAGE, m->child.pid * 2 + m->in_v2, m->child.pid_fd,
+    _exit(sync_send(m->init.sync_fd, SYNC_STAGE, m->child.pid * 2 + m->init.in_v2, m->child.pid_fd,
                     &err) < 0);
 }
 
@@ -259,7 +261,7 @@ static int clone_by_stage(struct maker *m, int user_fd, int pid_ns_fd, int flags
         return -1;
     if (r == 1 && msg.kind == SYNC_STAGE && msg.fd >= 0) {
         m->child.pid = msg.number / 2;
-        m->in_v2 = msg.number % 2 != 0;
+        m->init.in_v2 = msg.number % 2 != 0;
         m->child.pid_fd = msg.fd;
         return 0;
     }
@@ -313,8 +315,8 @@ int maker_enter_cgroup(struct maker *m, struct err *err)
 {
     if (m->cgroup.n == 0)
         return 0;
-    return cgroup_enter(&m->cgroup, m->child.pid, m->in_v2 ? CGROUP_ENTER_V1 : CGROUP_ENTER_ALL,
-                        err);
+    return cgroup_enter(&m->cgroup, m->child.pid,
+                        m->init.in_v2 ? CGROUP_ENTER_V1 : CGROUP_ENTER_ALL, err);
 }
 
 /* Lowering needs a privilege that even root may lack in a container of its own: what cannot be

@@ -40,7 +40,6 @@ struct maker {
     struct container_child child;
     int sync_fd;   /* our end */
     int cgroup_fd; /* of the v2 group, or -1 */
-    bool in_v2;    /* clone put it into that group */
     bool groups_denied;
     bool ready;
 };

@@ -120,8 +120,6 @@ static void push_maker_steps(struct maker *m)
         push_maker(m, STEP_COMPILE_FILTER, 0);
     push_maker_each(m, STEP_NETDEV_LOOK, m->c->linux_.net_devices_n);
     push_maker(m, STEP_CLONE, 0);
-    if (m->f->cgroup)
-        push_maker(m, STEP_CGROUP_ENTER, 0);
     if (m->c->linux_.rdt.set)
         push_maker(m, STEP_RDT_ENTER, 0);
     push_maker_each(m, STEP_NETDEV_MOVE, m->c->linux_.net_devices_n);
@@ -142,6 +140,7 @@ static void push_maker_steps(struct maker *m)
  * others, by the stage before the clone. */
 static void push_namespaces(struct maker *m)
 {
+    push_if(m, m->f->cgroup, STEP_CGROUP_ENTER);
     for (int i = 0; i < OCI_NS_KINDS; i++)
         if (i != OCI_NS_PID && i != OCI_NS_USER && mode(m, (enum oci_ns_kind)i) == OCI_NS_JOIN)
             push(m, STEP_JOIN, (size_t)i);
@@ -285,12 +284,13 @@ int plan_make_exec(struct arena *a, const struct oci_process *p, const struct pl
         return -1;
     out->user_ns = f->exec_user_ns;
     push_maker(&m, STEP_CLONE, 0);
-    if (f->cgroup)
+    if (f->cgroup && f->exec_cpus)
         push_maker(&m, STEP_CGROUP_ENTER, 0);
     if (f->exec_rdt)
         push_maker(&m, STEP_RDT_ENTER, 0);
     if (p->oom_score_adj.set)
         push_maker(&m, STEP_OOM_SCORE, 0);
+    push_if(&m, f->cgroup && !f->exec_cpus, STEP_CGROUP_ENTER);
     push(&m, STEP_JOIN, OCI_NS_KINDS);
     push_if(&m, f->exec_user_ns, STEP_BECOME_ROOT);
     push(&m, STEP_SESSION, 0);

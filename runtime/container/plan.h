@@ -102,9 +102,11 @@ struct plan_facts {
     bool cgroup; /* a group is made */
     bool no_pivot;
     bool no_new_keyring;
-    bool wait;           /* for `start`, else for the maker's word */
-    bool exec_user_ns;   /* of an exec: the container has a user namespace of its own */
-    bool exec_filter;    /* and a system call filter */
+    bool wait;         /* for `start`, else for the maker's word */
+    bool exec_user_ns; /* of an exec: the container has a user namespace of its own */
+    bool exec_filter;  /* and a system call filter */
+    /* CPUs of its own, which count from when it is in the cgroup: the maker puts it in */
+    bool exec_cpus;
     bool exec_mempolicy; /* and a memory policy */
     bool exec_rdt;       /* and a group of resctrl */
 };

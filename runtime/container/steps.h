@@ -14,6 +14,7 @@ struct err;
 struct init;
 
 /* steps_ns.c */
+int step_cgroup_enter(struct init *in, size_t index, struct err *err);
 int step_join(struct init *in, size_t index, struct err *err);
 int step_become_root(struct init *in, size_t index, struct err *err);
 int step_session(struct init *in, size_t index, struct err *err);

@@ -357,6 +357,39 @@ int cgroup_enter(const struct cgroup *g, pid_t pid, enum cgroup_enter what, stru
     return 0;
 }
 
+int cgroup_doors_open(const struct cgroup *g, struct cgroup_doors *out, struct err *err)
+{
+    for (out->n = 0; out->n < g->n; out->n++) {
+        const struct cgroup_hier *h = &g->v[out->n];
+
+        out->v2[out->n] = h->v2;
+        out->fds[out->n] = open_file(h, h->v2 ? "cgroup.procs" : "tasks", O_WRONLY, err);
+        if (out->fds[out->n] < 0) {
+            cgroup_doors_close(out);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int cgroup_doors_enter(struct cgroup_doors *d, enum cgroup_enter what, struct err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < d->n; i++)
+        if ((!d->v2[i] || what == CGROUP_ENTER_ALL) && write(d->fds[i], "0", 1) != 1)
+            r = err_set(err, errno, "enter a cgroup");
+    cgroup_doors_close(d);
+    return r;
+}
+
+void cgroup_doors_close(struct cgroup_doors *d)
+{
+    for (size_t i = 0; i < d->n; i++)
+        (void)close(d->fds[i]);
+    d->n = 0;
+}
+
 /* --- walking what is beneath ------------------------------------------------------------------ */
 
 /* Calls fn for the directory and all beneath it, the deepest first. Absent is fine. */

@@ -73,6 +73,20 @@ enum cgroup_enter {
 must_check int cgroup_enter(const struct cgroup *g, pid_t pid, enum cgroup_enter what,
                             struct err *err);
 
+/* The same for a process with one thread that puts itself in: opened by who may (and can see them),
+ * used by itself. On v1 that spares what moving another process costs, a wait of the whole kernel
+ * (an RCU grace period: many milliseconds on a quiet machine). */
+struct cgroup_doors {
+    int fds[CGROUP_HIERS_MAX];
+    bool v2[CGROUP_HIERS_MAX];
+    size_t n;
+};
+
+must_check int cgroup_doors_open(const struct cgroup *g, struct cgroup_doors *out, struct err *err);
+/* Allocates nothing; closes them. */
+must_check int cgroup_doors_enter(struct cgroup_doors *d, enum cgroup_enter what, struct err *err);
+void cgroup_doors_close(struct cgroup_doors *d);
+
 /* The hierarchy of a controller ("memory"; on v2 any), or NULL. */
 const struct cgroup_hier *cgroup_find(const struct cgroup *g, const char *controller);
 /* Writes one value to a file of the group in that hierarchy. */
