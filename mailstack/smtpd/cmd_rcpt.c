@@ -15,6 +15,7 @@
 #include "mailstack/lib/proto/smtp_reply.h"
 #include "mailstack/smtpd/cmd.h"
 #include "mailstack/smtpd/conf.h"
+#include "mailstack/smtpd/room.h"
 #include "mailstack/smtpd/session.h"
 #include "mailstack/smtpd/smtpd.h"
 #include "mailstack/smtpd/txn.h"
@@ -74,6 +75,10 @@ static void on_probed(struct lmtp_job *j)
 {
     struct session *s = container_of(j, struct session, probe);
 
+    for (size_t i = 0; i < j->rcpts_n; i++) {
+        if (j->rcpts[i].code / 100 == 2)
+            room_put(s->d->room, j->rcpts[i].address, j->size);
+    }
     if (lmtp_count(j, 2) || j->rcpts_n < s->targets_n)
         take_rcpt(s);
     else
@@ -98,15 +103,27 @@ static size_t local_targets(const struct session *s, struct lmtp_rcpt *out)
     return n;
 }
 
+static bool all_have_room(const struct session *s)
+{
+    for (size_t i = 0; i < s->targets_n; i++) {
+        if (s->targets[i].local && !room_has(s->d->room, s->targets[i].address, s->txn->announced))
+            return false;
+    }
+    return true;
+}
+
 /* True if lmtpd is being asked. */
 static bool probe(struct session *s)
 {
     struct txn *t = s->txn;
     size_t n = local_targets(s, NULL);
-    struct lmtp_rcpt *rcpts = n ? arena_array(t->arena, n, sizeof(*rcpts)) : NULL;
+    struct lmtp_rcpt *rcpts;
 
-    if (!rcpts)
+    if (all_have_room(s))
         return false;
+    rcpts = arena_array(t->arena, n, sizeof(*rcpts));
+    if (!rcpts)
+        return false; /* txn_add will find that out */
     (void)local_targets(s, rcpts);
     s->probe = (struct lmtp_job){
         .fn = on_probed,

@@ -28,8 +28,7 @@
 #define PACKET_OUT (2 * MILTER_PACKET_MAX)
 #define TRIES_MAX  2
 #define CODE_N     3
-#define IDLE_MAX   8
-#define IDLE_MS    300000
+#define IDLE_MS    60000
 #define CHANGES \
     (MILTER_F_ADD_HEADER | MILTER_F_CHANGE_HEADER | MILTER_F_CHANGE_BODY | MILTER_F_QUARANTINE)
 #define PROTOCOL                                                                     \
@@ -73,7 +72,6 @@ struct filter {
     const char *path;
     struct list conns;
     size_t conns_n;
-    size_t idle_n;
     struct list waiting;
     struct list failed;
     struct loop_call tell;
@@ -346,8 +344,6 @@ static void lose(struct filter_conn *c, const char *why)
 
     if (j)
         log_warn("filter.lost", LOG_S("socket", f->path), LOG_S("why", why));
-    if (is_idle(c))
-        f->idle_n--;
     c->job = NULL;
     end_conn(c);
     if (j)
@@ -368,12 +364,10 @@ static void job_over(struct filter_conn *c, enum filter_verdict v)
     bool reusable = c->step == STEP_END && c->options.version >= MILTER_VERSION;
 
     c->job = NULL;
-    if (reusable && f->idle_n < IDLE_MAX) {
+    if (reusable)
         conn_deadline(c->conn, IDLE_MS);
-        f->idle_n++;
-    } else {
+    else
         end_conn(c);
-    }
     start_waiting(f);
     finish_job(j, v);
 }
@@ -550,12 +544,10 @@ static bool on_options(struct filter_conn *c, const struct milter_packet *p)
     }
     c->options.protocol &= PROTOCOL;
     c->is_ready = true;
-    if (c->job) {
+    if (c->job)
         begin_job(c);
-    } else {
-        c->pool->idle_n++;
+    else
         conn_deadline(c->conn, IDLE_MS);
-    }
     return true;
 }
 
@@ -659,11 +651,9 @@ static void start_waiting(struct filter *f)
         struct filter_job *j = list_of(f->waiting.next, struct filter_job, node);
         struct filter_conn *c = idle_conn(f);
 
-        if (c)
-            f->idle_n--;
-        else if (f->conns_n >= FILTER_CONNS_MAX)
+        if (!c && f->conns_n >= FILTER_CONNS_MAX)
             return;
-        else
+        if (!c)
             c = dial(f, &err);
         if (c) {
             assign(c, j);

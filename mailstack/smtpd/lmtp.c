@@ -29,8 +29,7 @@
 #define COMMAND_MAX 4096
 #define PIECE       65536
 #define TRIES_MAX   2
-#define IDLE_MS     300000 /* lmtpd closes after 600 s */
-#define IDLE_MAX    8      /* connections kept without work */
+#define IDLE_MS     60000
 
 enum state {
     GREETING,
@@ -74,7 +73,6 @@ struct lmtp {
     const char *hostname;
     struct list conns;
     size_t conns_n;
-    size_t idle_n;
     struct list waiting; /* jobs without a connection */
     struct list failed;  /* jobs whose owners are to be told at the end of the turn */
     struct loop_call tell;
@@ -251,12 +249,6 @@ static void send_job(struct lmtp_conn *c)
 
 /* --- connections ------------------------------------------------------------------------------ */
 
-static void set_state(struct lmtp_conn *c, enum state state)
-{
-    c->pool->idle_n += (size_t)(state == IDLE) - (size_t)(c->state == IDLE);
-    c->state = state;
-}
-
 static void on_bury(struct loop_call *call)
 {
     free(container_of(call, struct lmtp_conn, bury));
@@ -264,7 +256,7 @@ static void on_bury(struct loop_call *call)
 
 static void end_conn(struct lmtp_conn *c)
 {
-    set_state(c, BUSY);
+    c->state = BUSY;
     c->pool->conns_n--;
     list_del(&c->node);
     conn_free(c->conn);
@@ -287,7 +279,7 @@ static void assign(struct lmtp_conn *c, struct lmtp_job *j)
 
 static void begin_job(struct lmtp_conn *c)
 {
-    set_state(c, BUSY);
+    c->state = BUSY;
     for (size_t i = 0; i < c->job->rcpts_n; i++)
         c->job->rcpts[i].code = 0;
     send_job(c);
@@ -315,15 +307,11 @@ static void lose(struct lmtp_conn *c, const char *why)
     start_waiting(p);
 }
 
-static void rest_or_go_on(struct lmtp_conn *c)
+static void rest(struct lmtp_conn *c)
 {
-    struct lmtp *p = c->pool;
-
-    set_state(c, IDLE);
+    c->state = IDLE;
     conn_deadline(c->conn, IDLE_MS);
-    start_waiting(p);
-    if (c->state == IDLE && p->idle_n > IDLE_MAX)
-        end_conn(c);
+    start_waiting(c->pool);
 }
 
 /* The transaction is over; the callback may begin another or free the pool's other jobs. */
@@ -332,7 +320,7 @@ static void job_over(struct lmtp_conn *c)
     struct lmtp_job *j = c->job;
 
     c->job = NULL;
-    rest_or_go_on(c);
+    rest(c);
     finish_job(j);
 }
 
@@ -379,7 +367,7 @@ static bool on_hello(struct lmtp_conn *c, const struct smtp_reply *r)
     if (c->job)
         begin_job(c);
     else
-        rest_or_go_on(c);
+        rest(c);
     return true;
 }
 
@@ -514,7 +502,7 @@ static void on_input(struct conn *conn)
             lose(c, "the server left, or spoke out of turn");
             return;
         }
-        if (c->is_dead) /* the job's owner, or too many idle ones */
+        if (c->is_dead) /* by the job's owner */
             return;
         conn_consume(conn, used);
     }

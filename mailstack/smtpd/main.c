@@ -21,6 +21,7 @@
 #include "mailstack/smtpd/conf.h"
 #include "mailstack/smtpd/filter.h"
 #include "mailstack/smtpd/lmtp.h"
+#include "mailstack/smtpd/room.h"
 #include "mailstack/smtpd/session.h"
 #include "mailstack/smtpd/smtpd.h"
 
@@ -172,6 +173,7 @@ static int prepare(struct worker *w, struct daemon *daemon, struct err *err)
         auth_client_new(d->loop, (struct auth_client_sockets){c->auth_path, c->map_path}, err);
     if (!d->tls || !d->auth)
         return -1;
+    d->room = room_new();
     d->local = lmtp_new(d->loop, c->lmtp_path, c->hostname);
     d->queue = c->queue_path ? lmtp_new(d->loop, c->queue_path, c->hostname) : NULL;
     d->filter = c->milter_path ? filter_new(d->loop, c->milter_path) : NULL;
@@ -185,7 +187,7 @@ static int work(unsigned i, void *ctx)
     struct worker *w = mem_type(struct worker);
     struct err err = {0};
 
-    (void)i;
+    w->d.number = i;
     if (prepare(w, ctx, &err) < 0 || loop_run(w->d.loop, &err) < 0) {
         log_error("smtp.worker", LOG_S("error", err.text));
         return 1;

@@ -92,12 +92,14 @@ void session_wait(struct session *s)
 {
     s->is_waiting = true;
     conn_pause(s->conn, true);
+    conn_cork(s->conn, true);
     loop_timer_del(&s->idle); /* whoever is asked has deadlines of his own */
 }
 
 void session_go_on(struct session *s)
 {
     s->is_waiting = false;
+    conn_cork(s->conn, false);
     if (s->d->draining && !s->txn && !s->is_finishing)
         session_drain(s);
     if (s->is_finishing)
@@ -245,13 +247,25 @@ static bool take(struct session *s)
     return false;
 }
 
+/* A client that does not read its replies is not read from either: `drained` goes on. */
+static void work_off(struct session *s)
+{
+    while (!s->is_waiting && !s->is_finishing && conn_in(s->conn).n &&
+           conn_out_n(s->conn) < SESSION_OUT_HIGH && take(s))
+        ;
+}
+
 static void on_input(struct conn *c)
 {
     struct session *s = conn_ctx(c);
 
     restart_idle(s);
-    while (!s->is_waiting && !s->is_finishing && conn_in(c).n && take(s))
-        ;
+    work_off(s);
+}
+
+static void on_drained(struct conn *c)
+{
+    work_off(conn_ctx(c));
 }
 
 static void greet(struct session *s)
@@ -294,7 +308,8 @@ static void on_idle(struct loop_timer *t)
     session_finish(s);
 }
 
-static const struct conn_ops ops = {.input = on_input, .tls_ready = on_tls, .closed = on_closed};
+static const struct conn_ops ops = {
+    .input = on_input, .drained = on_drained, .tls_ready = on_tls, .closed = on_closed};
 
 /* --- accepting -------------------------------------------------------------------------------- */
 

@@ -40,10 +40,11 @@ struct smtpd;
 struct txn;
 
 #define SESSION_IN_MAX       32768
-#define SESSION_OUT_MAX      65536
-#define SESSION_ERRORS_MAX   10 /* bad commands */
-#define SESSION_REFUSED_MAX  50 /* refused recipients: who tries a dictionary goes away */
-#define SESSION_FAILURES_MAX 3  /* refused logins */
+#define SESSION_OUT_MAX      131072
+#define SESSION_OUT_HIGH     32768 /* no further command while so much waits for the client */
+#define SESSION_ERRORS_MAX   10    /* bad commands */
+#define SESSION_REFUSED_MAX  50    /* refused recipients: who tries a dictionary goes away */
+#define SESSION_FAILURES_MAX 3     /* refused logins */
 #define SESSION_HELO_MAX     255
 #define SESSION_HANDSHAKE_MS 30000
 #define SESSION_GOODBYE_MS   5000 /* for the last reply to go out */

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "runtime/base/list.h"
 
@@ -21,6 +22,7 @@ struct filter;
 struct lmtp;
 struct loop;
 struct map;
+struct room;
 struct tls_ctx;
 
 /* What is spoken on a listening socket; its name is the descriptor's. */
@@ -32,6 +34,8 @@ struct service {
 
 struct smtpd {
     const struct conf *conf;
+    unsigned number;    /* of this worker */
+    int64_t last_id_us; /* of the last queue id */
     struct loop *loop;
     struct tls_ctx *tls;
     struct auth_client *auth;
@@ -39,6 +43,7 @@ struct smtpd {
     struct filter *filter;  /* NULL: none */
     struct lmtp *local;
     struct lmtp *queue; /* NULL: none */
+    struct room *room;
     struct list sessions;
     size_t sessions_n;
     size_t txns_n;     /* messages under way whose client may be gone */

@@ -2,19 +2,32 @@
 #include "mailstack/smtpd/txn.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/arena.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/map.h"
 #include "runtime/base/mem.h"
-#include "runtime/base/rand.h"
 
 #include "mailstack/smtpd/conf.h"
 #include "mailstack/smtpd/smtpd.h"
 
 #define FIRST_CAP 8
+
+/* Microseconds and the worker's number: unique as long as the clock is not set back. */
+static void make_id(struct txn *t)
+{
+    struct smtpd *d = t->d;
+    int64_t now_us = clock_wall_us();
+
+    d->last_id_us = now_us > d->last_id_us ? now_us : d->last_id_us + 1;
+    (void)snprintf(t->id, sizeof(t->id), "%013" PRIx64 "%02x", (uint64_t)d->last_id_us,
+                   d->number & 0xff);
+}
 
 struct txn *txn_new(struct smtpd *d, struct session *s, const struct smtp_mail *m)
 {
@@ -23,7 +36,7 @@ struct txn *txn_new(struct smtpd *d, struct session *s, const struct smtp_mail *
     t->d = d;
     t->session = s;
     t->arena = arena_new(TXN_MEMORY_MAX);
-    rand_hex(t->id, TXN_ID_N);
+    make_id(t);
     t->from = arena_str(t->arena, smtp_path_str(&m->from));
     t->envid = arena_str(t->arena, m->envid);
     t->is_8bit = m->is_8bit;
@@ -74,12 +87,35 @@ static int too_many(struct err *err)
     return err_set(err, EMSGSIZE, "too many recipients");
 }
 
+static void remember(struct txn *t, struct str address)
+{
+    if (t->known || t->targets_n < TXN_FEW) {
+        if (t->known)
+            (void)map_put(t->known, address, t); /* the value means nothing */
+        return;
+    }
+    t->known = map_new();
+    for (size_t i = 0; i < t->targets_n; i++)
+        (void)map_put(t->known, t->targets[i].address, t);
+}
+
+static bool is_known(const struct txn *t, struct str address)
+{
+    if (t->known)
+        return map_get(t->known, address) != NULL;
+    for (size_t i = 0; i < t->targets_n; i++) {
+        if (str_eq(t->targets[i].address, address))
+            return true;
+    }
+    return false;
+}
+
 static int add_target(struct txn *t, const struct auth_target *from, struct err *err)
 {
     struct txn_target *at;
     struct str address;
 
-    if (t->known && map_get(t->known, from->address))
+    if (is_known(t, from->address))
         return 0;
     at = room(t, t->targets, t->targets_n, &t->targets_cap, sizeof(*at));
     address = arena_str(t->arena, from->address);
@@ -96,9 +132,7 @@ static int add_target(struct txn *t, const struct auth_target *from, struct err 
         t->local_n++;
     else
         t->remote_n++;
-    if (!t->known)
-        t->known = map_new();
-    (void)map_put(t->known, address, t); /* the value means nothing */
+    remember(t, address);
     return 0;
 }
 
@@ -111,7 +145,8 @@ static void forget_targets(struct txn *t, size_t keep)
             t->local_n--;
         else
             t->remote_n--;
-        (void)map_del(t->known, last->address); /* its value means nothing */
+        if (t->known)
+            (void)map_del(t->known, last->address); /* its value means nothing */
     }
 }
 

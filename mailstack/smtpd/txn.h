@@ -34,7 +34,8 @@ struct map;
 struct session;
 struct smtpd;
 
-#define TXN_ID_N        14
+#define TXN_ID_N        15
+#define TXN_FEW         16 /* targets that are looked through one by one */
 #define TXN_MEMORY_MAX  (32u << 20)
 #define TXN_TARGETS_MAX 5000
 
@@ -69,7 +70,7 @@ struct txn {
     struct txn_target *targets;
     size_t targets_n;
     size_t targets_cap;
-    struct map *known; /* targets so far, by address */
+    struct map *known; /* targets so far, by address, once there are more than a few; else NULL */
 
     struct spool spool;
     uint64_t size; /* of the content */

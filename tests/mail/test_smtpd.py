@@ -536,7 +536,7 @@ def test_with_lmtpd_away_the_client_comes_again_and_then_it_works(start):
         c.send(MESSAGE + END)
         c.expect("451 4.3.0")
         c.command("MAIL FROM:<a@b.example>", 250)
-        c.command("RCPT TO:<alice@example.org>", "451 4.3.0")
+        c.command("RCPT TO:<bob@example.org>", "451 4.3.0")  # of alice's mailbox it was told a moment ago that there is room
         mail.daemons["lmtpd"].start()
         c.command("RCPT TO:<alice@example.org>", 250)
         c.command("DATA", 354)
@@ -753,6 +753,14 @@ def test_all_together_have_a_number_of_connections(start):
         assert c.ended()
     for c in held:
         c.close()
+
+
+def test_a_client_that_asks_and_does_not_read_is_not_read_from(mail):
+    with mail.raw() as c:
+        c.send(b"NOOP\r\n" * 20_000)
+        for _ in range(20_000):
+            c.expect("250 2.0.0")
+        c.command("QUIT", 221)
 
 
 def test_who_says_nothing_is_told_so(start):

@@ -55,6 +55,8 @@ struct conn {
     struct err why;
     bool dead;
     bool paused;
+    bool corked;    /* output waits */
+    bool disturbed; /* what nobody wants to read has been reported */
     bool unheard;   /* bytes stand in `in` that no `input` has told of */
     bool draining;  /* there was output: tell when it is gone */
     bool eof;       /* the peer sends no more */
@@ -95,6 +97,13 @@ static bool reads(const struct conn *c)
     return !c->paused && !c->eof && c->tls != TLS_WAITING && room(c) > 0;
 }
 
+/* Not to be told of input any more takes a system call, and most pauses end before any comes: it is
+ * made only once input was reported that nobody reads. */
+static bool is_near_enough(const struct conn *c, unsigned want)
+{
+    return want == c->io.events || (!c->disturbed && (want | LOOP_READ) == c->io.events);
+}
+
 /* A hang-up is reported whether asked for or not, again and again; while nobody wants to read what
  * stands in front of it, the descriptor is not watched at all. */
 static void watch(struct conn *c, unsigned want)
@@ -104,7 +113,7 @@ static void watch(struct conn *c, unsigned want)
         return;
     }
     if (c->io.loop) {
-        if (want != c->io.events)
+        if (!is_near_enough(c, want))
             loop_io_set(&c->io, want);
         return;
     }
@@ -122,7 +131,7 @@ static void set_events(struct conn *c)
     }
     if (reads(c))
         want |= LOOP_READ;
-    if (c->out.n && c->tls != TLS_HANDSHAKE)
+    if (c->out.n && !c->corked && c->tls != TLS_HANDSHAKE)
         want |= LOOP_WRITE;
     watch(c, want);
 }
@@ -179,7 +188,7 @@ static size_t write_some(struct conn *c)
 
 static void flush(struct conn *c)
 {
-    while (c->out.n && !c->over) {
+    while (c->out.n && !c->over && !c->corked) {
         size_t n = write_some(c);
 
         if (n == 0)
@@ -265,9 +274,14 @@ static void shake(struct conn *c)
 
 /* --- one turn --------------------------------------------------------------------------------- */
 
+static bool has_news(const struct conn *c)
+{
+    return c->unheard && !c->paused && !c->dead && !c->over;
+}
+
 static void tell_input(struct conn *c)
 {
-    if (c->unheard && !c->paused && !c->dead && !c->over) {
+    if (has_news(c)) {
         c->unheard = false;
         c->ops->input(c);
     }
@@ -318,7 +332,7 @@ static void settle(struct conn *c)
 static void turn(struct conn *c, bool readable)
 {
     c->ssl_wants = 0;
-    if (c->tls != TLS_HANDSHAKE && !c->over)
+    if (c->tls != TLS_HANDSHAKE && !c->over && !has_news(c)) /* else: together with the answers */
         flush(c);
     if (readable && c->tls != TLS_HANDSHAKE && !c->over && reads(c))
         fill(c);
@@ -337,6 +351,7 @@ static void on_io(struct loop_io *io, unsigned events)
 {
     struct conn *c = container_of(io, struct conn, io);
 
+    c->disturbed = (events & LOOP_READ) != 0 && !reads(c);
     /* A hang-up reads too: bytes may stand in front of it. */
     turn(c, (events & (LOOP_READ | LOOP_HANGUP)) != 0 || c->ssl_wants != 0);
     /* A peer that hung up, seen while we do not read: nothing would ever report it again but this
@@ -498,8 +513,15 @@ size_t conn_out_n(const struct conn *c)
     return c->out.n;
 }
 
+void conn_cork(struct conn *c, bool corked)
+{
+    c->corked = corked;
+    kick(c);
+}
+
 void conn_finish(struct conn *c)
 {
+    c->corked = false;
     c->finishing = true;
     kick(c);
 }
@@ -517,6 +539,7 @@ void conn_start_tls(struct conn *c, struct tls_ctx *ctx, const char *sni)
     if (c->tls != TLS_OFF || c->over)
         return;
     ctx->refs++;
+    c->corked = false;
     c->tls_ctx = ctx;
     c->sni = sni ? mem_dup_c(sni) : NULL;
     c->tls = TLS_WAITING;

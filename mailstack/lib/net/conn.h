@@ -67,6 +67,9 @@ void conn_write(struct conn *c, struct str s);
 void conn_write_c(struct conn *c, const char *s);
 void conn_printf(struct conn *c, const char *fmt, ...) fmt_printf(2, 3);
 size_t conn_out_n(const struct conn *c); /* bytes not yet handed to the kernel */
+/* Output waits while corked: replies to pipelined commands leave together although one of them has
+ * to be waited for. Finishing, and TLS, uncork. */
+void conn_cork(struct conn *c, bool corked);
 /* Writes what is queued, closes the sending side, then reports `closed` (or at the deadline). */
 void conn_finish(struct conn *c);
 

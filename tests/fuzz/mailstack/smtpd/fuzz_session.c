@@ -25,6 +25,7 @@
 #include "mailstack/smtpd/conf.h"
 #include "mailstack/smtpd/filter.h"
 #include "mailstack/smtpd/lmtp.h"
+#include "mailstack/smtpd/room.h"
 #include "mailstack/smtpd/session.h"
 #include "mailstack/smtpd/smtpd.h"
 #include "mailstack/smtpd/txn.h"
@@ -222,6 +223,7 @@ static void set_up(void)
         .local = (struct lmtp *)(void *)&local_mark,
         .queue = (struct lmtp *)(void *)&queue_mark,
         .by_ip = map_new(),
+        .room = room_new(),
     };
     assert(page && worker.loop);
     worker.connections = worker.refused_connections = worker.messages = worker.bytes =

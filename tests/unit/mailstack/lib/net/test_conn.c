@@ -329,6 +329,49 @@ static void a_hang_up_while_paused_does_not_spin_or_hide(void **state)
     assert_int_equal(w->closes, 1);
 }
 
+static void corked_output_leaves_in_one_piece_later(void **state)
+{
+    struct world *w = *state;
+
+    conn_cork(w->conn, true);
+    conn_write_c(w->conn, "a");
+    turns(w);
+    assert_int_equal(hear(w).n, 0);
+    conn_write_c(w->conn, "b");
+    turns(w);
+    assert_int_equal(hear(w).n, 0);
+    say(w, STR("x")); /* input is heard all the same */
+    assert_str(buf_str(&w->heard), "x");
+    conn_cork(w->conn, false);
+    turns(w);
+    assert_str(hear(w), "ab");
+    conn_cork(w->conn, true);
+    conn_write_c(w->conn, "c");
+    conn_finish(w->conn);
+    turns(w);
+    assert_str(hear(w), "c");
+    assert_true(peer_sees_the_end(w));
+}
+
+/* The descriptor stays watched through a short pause; bytes that come in one disturb only once. */
+static void input_in_a_pause_is_reported_once_and_kept(void **state)
+{
+    struct world *w = *state;
+    struct err err = {0};
+
+    for (int i = 0; i < 3; i++) {
+        conn_pause(w->conn, true);
+        turns(w);
+        say(w, STR("x"));
+        assert_ok(loop_turn(w->loop, 0, &err), &err);
+        assert_int_equal(w->inputs, i);
+        conn_pause(w->conn, false);
+        turns(w);
+        assert_int_equal(w->inputs, i + 1);
+    }
+    assert_str(buf_str(&w->heard), "xxx");
+}
+
 static void the_descriptor_can_be_taken_with_what_was_read(void **state)
 {
     struct world *w = *state;
@@ -374,6 +417,8 @@ int main(void)
         CASE(it_may_be_freed_in_its_own_callback),
         CASE(a_peer_that_resets_is_an_error_with_a_cause),
         CASE(a_hang_up_while_paused_does_not_spin_or_hide),
+        CASE(corked_output_leaves_in_one_piece_later),
+        CASE(input_in_a_pause_is_reported_once_and_kept),
         CASE(the_descriptor_can_be_taken_with_what_was_read),
         CASE(a_bad_descriptor_is_refused),
     };
