@@ -12,7 +12,7 @@
  *
  * Lifetime:  between qwrite_begin and qwrite_commit or qwrite_drop a struct qwrite owns a
  * descriptor. Tests:     tests/unit/mailstack/lib/queue/test_qwrite.c,
- * tests/faults/test_spool_power.py
+ * tests/faults/test_queue_kill.py
  */
 #ifndef MR_QUEUE_QWRITE_H
 #define MR_QUEUE_QWRITE_H

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/base/own.h"
@@ -16,6 +18,52 @@
 
 #include "tests/lib/test.h"
 #include "tests/lib/tmpdir.h"
+
+/* --- the calls that make things durable, in the order in which they come ---------------------- */
+
+static char calls[256];
+
+static void note(const char *what)
+{
+    size_t n = strlen(calls);
+
+    (void)snprintf(calls + n, sizeof(calls) - n, "%s ", what);
+}
+
+static const char *kind_of(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) ? "directory" : "file";
+}
+
+/* They take the place of the C library's for the whole program. */
+int fsync(int fd)
+{
+    note("flush");
+    note(kind_of(fd));
+    return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+    note("flush");
+    note(kind_of(fd));
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+int renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+    note("rename");
+    return (int)syscall(SYS_renameat, from_fd, from, to_fd, to);
+}
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+    if (strcmp(kind_of(fd), "file") == 0 && fd > 2)
+        note("write");
+    return syscall(SYS_write, fd, p, n);
+}
 
 struct fixture {
     struct tmpdir *t;
@@ -97,6 +145,30 @@ static void a_message_of_any_size_comes_back(void **state)
         qmsg_done(&r);
         assert_ok(qdir_remove(&f->q, f->m.id, &err), &err);
     }
+}
+
+static void the_name_comes_when_the_file_is_safe_and_the_promise_when_the_name_is(void **state)
+{
+    struct fixture *f = *state;
+
+    calls[0] = '\0';
+    write_message(f, 100, 'm');
+    assert_string_equal(calls, "write flush file rename flush directory ");
+}
+
+static void an_end_is_flushed_and_a_retry_is_not(void **state)
+{
+    struct fixture *f = *state;
+    size_t both[] = {0, 1};
+    struct err err = {0};
+
+    write_message(f, 100, 'm');
+    calls[0] = '\0';
+    assert_ok(qwrite_records(&f->q, &f->m, both, 2, QWRITE_FLUSH, &err), &err);
+    assert_string_equal(calls, "write flush file ");
+    calls[0] = '\0';
+    assert_ok(qwrite_records(&f->q, &f->m, both, 2, QWRITE_LATER, &err), &err);
+    assert_string_equal(calls, "write ");
 }
 
 static void a_dropped_message_leaves_nothing(void **state)
@@ -203,6 +275,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_message_of_any_size_comes_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            the_name_comes_when_the_file_is_safe_and_the_promise_when_the_name_is, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_end_is_flushed_and_a_retry_is_not, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dropped_message_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(states_are_found_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_record_behind_a_torn_one_is_sound, setup, teardown),
