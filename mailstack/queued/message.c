@@ -73,12 +73,6 @@ struct message *message_find(const struct queued *q, struct str id)
     return map_get(q->by_id, id);
 }
 
-void message_free_all(struct queued *q)
-{
-    list_for_each (it, next, &q->messages)
-        detach(list_of(it, struct message, node));
-}
-
 /* --- at start --------------------------------------------------------------------------------- */
 
 static int set_aside(struct queued *q, const char *id, const struct err *why)

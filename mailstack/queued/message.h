@@ -71,6 +71,5 @@ void message_flush(struct message *m);
 /* Out of the spool, without a report. -1: it is being sent. */
 must_check int message_drop(struct message *m, struct err *err);
 bool message_is_active(const struct message *m);
-void message_free_all(struct queued *q); /* of memory; the spool stays */
 
 #endif
