@@ -99,7 +99,7 @@ static int take_routes(struct conf *c, const struct jv *at, struct err *err)
 
 static int take_relay(struct conf *c, const struct jv *at, struct err *err)
 {
-    static const char *const keys[] = {"host", "port", "user", "password", NULL};
+    static const char *const keys[] = {"host", "port", "user", "password", "ca", NULL};
     struct jv relay;
     int64_t port;
 
@@ -110,7 +110,8 @@ static int take_relay(struct conf *c, const struct jv *at, struct err *err)
     if (jv_only(&relay, keys, err) < 0 || copy_str(&relay, "host", &c->relay.host, err) < 0 ||
         jv_opt_int(&relay, "port", (struct jv_range){1, 65535}, 587, &port, err) < 0 ||
         copy_opt(&relay, "user", &c->user, err) < 0 ||
-        copy_opt(&relay, "password", &c->password, err) < 0)
+        copy_opt(&relay, "password", &c->password, err) < 0 ||
+        copy_opt(&relay, "ca", &c->ca, err) < 0)
         return -1;
     c->relay.port = (uint16_t)port;
     if (!c->user != !c->password)
@@ -221,6 +222,7 @@ void conf_done(struct conf *c)
     if (c->password)
         explicit_bzero(c->password, strlen(c->password));
     free(c->password);
+    free(c->ca);
     free(c->dns);
     free(c->lmtp);
     *c = (struct conf){0};

@@ -34,6 +34,7 @@ struct conf {
     struct conf_host relay; /* host NULL: none */
     char *user;             /* of the relay, or NULL */
     char *password;
+    char *ca; /* certificate authorities that the relay's certificate is checked with, or NULL */
     uint16_t port;
     int64_t first_s;
     int64_t max_s;

@@ -184,7 +184,9 @@ static const char *sni(const struct link *l)
 
 static void begin_tls(struct link *l)
 {
-    conn_start_tls(l->conn, l->q->tls, sni(l));
+    bool checked = l->d->route.kind == ROUTE_RELAY && l->q->tls_relay;
+
+    conn_start_tls(l->conn, checked ? l->q->tls_relay : l->q->tls, sni(l));
     link_enter(l, LINK_TLS);
 }
 

@@ -113,6 +113,20 @@ static void take_counters(struct queued *q, struct counter_page *page)
     q->waiting = counter_get(page, "queue_messages");
 }
 
+static int use_ca(struct queued *q, struct err *err)
+{
+    struct tls_ctx *made = NULL;
+
+    if (q->conf.ca) {
+        made = tls_client_new(TLS_VERIFY_NAME, q->conf.ca, err);
+        if (!made)
+            return err_wrap(err, "'%s'", q->conf.ca);
+    }
+    tls_free(q->tls_relay);
+    q->tls_relay = made;
+    return 0;
+}
+
 static int prepare(struct daemon *d, struct queued *q, struct err *err)
 {
     q->loop = d->loop;
@@ -127,7 +141,7 @@ static int prepare(struct daemon *d, struct queued *q, struct err *err)
         q->dns = dns_client_new(d->loop, q->conf.dns);
     q->dialer = dialer_new(d->loop, given_fd(d->given, "dial", 0), err);
     q->tls = tls_client_new(TLS_VERIFY_NONE, NULL, err);
-    return q->dialer && q->tls ? 0 : -1;
+    return q->dialer && q->tls ? use_ca(q, err) : -1;
 }
 
 static int start(struct daemon *d, struct err *err)
@@ -146,10 +160,14 @@ static int start(struct daemon *d, struct err *err)
 static void reload(struct daemon *d)
 {
     struct state *s = d->ctx;
+    struct err err = {0};
 
     if (strcmp(s->next.spool, s->q.conf.spool) != 0)
         log_warn("queue.reload", LOG_S("spool", "another spool needs a restart"));
     use_conf(s);
+    if (use_ca(&s->q, &err) < 0)
+        log_warn("queue.reload", LOG_S("result", "the old authorities stay"),
+                 LOG_S("error", err.text));
 }
 
 static void on_drained(struct loop_call *call)

@@ -51,8 +51,9 @@ struct queued {
     size_t sessions_n;
     struct loop_call run; /* of the scheduler */
     struct dialer *dialer;
-    struct dns_client *dns; /* NULL: none */
-    struct tls_ctx *tls;
+    struct dns_client *dns;    /* NULL: none */
+    struct tls_ctx *tls;       /* any certificate */
+    struct tls_ctx *tls_relay; /* checked with conf.ca; NULL: none is configured */
     bool draining;
     struct loop_call drained;
     struct counter *accepted;

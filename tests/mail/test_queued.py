@@ -120,6 +120,24 @@ def test_the_relay_gets_a_password_under_tls_only(make, free_ports, short_dir):
     assert "secret" not in q.queued.log()
 
 
+def test_a_relay_with_an_authority_must_show_its_certificate(make, free_ports, short_dir):
+    port = free_ports(1)[0]
+    tls = server_tls(short_dir)
+    relay = {"host": "mx.test", "port": port, "user": "u", "password": "secret"}
+    q = make(relay=relay | {"ca": str(short_dir / "remote.pem")})
+    q.dns.records[("mx.test", A)] = ["127.0.0.1"]
+    q.dns.records[("other.test", A)] = ["127.0.0.1"]
+    with Remote(port, caps=(*CAPS, "STARTTLS", "AUTH PLAIN"), tls=tls) as r:
+        q.send("a@home.test", ["b@far.test"])
+        assert r.wait()[0].auth == [b"u", b"secret"]
+        q.queued.configure(q.conf | {"relay": q.conf["relay"] | {"host": "other.test"}})
+        q.queued.kill(signal.SIGHUP)
+        q.queued.wait_log("daemon.reload")
+        q.send("a@home.test", ["b@far.test"])
+        wait_for(lambda: "4.7.4" in str(q.list()))
+        assert len(r.messages) == 1 and sum(line.startswith("AUTH") for line in r.lines) == 1
+
+
 def test_recipients_of_one_domain_share_a_transaction_and_domains_do_not(make):
     q = make()
     q.add_mx("one.test", (10, "mx.one.test", "127.0.0.2"))
