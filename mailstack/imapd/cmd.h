@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cmd - the commands: a table from verb to function, states and arguments; one file a verb
+ *
+ * Tests:     tests/mail/test_imap.py
  */
 #ifndef MR_IMAPD_CMD_H
 #define MR_IMAPD_CMD_H

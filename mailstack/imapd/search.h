@@ -6,7 +6,7 @@
  * once a message.
  *
  * Limits:    SEARCH_DEPTH_MAX levels of NOT, OR and parentheses.
- * Tests:     tests/mail/test_imap_search.py
+ * Tests:     tests/mail/test_imap_fetch.py
  */
 #ifndef MR_IMAPD_SEARCH_H
 #define MR_IMAPD_SEARCH_H

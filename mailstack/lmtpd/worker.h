@@ -8,6 +8,8 @@
  *
  * SIGTERM:   finishes the command in hand, says 421 to every session, returns.
  * Limits:    WORKER_SESSIONS_MAX sessions each.
+ *
+ * Tests:     tests/mail/test_lmtp.py
  */
 #ifndef MR_LMTPD_WORKER_H
 #define MR_LMTPD_WORKER_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cmd - the commands of POP3 after login, one function a verb, found by table
+ *
+ * Tests:     tests/mail/test_pop3.py
  */
 #ifndef MR_POP3D_CMD_H
 #define MR_POP3D_CMD_H

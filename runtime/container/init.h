@@ -4,6 +4,8 @@
  *
  * Everything it works with was prepared by its maker; between clone and execve nothing is
  * allocated, and a failure is one sentence sent to the maker.
+ *
+ * Tests:     tests/oci/test_run.py
  */
 #ifndef MR_CONTAINER_INIT_H
 #define MR_CONTAINER_INIT_H

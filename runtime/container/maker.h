@@ -3,6 +3,8 @@
  * maker - the caller's side of a new process: clone, what is done to it from outside, hand-shake
  *
  * create.c and exec.c prepare a struct maker each in its way; what follows is alike.
+ *
+ * Tests:     tests/oci/test_run.py, tests/oci/test_userns.py
  */
 #ifndef MR_CONTAINER_MAKER_H
 #define MR_CONTAINER_MAKER_H

@@ -11,7 +11,7 @@
  * (or whose start time is another's) is stopped, a start.sock is created, a frozen group paused.
  *
  * Lifetime:  what is read lives in the arena given.
- * Tests:     tests/unit/runtime/container/test_state.c, tests/oci/test_state.py
+ * Tests:     tests/unit/runtime/container/test_state.c, tests/oci/test_cli.py
  */
 #ifndef MR_CONTAINER_STATE_H
 #define MR_CONTAINER_STATE_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * steps - what the kinds of steps do, by subject; the table of them is in steps.c
+ *
+ * Tests:     tests/oci/test_mounts.py, tests/oci/test_run.py
  */
 #ifndef MR_CONTAINER_STEPS_H
 #define MR_CONTAINER_STEPS_H

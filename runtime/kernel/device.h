@@ -3,7 +3,7 @@
  * device - device nodes and links in /dev
  *
  * Memory:    no allocation; may be called between fork and exec.
- * Tests:     tests/unit/runtime/kernel/test_device.c
+ * Tests:     tests/oci/test_run.py, tests/oci/attack/test_devices.py
  */
 #ifndef MR_KERNEL_DEVICE_H
 #define MR_KERNEL_DEVICE_H

@@ -7,7 +7,7 @@
  * between that interface and others, or this host, is dropped. The table's name is the caller's, so
  * that nat_delete finds it again after a crash.
  *
- * Tests:     tests/stack/test_dns_network.py (needs privilege)
+ * Tests:     tests/stack/test_authority.py
  */
 #ifndef MR_KERNEL_NAT_H
 #define MR_KERNEL_NAT_H

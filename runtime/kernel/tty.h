@@ -6,7 +6,7 @@
  * the slave is opened from the master (TIOCGPTPEER), never by its name.
  *
  * Memory:    no allocation; may be called between fork and exec.
- * Tests:     tests/oci/test_console.py
+ * Tests:     tests/oci/test_cli.py, tests/oci/test_run.py
  */
 #ifndef MR_KERNEL_TTY_H
 #define MR_KERNEL_TTY_H

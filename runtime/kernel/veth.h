@@ -5,7 +5,7 @@
  * The pair ends when either end does: with the namespace of the process, or by veth_delete.
  *
  * Errors:    ENOTSUP and the like come through with the kernel's text.
- * Tests:     tests/stack/test_dns_network.py (needs privilege)
+ * Tests:     tests/stack/test_authority.py
  */
 #ifndef MR_KERNEL_VETH_H
 #define MR_KERNEL_VETH_H

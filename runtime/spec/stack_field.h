@@ -4,6 +4,8 @@
  *
  * Each getter returns the value, or complains and returns the default: loading goes on, so that one
  * run reports everything. The load failed if `complaints` is not 0 at its end.
+ *
+ * Tests:     tests/unit/runtime/spec/test_stack_load.c
  */
 #ifndef MR_SPEC_STACK_FIELD_H
 #define MR_SPEC_STACK_FIELD_H

@@ -6,7 +6,7 @@
  * logged with how it went. A message that does not parse ends the conversation.
  *
  * Limits:    DIAL_PENDING_MAX connections under way; a timeout of at most DIAL_TIMEOUT_MAX_MS.
- * Tests:     tests/stack/test_dial.py
+ * Tests:     tests/unit/runtime/stack/test_dial.c, tests/stack/test_authority.py
  */
 #ifndef MR_STACK_DIAL_H
 #define MR_STACK_DIAL_H

@@ -10,7 +10,7 @@
  * Where the kernel cannot do it (no nf_tables), dnsnet_up says why and dnsd shares the host's
  * network; `status` tells.
  *
- * Tests:     tests/stack/test_dns_network.py (needs privilege)
+ * Tests:     tests/stack/test_authority.py
  */
 #ifndef MR_STACK_DNSNET_H
 #define MR_STACK_DNSNET_H

@@ -2,7 +2,7 @@
 /*
  * report - what a stack tells about itself: JSON, Prometheus text, the table of endpoints
  *
- * Tests:     tests/stack/test_status.py
+ * Tests:     tests/stack/test_verbs.py
  */
 #ifndef MR_STACK_REPORT_H
 #define MR_STACK_REPORT_H

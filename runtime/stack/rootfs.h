@@ -2,7 +2,7 @@
 /*
  * rootfs - the root file system and the program of a service's image, unpacked once per digest
  *
- * Tests:     tests/stack/
+ * Tests:     tests/stack/test_up_down.py
  */
 #ifndef MR_STACK_ROOTFS_H
 #define MR_STACK_ROOTFS_H

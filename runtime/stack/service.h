@@ -5,7 +5,7 @@
  * Sockets, the notify socket, the output pipe and the counters belong to the service and outlive
  * its processes.
  *
- * Tests:     tests/stack/
+ * Tests:     tests/stack/test_restart.py
  */
 #ifndef MR_STACK_SERVICE_H
 #define MR_STACK_SERVICE_H

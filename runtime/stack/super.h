@@ -10,7 +10,7 @@
  * One process, one loop; containers are made from here. Whatever ends it in an orderly way leaves
  * nothing behind; after a kill -9 the next `up` or `down` cleans.
  *
- * Tests:     tests/stack/
+ * Tests:     tests/stack/test_up_down.py, tests/stack/test_reload.py
  */
 #ifndef MR_STACK_SUPER_H
 #define MR_STACK_SUPER_H
