@@ -25,7 +25,8 @@
 #include "mailstack/smtpd/session.h"
 #include "mailstack/smtpd/smtpd.h"
 
-#define ACCEPT_MAX 16 /* per turn and listener, so that the workers share a burst */
+#define GRACE_MS   60000 /* for a message under way when a worker is to leave */
+#define ACCEPT_MAX 16    /* per turn and listener, so that the workers share a burst */
 
 static const struct service services[] = {
     {"smtp", false, false},
@@ -33,12 +34,23 @@ static const struct service services[] = {
     {"submissions", true, true},
 };
 
+/* A certificate that cannot be used is refused here, not by each worker. */
+static int check_tls(const struct conf *c, struct err *err)
+{
+    struct tls_ctx *t = tls_server_new(c->cert, c->key, err);
+
+    tls_free(t);
+    return t ? 0 : err_wrap(err, "$.tls");
+}
+
 static int load(struct daemon *d, const struct jv *conf, struct err *err)
 {
     struct conf *c = conf_load(conf, err);
 
-    if (!c)
+    if (!c || check_tls(c, err) < 0) {
+        conf_free(c);
         return -1;
+    }
     conf_free(d->ctx);
     d->ctx = c;
     return 0;
@@ -55,6 +67,7 @@ struct listener {
 struct worker {
     struct smtpd d;
     struct sig_watch signals;
+    struct loop_timer grace;
     struct listener listeners[GIVEN_MAX];
     size_t listeners_n;
 };
@@ -116,31 +129,24 @@ static void drain_worker(struct worker *w)
         loop_io_del(&w->listeners[i].io);
     list_for_each (it, next, &w->d.sessions)
         session_drain(list_of(it, struct session, node));
+    loop_timer_set(w->d.loop, &w->grace, GRACE_MS);
     smtpd_check_end(&w->d);
 }
 
-static void new_certificate(struct smtpd *d)
+/* Nothing was promised to those who are still sending. */
+static void on_grace(struct loop_timer *t)
 {
-    struct err err = {0};
-    struct tls_ctx *t = tls_server_new(d->conf->cert, d->conf->key, &err);
+    struct worker *w = container_of(t, struct worker, grace);
 
-    if (!t) {
-        log_warn("smtp.tls", LOG_S("result", "the old certificate stays"),
-                 LOG_S("error", err.text));
-        return;
-    }
-    tls_free(d->tls);
-    d->tls = t;
+    log_warn("smtp.drain", LOG_U("sessions", w->d.sessions_n), LOG_U("messages", w->d.txns_n),
+             LOG_S("result", "cut off"));
+    loop_stop(w->d.loop);
 }
 
 static void on_signal(struct sig_watch *sw, int signo)
 {
-    struct worker *w = container_of(sw, struct worker, signals);
-
-    if (signo == SIGHUP)
-        new_certificate(&w->d);
-    else
-        drain_worker(w);
+    (void)signo; /* there is but one */
+    drain_worker(container_of(sw, struct worker, signals));
 }
 
 static void take_counters(struct smtpd *d, struct counter_page *page)
@@ -157,7 +163,7 @@ static void take_counters(struct smtpd *d, struct counter_page *page)
 
 static int prepare(struct worker *w, struct daemon *daemon, struct err *err)
 {
-    static const int signals[] = {SIGTERM, SIGHUP, 0};
+    static const int signals[] = {SIGTERM, 0};
     struct smtpd *d = &w->d;
     const struct conf *c = daemon->ctx;
 
@@ -165,6 +171,7 @@ static int prepare(struct worker *w, struct daemon *daemon, struct err *err)
     d->loop = loop_new(err);
     list_init(&d->sessions);
     w->signals.fn = on_signal;
+    w->grace.fn = on_grace;
     if (!d->loop || sig_watch(d->loop, &w->signals, signals, err) < 0)
         return -1;
     d->by_ip = map_new();
@@ -202,20 +209,16 @@ static struct workers *workers; // one per process: the skeleton's ctx is the co
 static int start(struct daemon *d, struct err *err)
 {
     const struct conf *c = d->ctx;
-    struct tls_ctx *t = tls_server_new(c->cert, c->key, err); /* refused here, not by each worker */
 
-    if (!t)
-        return -1;
-    tls_free(t);
     workers = workers_start(d->loop, c->workers, work, d, err);
     return workers ? 0 : -1;
 }
 
-/* Workers take a new certificate; other keys hold from the next start on. */
+/* New workers with the new configuration; the old ones finish what they are at. */
 static void reload(struct daemon *d)
 {
     (void)d;
-    workers_signal(workers, SIGHUP);
+    workers_replace(workers);
 }
 
 static void drain(struct daemon *d)

@@ -792,6 +792,29 @@ def test_draining_says_goodbye_but_finishes_what_is_under_way(start):
     assert len(mail.mailbox("alice")) == 1
 
 
+def test_a_new_configuration_is_taken_while_messages_are_under_way(start):
+    mail = start()
+    smtpd = mail.daemons["smtpd"]
+    with mail.raw() as busy:
+        busy.envelope()
+        busy.command("DATA", 354)
+        smtpd.configure({**smtpd.conf, "recipients": 1})
+        smtpd.kill(1)
+        smtpd.wait_log("daemon.reload")
+        with mail.raw() as c:
+            c.envelope("alice@example.org")
+            c.command("RCPT TO:<bob@example.org>", "452 4.5.3")
+        busy.send(MESSAGE + END)
+        busy.expect("250 2.0.0")
+        busy.expect("421 4.3.2")
+    smtpd.configure({**smtpd.conf, "recipients": 2, "tls": {"cert": "/nowhere", "key": "/nowhere"}})
+    smtpd.kill(1)
+    smtpd.wait_log("the old configuration stays")
+    with mail.raw() as c:
+        c.envelope("alice@example.org")
+        c.command("RCPT TO:<bob@example.org>", "452 4.5.3")
+
+
 def test_a_client_that_goes_away_in_the_middle_leaves_nothing(mail):
     n = len(mail.mailbox("alice"))
     with mail.raw() as c:

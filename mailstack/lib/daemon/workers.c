@@ -29,12 +29,20 @@ struct worker {
     uint64_t wait_ms;
 };
 
+/* A worker that was replaced and may take its time. */
+struct leaver {
+    struct child child;
+    struct list node;
+    struct workers *all;
+};
+
 struct workers {
     struct loop *loop;
     int (*fn)(unsigned i, void *ctx);
     void *ctx;
     unsigned n;
     unsigned alive;
+    struct list leavers;
     bool draining;
     struct worker at[];
 };
@@ -98,6 +106,12 @@ static uint64_t next_wait(struct worker *w)
     return wait;
 }
 
+static void check_end(struct workers *all)
+{
+    if (all->draining && all->alive == 0 && list_empty(&all->leavers))
+        loop_stop(all->loop);
+}
+
 static void on_exit_of(struct child *c)
 {
     struct worker *w = container_of(c, struct worker, child);
@@ -106,8 +120,7 @@ static void on_exit_of(struct child *c)
 
     all->alive--;
     if (all->draining) {
-        if (all->alive == 0)
-            loop_stop(all->loop);
+        check_end(all);
         return;
     }
     uint64_t wait = next_wait(w);
@@ -134,6 +147,7 @@ struct workers *workers_start(struct loop *l, unsigned n, int (*fn)(unsigned i, 
     all->fn = fn;
     all->ctx = ctx;
     all->n = n;
+    list_init(&all->leavers);
     for (unsigned i = 0; i < n; i++) {
         struct worker *w = &all->at[i];
 
@@ -153,6 +167,52 @@ struct workers *workers_start(struct loop *l, unsigned n, int (*fn)(unsigned i, 
     return all;
 }
 
+static void on_exit_of_leaver(struct child *c)
+{
+    struct leaver *gone = container_of(c, struct leaver, child);
+
+    list_del(&gone->node);
+    check_end(gone->all);
+    free(gone);
+}
+
+/* The process in that place is a leaver from now on; the place is free. */
+static void let_go(struct worker *w)
+{
+    struct workers *all = w->all;
+    struct leaver *l = mem_type(struct leaver);
+    pid_t pid = w->child.pid;
+    struct err err = {0};
+
+    child_unwatch(&w->child);
+    all->alive--;
+    l->all = all;
+    l->child.fn = on_exit_of_leaver;
+    l->child.pid_fd = -1;
+    if (child_watch(all->loop, &l->child, pid, &err) < 0 ||
+        child_kill(&l->child, SIGTERM, &err) < 0)
+        log_error("worker.replace", LOG_U("worker", w->i), LOG_S("error", err.text));
+    if (l->child.pid_fd < 0) { /* it goes with its parent */
+        free(l);
+        return;
+    }
+    list_add_tail(&all->leavers, &l->node);
+}
+
+void workers_replace(struct workers *all)
+{
+    if (all->draining)
+        return;
+    for (unsigned i = 0; i < all->n; i++) {
+        struct worker *w = &all->at[i];
+
+        loop_timer_del(&w->again);
+        if (w->child.pid > 0)
+            let_go(w);
+        try_again(w);
+    }
+}
+
 void workers_signal(struct workers *all, int signo)
 {
     struct err err = {0};
@@ -166,8 +226,7 @@ void workers_signal(struct workers *all, int signo)
 void workers_drain(struct workers *all)
 {
     all->draining = true;
-    if (all->alive == 0)
-        loop_stop(all->loop);
+    check_end(all);
     workers_signal(all, SIGTERM);
 }
 
@@ -178,6 +237,12 @@ void workers_free(struct workers *all)
     for (unsigned i = 0; i < all->n; i++) {
         loop_timer_del(&all->at[i].again);
         child_unwatch(&all->at[i].child);
+    }
+    list_for_each (it, next, &all->leavers) {
+        struct leaver *l = list_of(it, struct leaver, node);
+
+        child_unwatch(&l->child);
+        free(l);
     }
     free(all);
 }

@@ -110,6 +110,24 @@ static void one_that_dies_is_replaced_at_once(void **state)
     workers_free(all);
 }
 
+static void a_replaced_set_leaves_and_the_new_one_stays(void **state)
+{
+    struct world *w = *state;
+    struct err err = {0};
+    struct workers *all = workers_start(w->loop, 2, work, &w->plan, &err);
+    char last = 0;
+
+    assert_int_equal(hear(w, 2, &last), 2);
+    workers_replace(all);
+    workers_replace(all); /* before any of them has left */
+    assert_int_equal(hear(w, 4, &last), 4);
+    assert_int_equal(hear(w, 1, &last), 0); /* those who left are not started again */
+    workers_drain(all);
+    assert_ok(loop_run(w->loop, &err), &err);
+    workers_free(all);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
 /* At once, then after 100, 200, 400 ms ...: in a second not more than a handful. */
 static void one_that_keeps_dying_is_started_ever_more_slowly(void **state)
 {
@@ -201,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(all_are_started_and_end_together),
         CASE(one_that_dies_is_replaced_at_once),
+        CASE(a_replaced_set_leaves_and_the_new_one_stays),
         CASE(one_that_keeps_dying_is_started_ever_more_slowly),
         CASE(a_drain_with_nobody_alive_ends_the_loop),
         CASE(a_worker_ends_with_its_parent),
