@@ -52,7 +52,7 @@ static const struct opt rows[] = {
                "pass N descriptors from number 3 on"),
     OPT_VALUE(exec_opts, label, OPT_KIND_TEXT, "process-label", 0, "LABEL", "SELinux label"),
     OPT_VALUE(exec_opts, apparmor, OPT_KIND_TEXT, "apparmor", 0, "PROFILE", "AppArmor profile"),
-    OPT_VALUE(exec_opts, cgroups, OPT_KIND_LIST, "cgroup", 0, "PATH",
+    OPT_VALUE(exec_opts, cgroups, OPT_KIND_LIST, "cgroup", 0, "[CONTROLLERS:]PATH",
               "an existing sub-cgroup of the container's"),
     OPT_FLAG(exec_opts, ignore_paused, "ignore-paused", 0, "also in a paused container"),
 };
@@ -90,13 +90,38 @@ static int set_args(struct cmd *c, const struct exec_opts *o, struct oci_process
     return add_strings(c, &p->args, &args, err);
 }
 
+static bool is_set_in(const struct opt_list *l, const char *entry)
+{
+    size_t n = strcspn(entry, "=") + 1;
+
+    for (size_t i = 0; i < l->n; i++)
+        if (strncmp(l->v[i], entry, n) == 0)
+            return true;
+    return false;
+}
+
+/* What is set here replaces what the container has of that name. */
+static int replace_env(struct cmd *c, struct oci_strings *to, const struct opt_list *from,
+                       struct err *err)
+{
+    struct oci_strings kept = {arena_array(c->arena, to->n + 1, sizeof *kept.v), 0};
+
+    if (kept.v == NULL)
+        return err_set(err, 0, "too many variables");
+    for (size_t i = 0; i < to->n; i++)
+        if (!is_set_in(from, to->v[i]))
+            kept.v[kept.n++] = to->v[i];
+    *to = kept;
+    return add_strings(c, to, from, err);
+}
+
 static int set_env(struct cmd *c, const struct exec_opts *o, struct oci_process *p, struct err *err)
 {
     for (size_t i = 0; i < o->env.n; i++)
         if (str_find(str_of(o->env.v[i]), '=') <= 0)
             return err_set(err, 0, "option '--env': expected NAME=VALUE, found '%.64s'",
                            o->env.v[i]);
-    return add_strings(c, &p->env, &o->env, err);
+    return replace_env(c, &p->env, &o->env, err);
 }
 
 static int set_cwd(struct cmd *c, const struct exec_opts *o, struct oci_process *p, struct err *err)
@@ -219,16 +244,6 @@ static int check_state(struct cmd *c, const struct exec_opts *o, struct err *err
     return 0;
 }
 
-static int pick_cgroup(const struct exec_opts *o, const char **out, struct err *err)
-{
-    if (o->cgroups.n > 1)
-        return err_set(err, 0, "option '--cgroup': this version takes one sub-cgroup");
-    if (o->cgroups.n == 1 && strchr(o->cgroups.v[0], ':') != NULL)
-        return err_set(err, 0, "option '--cgroup': this version takes no controllers");
-    *out = o->cgroups.n == 1 ? o->cgroups.v[0] : NULL;
-    return 0;
-}
-
 static int run(struct cmd *c, struct err *err)
 {
     const struct exec_opts *o = c->opts;
@@ -237,17 +252,18 @@ static int run(struct cmd *c, struct err *err)
     struct container_child child;
     struct oci_process p;
 
-    if (container_id_check(e.id, err) < 0 || pick_cgroup(o, &e.cgroup, err) < 0 ||
-        check_state(c, o, err) < 0 || load_process(c, o, &p, err) < 0 ||
+    if (container_id_check(e.id, err) < 0 || check_state(c, o, err) < 0 ||
+        load_process(c, o, &p, err) < 0 ||
         launch_check_console(&p, o->console_socket, how, err) < 0)
         return -1;
     e.process = &p;
+    e.cgroups = o->cgroups.v;
+    e.cgroups_n = o->cgroups.n;
     e.io.console_socket = o->console_socket;
     e.io.pidfd_socket = o->pidfd_socket;
     e.io.pid_file = o->pid_file;
     e.io.preserve_fds = (unsigned)o->preserve_fds.v;
-    if (launch_pass_listen_fds(c, &p, &e.io, &e.flags, err) < 0 ||
-        launch_check_fds(e.io.preserve_fds, err) < 0)
+    if (launch_pass_listen_fds(c, &p, &e.io, &e.flags, err) < 0)
         return -1;
     if (how == LAUNCH_FOREGROUND)
         container_hold_signals();

@@ -56,9 +56,6 @@ must_check int launch_prepare(struct cmd *c, const struct launch_opts *o, enum l
 must_check int launch_pass_listen_fds(struct cmd *c, struct oci_process *p, struct container_io *io,
                                       unsigned *flags, struct err *err);
 
-/* Each descriptor to be preserved must be open: the process would find something else there. */
-must_check int launch_check_fds(unsigned n, struct err *err);
-
 /* A terminal and a console socket must fit to each other. */
 must_check int launch_check_console(const struct oci_process *p, const char *console_socket,
                                     enum launch_how how, struct err *err);

@@ -69,7 +69,8 @@ struct container_io {
     const char *pid_file;       /* the pid in the caller's namespace is written there; or NULL */
     const char *pidfd_socket;   /* the pidfd is sent there; or NULL */
     const char *notify_host;    /* socket of the service manager that waits for READY=1; or NULL */
-    unsigned preserve_fds;      /* the caller's descriptors 3 .. 3 + n - 1 are kept */
+    unsigned preserve_fds;      /* of the caller's descriptors 3 .. 3 + n - 1 those are kept that
+                                   are open and not close-on-exec */
     const struct container_fd *fds; /* more, by number; none of them closed in the caller */
     size_t fds_n;
 };
@@ -170,7 +171,7 @@ must_check int container_kill(const struct container_env *env, const char *id, i
                               enum container_whom whom, struct err *err);
 
 /* Ends what is left of it and removes it: processes, cgroup, state; then the poststop hooks run (a
- * failing one is reported after everything is gone). Without force a running container is an error;
+ * failing one is a warning). Without force a running container is an error;
  * with force it is killed, and an absent one is no error. */
 enum container_force {
     CONTAINER_GENTLE,
@@ -186,8 +187,11 @@ struct container_exec {
     /* Complete: args, env, cwd, user, caps ... as exec --process gives it, or as
      * container_exec_base made it from the container's own. */
     const struct oci_process *process;
-    const char *cgroup; /* a sub-group, relative to the container's; NULL: the container's own */
-    unsigned flags;     /* CONTAINER_LISTEN_PID */
+    /* Sub-groups that exist beneath the container's: "path" in all hierarchies that have it, or
+     * "memory,pids:path" in those of the controllers. Without any: the container's own. */
+    const char *const *cgroups;
+    size_t cgroups_n;
+    unsigned flags; /* CONTAINER_LISTEN_PID */
     struct container_io io;
 };
 

@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@
 #include "runtime/container/rdt_of.h"
 #include "runtime/container/sources.h"
 #include "runtime/container/steps.h"
+#include "runtime/kernel/device.h"
 #include "runtime/kernel/idmap.h"
 #include "runtime/kernel/mount.h"
 #include "runtime/kernel/netdev.h"
@@ -159,6 +161,7 @@ static int prepare_init(struct maker *m, struct err *err)
     in->io = m->io;
     in->cgroup = m->cgroup.n > 0 ? &m->cgroup : NULL;
     in->hook_state = &m->hook_state;
+    in->no_pivot = m->facts.no_pivot;
     in->id = m->create->id;
     in->bundle = m->state.public.bundle;
     in->rootfs = m->state.public.rootfs;
@@ -168,6 +171,11 @@ static int prepare_init(struct maker *m, struct err *err)
     m->seccomp = &m->config->linux_.seccomp;
     if (sources_init(m, err) < 0)
         return -1;
+    in->device_fds = arena_array(m->arena, m->config->linux_.devices_n + 1, sizeof(int));
+    if (in->device_fds == NULL)
+        return err_set(err, ENOMEM, "$.linux.devices");
+    for (size_t i = 0; i < m->config->linux_.devices_n; i++)
+        in->device_fds[i] = -1;
     in->netdevs = arena_array(m->arena, m->config->linux_.net_devices_n, sizeof *in->netdevs);
     if (in->netdevs == NULL)
         return err_set(err, ENOMEM, "$.linux.netDevices");
@@ -277,6 +285,51 @@ static int step_open_root(struct maker *m, size_t index, struct err *err)
     return m->init.root_fd < 0 ? -1 : sources_detach(m, m->init.root_fd, false, err);
 }
 
+/* 4294967295, nobody's id, where there is no mapping. */
+static uint32_t host_id(const struct oci_idmaps *maps, uint32_t id)
+{
+    for (size_t i = 0; i < maps->n; i++)
+        if (id >= maps->v[i].container_id && id - maps->v[i].container_id < maps->v[i].size)
+            return maps->v[i].host_id + (id - maps->v[i].container_id);
+    return maps->n == 0 ? id : UINT32_MAX;
+}
+
+#define NODE_NAME_MAX 32
+
+static void node_name(size_t index, char out[NODE_NAME_MAX])
+{
+    (void)snprintf(out, NODE_NAME_MAX, "node-%zu", index);
+}
+
+static int step_device_node(struct maker *m, size_t index, struct err *err)
+{
+    const struct oci_linux *l = &m->config->linux_;
+    struct device d = device_of_config(m->config, index);
+    char name[NODE_NAME_MAX];
+
+    if (S_ISFIFO(d.mode)) /* which the child makes itself */
+        return 0;
+    d.uid = host_id(&l->uid_maps, d.uid);
+    d.gid = host_id(&l->gid_maps, d.gid);
+    if (d.uid == UINT32_MAX || d.gid == UINT32_MAX)
+        return err_set(err, EINVAL, "its owner is not mapped into the user namespace");
+    node_name(index, name);
+    m->init.device_fds[index] = device_node(m->state.dir_fd, name, &d, err);
+    return m->init.device_fds[index] < 0 ? -1 : 0;
+}
+
+/* Once they are in place. */
+static void forget_nodes(const struct maker *m)
+{
+    char name[NODE_NAME_MAX];
+
+    for (size_t i = 0; i < m->config->linux_.devices_n; i++) {
+        node_name(i, name);
+        if (m->init.device_fds[i] >= 0)
+            (void)unlinkat(m->state.dir_fd, name, 0); /* else it goes with the state */
+    }
+}
+
 static int step_compile_filter(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
@@ -348,6 +401,7 @@ static maker_step *const steps[STEP_KINDS] = {
     [STEP_NETDEV_MOVE] = step_netdev_move,
     [STEP_OPEN_ROOT] = step_open_root,
     [STEP_OPEN_SOURCE] = step_open_source,
+    [STEP_DEVICE_NODE] = step_device_node,
     [STEP_COMPILE_FILTER] = step_compile_filter,
     [STEP_CLONE] = step_clone,
     [STEP_ID_MAPS] = step_id_maps,
@@ -436,6 +490,7 @@ static int carry_out(struct maker *m, struct str text, struct err *err)
     if (walk(m, err) < 0 || write_state(m, err) < 0 || maker_serve(m, err) < 0 ||
         maker_publish(m, err) < 0)
         return -1;
+    forget_nodes(m);
     return m->facts.wait ? 0 : start_hooks(m, err);
 }
 
@@ -460,7 +515,7 @@ static int make(struct maker *m, struct err *err)
 {
     struct str text = STR_NONE;
 
-    if (container_id_check(m->create->id, err) < 0 || maker_check_io(m->io, err) < 0 ||
+    if (container_id_check(m->create->id, err) < 0 || maker_check_io(m, m->io, err) < 0 ||
         maker_init(m, err) < 0 || prepare(m, &text, err) < 0)
         return -1;
     m->state.dir_fd = state_reserve(m->env, m->create->id, err);

@@ -16,7 +16,8 @@
 #include "runtime/container/state.h"
 #include "runtime/kernel/proc.h"
 
-#define END_MS 10000
+#define END_MS  10000
+#define SOON_MS 300 /* more than any process needs that is not held by something */
 
 static int check_status(const struct state *s, enum container_force force, struct err *err)
 {
@@ -43,9 +44,11 @@ static int end_init(const struct state *s, struct err *err)
     if (pidfd_send_signal(pid_fd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
         return err_set(err, errno, "kill the container's init");
     fd.fd = pid_fd;
-    do
-        n = poll(&fd, 1, END_MS);
-    while (n < 0 && errno == EINTR);
+    n = poll(&fd, 1, SOON_MS);
+    if (n == 0)
+        cgroup_reclaim(&s->cgroup, s->public.pid);
+    while (n <= 0 && (n = poll(&fd, 1, END_MS)) < 0 && errno == EINTR)
+        continue;
     return n > 0 ? 0 : err_set(err, ETIMEDOUT, "the container's init does not end");
 }
 
@@ -70,8 +73,8 @@ static int clear_cgroup(const struct state *s, struct err *err)
     return cgroup_signal(&s->cgroup, SIGKILL, err) < 0 ? -1 : cgroup_remove(&s->cgroup, err);
 }
 
-static int poststop(struct arena *a, const struct state *s, const struct oci_config *c,
-                    struct err *err)
+static int poststop(struct arena *a, const struct container_env *env, const struct state *s,
+                    const struct oci_config *c, struct err *err)
 {
     struct hook_state text;
     struct hook_moment now = {.state = &text, .status = "stopped", .pid = 0};
@@ -80,7 +83,9 @@ static int poststop(struct arena *a, const struct state *s, const struct oci_con
         return 0;
     if (hook_state_make(a, &s->public, &text, err) < 0)
         return -1;
-    return hooks_run(c, OCI_HOOK_POSTSTOP, &now, err);
+    /* The specification: a failing one is warned about, and the others run all the same. */
+    hooks_run_all(c, OCI_HOOK_POSTSTOP, &now, env);
+    return 0;
 }
 
 static int remove_rdt(struct arena *a, const struct state *s, const struct oci_config *c,
@@ -114,7 +119,7 @@ static int finish(struct arena *a, const struct container_env *env, const struct
         return -1;
     if (state_remove(env, s->public.id, err) < 0)
         return -1;
-    return poststop(a, s, c, err);
+    return poststop(a, env, s, c, err);
 }
 
 static int delete_one(struct arena *a, const struct container_env *env, const char *id,

@@ -26,19 +26,50 @@
 #include "runtime/kernel/proc.h"
 #include "runtime/kernel/sched.h"
 
-/* The sub-group's path beneath each group of the container. */
-static int pick_cgroup(struct maker *m, const char *sub, struct err *err)
+/* Does the hierarchy have one of the controllers? An empty list means all hierarchies. */
+static bool is_meant(const struct cgroup_hier *h, struct str controllers)
+{
+    struct str one = STR_NONE;
+
+    if (controllers.n == 0)
+        return true;
+    while (str_next(&controllers, ',', &one))
+        if (cgroup_hier_has(h, one))
+            return true;
+    return false;
+}
+
+/* One "[controllers:]path" into the hierarchies it is meant for and that have it. */
+static int pick_one(struct maker *m, struct str spec, struct err *err)
+{
+    struct str controllers = STR_NONE, path = spec, rest, part;
+    bool found = false;
+
+    (void)str_cut(spec, ':', &controllers, &path); /* without a colon it is all path */
+    for (rest = path; str_next(&rest, '/', &part);)
+        if (str_eq(part, STR("..")))
+            return err_set(err, EINVAL, "cgroup '%.*s': `..` components are not allowed",
+                           STR_ARG(spec));
+    for (size_t i = 0; i < m->cgroup.n; i++) {
+        struct cgroup_hier h = m->state.cgroup.v[i];
+
+        h.path = arena_printf(m->arena, "%s/%.*s", h.path, STR_ARG(path));
+        if (h.path == NULL)
+            return err_set(err, ENOMEM, "cgroup '%.*s'", STR_ARG(spec));
+        if (!is_meant(&h, controllers) || !cgroup_is_there(&h))
+            continue;
+        m->cgroup.v[i] = h;
+        found = true;
+    }
+    return found ? 0 : err_set(err, ENOENT, "cgroup '%.*s' of the container", STR_ARG(spec));
+}
+
+static int pick_cgroups(struct maker *m, const struct container_exec *e, struct err *err)
 {
     m->cgroup = m->state.cgroup;
-    if (sub == NULL || m->cgroup.n == 0)
-        return 0;
-    if (strstr(sub, "..") != NULL)
-        return err_set(err, EINVAL, "cgroup '%s'", sub);
-    for (size_t i = 0; i < m->cgroup.n; i++) {
-        m->cgroup.v[i].path = arena_printf(m->arena, "%s/%s", m->cgroup.v[i].path, sub);
-        if (m->cgroup.v[i].path == NULL)
-            return err_set(err, ENOMEM, "cgroup '%s'", sub);
-    }
+    for (size_t i = 0; i < e->cgroups_n; i++)
+        if (pick_one(m, str_of(e->cgroups[i]), err) < 0)
+            return -1;
     return 0;
 }
 
@@ -84,8 +115,8 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     struct init *in = &m->init;
     bool cpus = false;
 
-    if (join_prepare(m, e->id, &c, err) < 0 || pick_cgroup(m, e->cgroup, err) < 0 ||
-        (e->cgroup == NULL && follow_init(m, err) < 0))
+    if (join_prepare(m, e->id, &c, err) < 0 || pick_cgroups(m, e, err) < 0 ||
+        (e->cgroups_n == 0 && follow_init(m, err) < 0))
         return -1;
     if (inherit(m, e->process, c, err) < 0)
         return -1;
@@ -155,7 +186,7 @@ static int settle_on_cpus(struct maker *m, struct err *err)
 
 static int exec(struct maker *m, const struct container_exec *e, struct err *err)
 {
-    if (maker_check_io(&e->io, err) < 0 || maker_init(m, err) < 0 || prepare(m, e, err) < 0)
+    if (maker_check_io(m, &e->io, err) < 0 || maker_init(m, err) < 0 || prepare(m, e, err) < 0)
         return -1;
     if (clone_on_cpus(m, err) < 0 || (m->facts.exec_cpus && maker_enter_cgroup(m, err) < 0) ||
         settle_on_cpus(m, err) < 0 ||

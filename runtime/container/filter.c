@@ -77,10 +77,7 @@ static void convert_rule(const struct oci_scmp_rule *from, struct seccomp_rule *
 
 bool filter_listens(const struct oci_seccomp *s)
 {
-    for (size_t i = 0; s->set && i < s->rules_n; i++)
-        if (s->rules[i].action == OCI_SCMP_NOTIFY)
-            return true;
-    return false;
+    return s->set && s->listener_path != NULL;
 }
 
 int filter_make(struct arena *a, const struct oci_seccomp *s, struct seccomp_program *out,

@@ -16,7 +16,7 @@ struct err;
 struct oci_seccomp;
 struct seccomp_program;
 
-/* It has rules whose calls another process is asked about. */
+/* Another process gets its notify descriptor. */
 bool filter_listens(const struct oci_seccomp *s);
 
 must_check int filter_make(struct arena *a, const struct oci_seccomp *s,

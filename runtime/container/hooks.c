@@ -89,23 +89,28 @@ static int make_stdin(const struct hook_moment *m, struct err *err)
 
 /* --- one hook --------------------------------------------------------------------------------- */
 
-static no_return void become_hook(const struct oci_hook *h, int in_fd, int out_fd)
+/* Without an environment of its own a hook has ours, as beneath other runtimes. */
+static no_return void become_hook(const struct oci_hook *h, const char *dir, int in_fd, int out_fd)
 {
     const char *alone[] = {h->path, NULL};
-    const char *nothing[] = {NULL};
     const char *const *argv = h->args.v != NULL ? h->args.v : alone;
-    const char *const *env = h->env.v != NULL ? h->env.v : nothing;
     sigset_t none;
 
     union {
         const char *const *given;
         char *const *taken; /* execve changes neither pointers nor text */
-    } a = {.given = argv}, e = {.given = env};
+    } a = {.given = argv}, e = {.given = h->env.v};
+
+    if (h->env.v == NULL)
+        e.taken = environ;
 
     (void)sigemptyset(&none);
     (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
     (void)setpgid(0, 0);
+    /* A directory that cannot be entered is none that a hook could have counted on. */
+    if (dir != NULL && chdir(dir) < 0)
+        errno = 0;
     if (dup2(in_fd, 0) == 0 && dup2(out_fd, 1) == 1 && dup2(out_fd, 2) == 2)
         (void)execve(h->path, a.taken, e.taken);
     dprintf(2, "%s", strerrordesc_np(errno));
@@ -121,7 +126,7 @@ static int start(struct running *r, const struct hook_moment *m, struct err *err
         return -1;
     r->pid = fork();
     if (r->pid == 0)
-        become_hook(r->hook, in_fd, ends[1]);
+        become_hook(r->hook, m->dir, in_fd, ends[1]);
     (void)close(ends[1]);
     r->out_fd = ends[0];
     if (r->pid < 0)
@@ -247,4 +252,20 @@ int hooks_run(const struct oci_config *c, enum oci_hook_kind kind, const struct 
             return err_wrap(err, "hook $.hooks.%s[%zu] '%s'", oci_hook_names[kind], i,
                             hooks->v[i].path);
     return 0;
+}
+
+void hooks_run_all(const struct oci_config *c, enum oci_hook_kind kind, const struct hook_moment *m,
+                   const struct container_env *env)
+{
+    const struct oci_hooks *hooks = &c->hooks[kind];
+
+    for (size_t i = 0; i < hooks->n; i++) {
+        struct err err;
+
+        if (run_one(&hooks->v[i], m, &err) == 0 || env->warn == NULL)
+            continue;
+        (void)err_wrap(&err, "hook $.hooks.%s[%zu] '%s'", oci_hook_names[kind], i,
+                       hooks->v[i].path);
+        env->warn(env->warn_ctx, err.text);
+    }
 }

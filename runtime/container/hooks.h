@@ -17,6 +17,7 @@
 #include "runtime/base/str.h"
 #include "runtime/spec/oci.h"
 
+struct container_env;
 struct container_state;
 struct err;
 
@@ -36,8 +37,12 @@ struct hook_moment {
     const struct hook_state *state;
     const char *status; /* "creating" */
     pid_t pid;
+    const char *dir; /* working directory, or NULL: the caller's */
 };
 
+/* All of the kind, whatever fails; failures are warnings. */
+void hooks_run_all(const struct oci_config *c, enum oci_hook_kind kind, const struct hook_moment *m,
+                   const struct container_env *env);
 /* All of the kind, in order; the first failure ends it. */
 must_check int hooks_run(const struct oci_config *c, enum oci_hook_kind kind,
                          const struct hook_moment *m, struct err *err);

@@ -18,9 +18,12 @@ int container_id_check(const char *id, struct err *err)
         return err_set(err, EINVAL, "a container id has 1 to %d characters", CONTAINER_ID_MAX);
     /* Hidden names are the runtime's own, and "." and ".." nobody's. */
     if (id[0] == '.')
-        return err_set(err, EINVAL, "container id '%.64s' begins with a dot", id);
+        return err_set(err, 0, "invalid container ID '%.64s': it begins with a dot", id);
     for (size_t i = 0; i < n; i++)
         if (!ascii_is_alnum(id[i]) && strchr("_+-.", id[i]) == NULL)
-            return err_set(err, EINVAL, "container id '%.64s': only letters, digits and _+-.", id);
+            return err_set(err, 0,
+                           "invalid character in container ID '%.64s': only letters, digits and "
+                           "_+-. are allowed",
+                           id);
     return 0;
 }

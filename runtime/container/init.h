@@ -27,7 +27,8 @@ struct container_io;
 struct err;
 struct netdev;
 
-#define INIT_ENV_SPARE 2 /* HOME, LISTEN_PID */
+#define INIT_ENV_SPARE 2     /* HOME, LISTEN_PID */
+#define INIT_KEEP_MAX  16384 /* descriptors that can be preserved */
 
 struct init {
     const struct oci_config *config; /* NULL for an exec */
@@ -39,11 +40,14 @@ struct init {
     bool cgroup_made;            /* false: only found, the caller may make none */
     struct cgroup_doors doors;   /* by which the child enters it; none: the maker puts it in */
     bool in_v2;                  /* clone put it into the v2 group */
+    bool no_pivot;
+    int *device_fds; /* of each device of the config: a detached mount of its node, or -1 */
     const struct hook_state *hook_state;
     const char *id;
     const char *bundle;
     const char *rootfs;
-    const char *listen_path; /* of the socket `start` connects to, for messages */
+    uint8_t keep[INIT_KEEP_MAX / 8]; /* bit i: descriptor 3 + i is preserved */
+    const char *listen_path;         /* of the socket `start` connects to, for messages */
     bool listen_pid;
 
     int sync_fd;

@@ -60,6 +60,8 @@ void maker_done(struct maker *m)
         close_one(&in->ns_fds[i]);
     for (size_t i = 0; in->source_fds != NULL && i < m->config->mounts_n; i++)
         close_one(&in->source_fds[i]);
+    for (size_t i = 0; in->device_fds != NULL && i < m->config->linux_.devices_n; i++)
+        close_one(&in->device_fds[i]);
     cgroup_doors_close(&in->doors);
     seccomp_done(&in->filter);
     arena_free(m->arena);
@@ -82,19 +84,29 @@ static int fill_stdio(struct err *err)
     return 0;
 }
 
-int maker_check_io(const struct container_io *io, struct err *err)
+/* What is open now without close-on-exec came from whoever started this program; everything that
+ * is opened from here on is close-on-exec, whichever number it gets. */
+static void note_preserved(struct init *in, unsigned n)
 {
-    if (io->fds_n > CONTAINER_FDS_MAX || io->preserve_fds > CONTAINER_FDS_MAX * 16)
+    for (unsigned i = 0; i < n && i < INIT_KEEP_MAX; i++) {
+        int flags = fcntl((int)i + 3, F_GETFD);
+
+        if (flags >= 0 && (flags & FD_CLOEXEC) == 0)
+            in->keep[i / 8] |= (uint8_t)(1U << i % 8);
+    }
+}
+
+int maker_check_io(struct maker *m, const struct container_io *io, struct err *err)
+{
+    if (io->fds_n > CONTAINER_FDS_MAX || io->preserve_fds > INIT_KEEP_MAX)
         return err_set(err, E2BIG, "more than %d descriptors for the container", CONTAINER_FDS_MAX);
-    for (unsigned i = 0; i < io->preserve_fds; i++)
-        if (fcntl((int)i + 3, F_GETFD) < 0)
-            return err_set(err, errno, "descriptor %u, which is to be kept", i + 3);
     for (size_t i = 0; i < io->fds_n; i++) {
         if (io->fds[i].at < 3 || io->fds[i].at > 4096)
             return err_set(err, EINVAL, "descriptor number %d for the container", io->fds[i].at);
         if (fcntl(io->fds[i].fd, F_GETFD) < 0)
             return err_set(err, errno, "descriptor %d for the container", io->fds[i].fd);
     }
+    note_preserved(&m->init, io->preserve_fds);
     return fill_stdio(err);
 }
 

@@ -51,7 +51,7 @@ void maker_done(struct maker *m);
 must_check int maker_init(struct maker *m, struct err *err);
 
 /* Checks descriptors that are to be handed in, before any other is opened. */
-must_check int maker_check_io(const struct container_io *io, struct err *err);
+must_check int maker_check_io(struct maker *m, const struct container_io *io, struct err *err);
 /* env of the process with room for more. */
 must_check int maker_env(struct maker *m, const struct oci_process *p, struct err *err);
 

@@ -107,6 +107,27 @@ static void push_sources(struct maker *m)
             push_maker(m, STEP_OPEN_SOURCE, i);
 }
 
+static bool starts_with_dev(const char *path)
+{
+    return strcmp(path, "/dev") == 0 || strcmp(path, "/dev/") == 0;
+}
+
+/* A /dev that is bound from elsewhere brings its own nodes. */
+static bool dev_is_bound(const struct oci_config *c)
+{
+    for (size_t i = 0; i < c->mounts_n; i++)
+        if (starts_with_dev(c->mounts[i].destination))
+            return oci_mount_is_bind(&c->mounts[i]);
+    return false;
+}
+
+/* Nodes for a user namespace are made outside of it, by somebody who may. */
+static void push_nodes(struct maker *m)
+{
+    if (m->f->root && m->plan->user_ns && !dev_is_bound(m->c))
+        push_maker_each(m, STEP_DEVICE_NODE, m->c->linux_.devices_n);
+}
+
 static void push_maker_steps(struct maker *m)
 {
     if (m->f->cgroup) {
@@ -116,6 +137,7 @@ static void push_maker_steps(struct maker *m)
     if (m->c->linux_.rdt.set)
         push_maker(m, STEP_RDT_MAKE, 0);
     push_sources(m);
+    push_nodes(m);
     if (m->c->linux_.seccomp.set)
         push_maker(m, STEP_COMPILE_FILTER, 0);
     push_maker_each(m, STEP_NETDEV_LOOK, m->c->linux_.net_devices_n);
@@ -155,20 +177,6 @@ static void push_namespaces(struct maker *m)
     push_if(m, m->c->domainname != NULL, STEP_DOMAINNAME);
 }
 
-static bool starts_with_dev(const char *path)
-{
-    return strcmp(path, "/dev") == 0 || strcmp(path, "/dev/") == 0;
-}
-
-/* A /dev that is bound from elsewhere brings its own nodes. */
-static bool dev_is_bound(const struct oci_config *c)
-{
-    for (size_t i = 0; i < c->mounts_n; i++)
-        if (starts_with_dev(c->mounts[i].destination))
-            return oci_mount_is_bind(&c->mounts[i]);
-    return false;
-}
-
 static bool is_default_device(const struct oci_config *c, size_t i)
 {
     for (size_t k = 0; k < c->linux_.devices_n; k++)
@@ -183,6 +191,7 @@ static void push_devices(struct maker *m)
 
     if (dev_is_bound(m->c))
         return;
+    push(m, STEP_CHECK_DEV, 0);
     for (size_t i = 0; i < PLAN_DEVICES; i++)
         if (is_default_device(m->c, i))
             push(m, kind, i);
@@ -209,6 +218,7 @@ static void push_root(struct maker *m)
             STEP_HOOKS_RUNTIME);
     push_if(m, has_hooks(m, OCI_HOOK_CREATE_CONTAINER), STEP_HOOKS_CONTAINER);
     push_each(m, STEP_SYSCTL, m->c->linux_.sysctl.n);
+    push_if(m, m->c->root.readonly && strcmp(m->p->cwd, "/") != 0, STEP_MAKE_CWD);
     push_if(m, m->c->root.readonly, STEP_ROOT_READONLY);
     push(m, m->f->no_pivot ? STEP_MOVE_ROOT : STEP_PIVOT, 0);
     push_each(m, STEP_MASK, m->c->linux_.masked_paths.n);
@@ -258,8 +268,8 @@ int plan_make(struct arena *a, const struct oci_config *c, const struct plan_fac
     const struct oci_linux *l = &c->linux_;
     struct maker m = {.c = c, .p = &c->process, .f = f, .plan = out};
     /* Every list once, and each other kind at most once. */
-    size_t n = STEP_KINDS + 2 * l->net_devices_n + OCI_NS_KINDS + PLAN_DEVICES + PLAN_LINKS +
-               2 * c->mounts_n + l->devices_n + l->sysctl.n + l->masked_paths.n +
+    size_t n = STEP_KINDS + 2 * l->net_devices_n + l->devices_n + OCI_NS_KINDS + PLAN_DEVICES +
+               PLAN_LINKS + 2 * c->mounts_n + l->devices_n + l->sysctl.n + l->masked_paths.n +
                l->readonly_paths.n + c->process.rlimits_n;
 
     if (l->ns[OCI_NS_MOUNT].mode == OCI_NS_HOST)
@@ -323,6 +333,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_RDT_MAKE] = "make the resctrl group",
     [STEP_OPEN_ROOT] = "open the root",
     [STEP_OPEN_SOURCE] = "open the source of",
+    [STEP_DEVICE_NODE] = "make a node for",
     [STEP_COMPILE_FILTER] = "compile the filter",
     [STEP_NETDEV_LOOK] = "look at network device",
     [STEP_CLONE] = "clone",
@@ -347,6 +358,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_ROOT] = "mount the root",
     [STEP_MOUNT] = "mount",
     [STEP_UNMOUNT] = "unmount",
+    [STEP_CHECK_DEV] = "look at /dev",
     [STEP_DEVICE] = "make device",
     [STEP_DEVICE_BIND] = "bind device",
     [STEP_LINK] = "link",
@@ -354,6 +366,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_HOOKS_RUNTIME] = "hooks prestart, createRuntime",
     [STEP_HOOKS_CONTAINER] = "hooks createContainer",
     [STEP_SYSCTL] = "set sysctl",
+    [STEP_MAKE_CWD] = "make directory",
     [STEP_ROOT_READONLY] = "make the root read-only",
     [STEP_PIVOT] = "pivot into the root",
     [STEP_MOVE_ROOT] = "change root without pivot",
@@ -402,6 +415,10 @@ static void print_of_config(const struct oci_config *c, const struct step *s, st
     if (s->kind == STEP_MOUNT || s->kind == STEP_UNMOUNT || s->kind == STEP_OPEN_SOURCE ||
         s->kind == STEP_IDMAP)
         print_mount(&c->mounts[s->index], out);
+    else if (s->kind == STEP_MAKE_CWD)
+        buf_printf(out, " %s", c->process.cwd);
+    else if (s->kind == STEP_DEVICE_NODE)
+        buf_printf(out, " %s", c->linux_.devices[s->index].path);
     else if (s->kind == STEP_DEVICE || s->kind == STEP_DEVICE_BIND)
         buf_printf(out, " %s", device_path(c, s->index));
     else if (s->kind == STEP_NETDEV_LOOK || s->kind == STEP_NETDEV_MOVE ||

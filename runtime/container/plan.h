@@ -31,6 +31,7 @@ enum step_kind {
     STEP_RDT_MAKE,
     STEP_OPEN_ROOT,
     STEP_OPEN_SOURCE, /* index: of the mount */
+    STEP_DEVICE_NODE, /* index: of the device; for a user namespace, which may make none */
     STEP_COMPILE_FILTER,
     STEP_NETDEV_LOOK, /* index: of the network device */
     STEP_CLONE,
@@ -54,8 +55,9 @@ enum step_kind {
     STEP_DOMAINNAME,
     STEP_PROPAGATION,
     STEP_ROOT,
-    STEP_MOUNT,       /* index */
-    STEP_UNMOUNT,     /* index */
+    STEP_MOUNT,   /* index */
+    STEP_UNMOUNT, /* index */
+    STEP_CHECK_DEV,
     STEP_DEVICE,      /* index into the default devices, or beyond them those of the config */
     STEP_DEVICE_BIND, /* the same, in a user namespace */
     STEP_LINK,        /* index */
@@ -63,6 +65,7 @@ enum step_kind {
     STEP_HOOKS_RUNTIME,   /* prestart and createRuntime, by the maker */
     STEP_HOOKS_CONTAINER, /* createContainer */
     STEP_SYSCTL,          /* index */
+    STEP_MAKE_CWD,
     STEP_ROOT_READONLY,
     STEP_PIVOT,
     STEP_MOVE_ROOT,

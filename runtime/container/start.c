@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -71,23 +69,30 @@ static int let_go(struct arena *a, const struct container_env *env, const struct
     return listen_for_end(a, s, sock, err);
 }
 
+#define POSTSTART_FAILED 4096 /* beyond all error numbers */
+
 static int poststart(struct arena *a, const struct state *s, struct err *err)
 {
     struct oci_config *c = NULL;
     struct hook_state text;
     struct hook_moment now = {.state = &text, .status = "running", .pid = s->public.pid};
-    int pid_fd = -1;
 
     if (state_load_config(s, a, &c, err) < 0 || hook_state_make(a, &s->public, &text, err) < 0)
         return -1;
     if (hooks_run(c, OCI_HOOK_POSTSTART, &now, err) == 0)
         return 0;
-    pid_fd = pidfd_open(s->public.pid, 0);
-    if (pid_fd >= 0) {
-        (void)pidfd_send_signal(pid_fd, SIGKILL, NULL, 0);
-        (void)close(pid_fd);
-    }
+    err->code = POSTSTART_FAILED;
     return -1;
+}
+
+/* The specification: a container whose poststart hooks fail is stopped and deleted. */
+static void give_up(const struct container_env *env, const char *id, struct err *err)
+{
+    struct err ignored; /* the first failure is the one to tell */
+
+    err->code = 0;
+    if (container_delete(env, id, CONTAINER_FORCE, &ignored) < 0)
+        return;
 }
 
 static int let_go_and_wait(struct arena *a, const struct container_env *env, const struct state *s,
@@ -135,6 +140,8 @@ int container_start(const struct container_env *env, const char *id, const char 
         r = start_loaded(a, env, &s, notify_host, err);
         (void)close(s.dir_fd);
     }
+    if (r < 0 && err->code == POSTSTART_FAILED)
+        give_up(env, id, err);
     arena_free(a);
     return r;
 }

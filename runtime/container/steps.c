@@ -23,7 +23,10 @@ static int step_hooks_runtime(struct init *in, size_t index, struct err *err)
 
 static int run_hooks(struct init *in, enum oci_hook_kind kind, const char *status, struct err *err)
 {
-    struct hook_moment m = {.state = in->hook_state, .status = status, .pid = getpid()};
+    struct hook_moment m = {.state = in->hook_state,
+                            .status = status,
+                            .pid = getpid(),
+                            .dir = in->in_container ? NULL : in->bundle};
 
     return hooks_run(in->config, kind, &m, err);
 }
@@ -96,6 +99,7 @@ init_step *const init_steps[STEP_KINDS] = {
     [STEP_ROOT] = step_root,
     [STEP_MOUNT] = step_mount,
     [STEP_UNMOUNT] = step_unmount,
+    [STEP_CHECK_DEV] = step_check_dev,
     [STEP_DEVICE] = step_device,
     [STEP_DEVICE_BIND] = step_device_bind,
     [STEP_LINK] = step_link,
@@ -117,6 +121,7 @@ init_step *const init_steps[STEP_KINDS] = {
     [STEP_IOPRIO] = step_ioprio,
     [STEP_MEMPOLICY] = step_mempolicy,
     [STEP_LABEL] = step_label,
+    [STEP_MAKE_CWD] = step_make_cwd,
     [STEP_CWD] = step_cwd,
     [STEP_FILTER] = step_filter,
     [STEP_BOUNDING] = step_bounding,

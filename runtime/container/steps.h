@@ -12,8 +12,10 @@
 
 #include "runtime/base/attr.h"
 
+struct device;
 struct err;
 struct init;
+struct oci_config;
 
 /* steps_ns.c */
 int step_cgroup_enter(struct init *in, size_t index, struct err *err);
@@ -34,6 +36,7 @@ int step_propagation(struct init *in, size_t index, struct err *err);
 int step_root(struct init *in, size_t index, struct err *err);
 int step_mount(struct init *in, size_t index, struct err *err);
 int step_unmount(struct init *in, size_t index, struct err *err);
+int step_check_dev(struct init *in, size_t index, struct err *err);
 int step_device(struct init *in, size_t index, struct err *err);
 int step_device_bind(struct init *in, size_t index, struct err *err);
 int step_link(struct init *in, size_t index, struct err *err);
@@ -57,6 +60,7 @@ int step_scheduler(struct init *in, size_t index, struct err *err);
 int step_ioprio(struct init *in, size_t index, struct err *err);
 int step_mempolicy(struct init *in, size_t index, struct err *err);
 int step_label(struct init *in, size_t index, struct err *err);
+int step_make_cwd(struct init *in, size_t index, struct err *err);
 int step_cwd(struct init *in, size_t index, struct err *err);
 int step_filter(struct init *in, size_t index, struct err *err);
 int step_bounding(struct init *in, size_t index, struct err *err);
@@ -64,6 +68,9 @@ int step_user(struct init *in, size_t index, struct err *err);
 int step_caps(struct init *in, size_t index, struct err *err);
 int step_no_new_privs(struct init *in, size_t index, struct err *err);
 int step_descriptors(struct init *in, size_t index, struct err *err);
+
+/* A device of config.json as the kernel room has it. */
+struct device device_of_config(const struct oci_config *c, size_t index);
 
 /* A path that may be relative to the bundle, absolute; false if it is too long. */
 must_check bool bundle_path(const char *bundle, const char *path, char *out, size_t max);

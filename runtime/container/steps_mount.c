@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The root's tree is attached on top of "/", which every process can name, whoever owns the
- * directories above the bundle. From then on root_fd stands for it: each target is resolved beneath
- * root_fd, before the pivot and after it.
+ * The root's tree is attached where it lies on the host, so that hooks of the container find its
+ * mounts there; where the directories above cannot be searched, or there will be no pivot, on top
+ * of
+ * "/". From then on root_fd stands for it: each target is resolved beneath root_fd, before the
+ * pivot and after it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,9 +46,11 @@ int step_propagation(struct init *in, size_t index, struct err *err)
 
 int step_root(struct init *in, size_t index, struct err *err)
 {
-    own_fd int top_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    own_fd int top_fd = in->no_pivot ? -1 : open(in->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     (void)index;
+    if (top_fd < 0)
+        top_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (top_fd < 0)
         return err_set(err, errno, "open '/'");
     if (in->root_fd < 0)
@@ -259,23 +263,39 @@ static mode_t type_bits(char type)
     return type == 'b' ? S_IFBLK : type == 'p' ? S_IFIFO : S_IFCHR;
 }
 
-static struct device device_of(const struct init *in, size_t index)
+struct device device_of_config(const struct oci_config *c, size_t index)
 {
-    const struct oci_device *d = NULL;
+    const struct oci_device *d = &c->linux_.devices[index];
 
-    if (index < PLAN_DEVICES) {
-        const struct plan_device *p = &plan_devices[index];
-
-        return (struct device){
-            .path = p->path, .mode = S_IFCHR | 0666, .major = p->major, .minor = p->minor};
-    }
-    d = &in->config->linux_.devices[index - PLAN_DEVICES];
     return (struct device){.path = d->path,
                            .mode = type_bits(d->type) | (d->mode.set ? (mode_t)d->mode.v : 0666),
                            .major = (uint32_t)d->major,
                            .minor = (uint32_t)d->minor,
                            .uid = (uid_t)d->uid.v,
                            .gid = (gid_t)d->gid.v};
+}
+
+static struct device device_of(const struct init *in, size_t index)
+{
+    if (index < PLAN_DEVICES) {
+        const struct plan_device *p = &plan_devices[index];
+
+        return (struct device){
+            .path = p->path, .mode = S_IFCHR | 0666, .major = p->major, .minor = p->minor};
+    }
+    return device_of_config(in->config, index - PLAN_DEVICES);
+}
+
+/* What is put into /dev must not land where a link leads. */
+int step_check_dev(struct init *in, size_t index, struct err *err)
+{
+    own_fd int fd = sys_openat2(in->root_fd, "dev", O_PATH | O_CLOEXEC, 0,
+                                RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+
+    (void)index;
+    if (fd < 0 && errno == ELOOP)
+        return err_set(err, 0, "it is a symbolic link");
+    return 0;
 }
 
 int step_device(struct init *in, size_t index, struct err *err)
@@ -288,7 +308,10 @@ int step_device(struct init *in, size_t index, struct err *err)
 int step_device_bind(struct init *in, size_t index, struct err *err)
 {
     struct device d = device_of(in, index);
+    int node_fd = index < PLAN_DEVICES ? -1 : in->device_fds[index - PLAN_DEVICES];
 
+    if (node_fd >= 0)
+        return device_attach(in->root_fd, &d, node_fd, err);
     return S_ISFIFO(d.mode) ? device_make(in->root_fd, &d, err) : device_bind(in->root_fd, &d, err);
 }
 

@@ -61,13 +61,14 @@ int step_terminal(struct init *in, size_t index, struct err *err)
 
 /* The process must be able to open its own /dev/stdout again, so it is given what it writes to;
  * /dev/null stays everybody's, and what cannot be given stays as it is. */
-static void own_stdio(int fd, uid_t uid)
+static void own_stdio(int fd, const struct oci_user *u)
 {
     struct stat st;
 
-    if (fstat(fd, &st) < 0 || st.st_uid == uid || device_is_null(fd))
+    if (fstat(fd, &st) < 0 || device_is_null(fd))
         return;
-    if (fchown(fd, uid, (gid_t)-1) < 0)
+    /* A terminal keeps its group, which decides over messages to it. */
+    if (fchown(fd, u->uid, S_ISCHR(st.st_mode) ? (gid_t)-1 : u->gid) < 0)
         return;
 }
 
@@ -86,9 +87,17 @@ int step_stdio(struct init *in, size_t index, struct err *err)
         if (!in->process->terminal && fcntl(i, F_SETFD, 0) < 0 && errno != EBADF)
             return err_set(err, errno, "keep descriptor %d", i);
         if (in->process->user.uid != 0)
-            own_stdio(i, in->process->user.uid);
+            own_stdio(i, &in->process->user);
     }
     return 0;
+}
+
+static bool is_preserved(const struct init *in, int fd)
+{
+    unsigned i = (unsigned)fd - 3;
+
+    return fd >= 3 && i < in->io->preserve_fds && i < INIT_KEEP_MAX &&
+           (in->keep[i / 8] >> i % 8 & 1) != 0;
 }
 
 static int highest(const struct container_io *io)
@@ -101,12 +110,12 @@ static int highest(const struct container_io *io)
     return top;
 }
 
-static bool is_kept(const struct container_io *io, int fd)
+static bool is_kept(const struct init *in, int fd)
 {
-    if (fd < 3 + (int)io->preserve_fds)
+    if (is_preserved(in, fd))
         return true;
-    for (size_t i = 0; i < io->fds_n; i++)
-        if (io->fds[i].at == fd)
+    for (size_t i = 0; i < in->io->fds_n; i++)
+        if (in->io->fds[i].at == fd)
             return true;
     return false;
 }
@@ -125,7 +134,7 @@ static int place_fds(struct init *in, int base, struct err *err)
         if (dup3(moved[i], in->io->fds[i].at, 0) < 0)
             return err_set(err, errno, "make descriptor %d", in->io->fds[i].at);
     for (int fd = 3; fd < 3 + (int)in->io->preserve_fds; fd++)
-        if (fcntl(fd, F_SETFD, 0) < 0)
+        if (is_preserved(in, fd) && fcntl(fd, F_SETFD, 0) < 0)
             return err_set(err, errno, "keep descriptor %d", fd);
     return 0;
 }
@@ -142,7 +151,7 @@ int step_descriptors(struct init *in, size_t index, struct err *err)
         return -1;
     /* Whatever else is open goes at execve, whatever its own mark said. */
     for (int fd = 3; fd < base; fd++)
-        if (!is_kept(in->io, fd))
+        if (!is_kept(in, fd))
             (void)close_range((unsigned)fd, (unsigned)fd, CLOSE_RANGE_CLOEXEC);
     if (close_range((unsigned)base, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return err_set(err, errno, "close_range");
@@ -292,6 +301,17 @@ static int make_cwd(const struct init *in, struct err *err)
     if (fd < 0)
         return -1;
     return fchdir(fd) < 0 ? err_set(err, errno, "chdir") : 0;
+}
+
+/* While the root can be written to. What cannot be made here is told when it is entered. */
+int step_make_cwd(struct init *in, size_t index, struct err *err)
+{
+    struct err ignored;
+    own_fd int fd = dir_make_beneath(in->root_fd, in->process->cwd, DIR_DIRECTORY, 0755, &ignored);
+
+    (void)index;
+    (void)err;
+    return 0;
 }
 
 /* A path like /proc/self/fd/7 leads out of the root if a descriptor of the host is open: all of

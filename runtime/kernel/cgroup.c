@@ -179,6 +179,25 @@ const struct cgroup_hier *cgroup_find(const struct cgroup *g, const char *contro
     return NULL;
 }
 
+bool cgroup_hier_has(const struct cgroup_hier *h, struct str controller)
+{
+    struct str list = str_of(h->controllers), part = STR_NONE;
+
+    while (str_next(&list, ',', &part))
+        if (str_eq(part, controller))
+            return true;
+    return h->v2;
+}
+
+bool cgroup_is_there(const struct cgroup_hier *h)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    return snprintf(path, sizeof path, "%s%s", h->mount, h->path) < (int)sizeof path &&
+           stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* The hierarchy by which processes are listed: they are in all. */
 static const struct cgroup_hier *main_hier(const struct cgroup *g)
 {
@@ -516,6 +535,17 @@ bool cgroup_is_frozen(const struct cgroup *g)
     const struct cgroup_hier *h = cgroup_find(g, "freezer");
 
     return h != NULL && is_frozen_in(h);
+}
+
+void cgroup_reclaim(const struct cgroup *g, pid_t pid)
+{
+    const struct cgroup_hier *h = cgroup_find(g, "freezer");
+    struct err ignored; /* whoever waits for its end will say so */
+    char text[16];
+
+    (void)snprintf(text, sizeof text, "%d", pid);
+    if (h != NULL && !h->v2 && cgroup_write(h, "cgroup.procs", text, &ignored) < 0)
+        return;
 }
 
 static bool is_settled(const struct cgroup_hier *h, bool freeze)

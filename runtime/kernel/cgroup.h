@@ -89,6 +89,8 @@ void cgroup_doors_close(struct cgroup_doors *d);
 
 /* The hierarchy of a controller ("memory"; on v2 any), or NULL. */
 const struct cgroup_hier *cgroup_find(const struct cgroup *g, const char *controller);
+bool cgroup_hier_has(const struct cgroup_hier *h, struct str controller); /* on v2: any */
+bool cgroup_is_there(const struct cgroup_hier *h);
 /* Writes one value to a file of the group in that hierarchy. */
 must_check int cgroup_write(const struct cgroup_hier *h, const char *file, const char *value,
                             struct err *err);
@@ -103,6 +105,9 @@ must_check int cgroup_pids(const struct cgroup *g, struct arena *a, pid_t **pids
 must_check int cgroup_signal(const struct cgroup *g, int signo, struct err *err);
 /* Returns when the kernel says that all are frozen, or thawed. */
 must_check int cgroup_freeze(const struct cgroup *g, bool freeze, struct err *err);
+/* On v1 a frozen process does not die, and somebody may have moved it into another, frozen group:
+ * takes it back into this one, which thaws it. */
+void cgroup_reclaim(const struct cgroup *g, pid_t pid);
 bool cgroup_is_frozen(const struct cgroup *g);
 /* Removes the group and the groups beneath it; waits a little for the last process to go. */
 must_check int cgroup_remove(const struct cgroup *g, struct err *err);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -50,11 +51,41 @@ int device_make(int root_fd, const struct device *d, struct err *err)
     return 0;
 }
 
+/* What is bound has no use for set-user-id bits and programs. */
+static const struct mount_change flags = {.set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+
+int device_attach(int root_fd, const struct device *d, int mount_fd, struct err *err)
+{
+    own_fd int target_fd = dir_make_beneath(root_fd, d->path, DIR_FILE, 0755, err);
+
+    if (target_fd < 0)
+        return -1;
+    if (dir_is_same(mount_fd, target_fd))
+        return 0;
+    return mount_attach(mount_fd, target_fd, err) < 0 ? err_wrap(err, "bind '%s'", d->path) : 0;
+}
+
+int device_node(int dir_fd, const char *name, const struct device *d, struct err *err)
+{
+    struct mount_change with_dev = {.set = flags.set, .clear = MOUNT_ATTR_NODEV};
+    own_fd int fd = -1;
+
+    if (mknodat(dir_fd, name, d->mode, makedev(d->major, d->minor)) < 0)
+        return err_set(err, errno, "make device '%s'", d->path);
+    /* The mode once more because of the umask. */
+    if (fchmodat(dir_fd, name, d->mode & 07777, 0) < 0 ||
+        fchownat(dir_fd, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
+        return err_set(err, errno, "give device '%s' to %u:%u", d->path, d->uid, d->gid);
+    fd = mount_clone(dir_fd, name, MOUNT_ONE, err);
+    if (fd < 0 || mount_set(fd, MOUNT_ONE, &with_dev, err) < 0)
+        return -1;
+    return take_fd(&fd);
+}
+
 int device_bind(int root_fd, const struct device *d, struct err *err)
 {
     struct stat st;
     own_fd int host_fd = mount_clone(AT_FDCWD, d->path, MOUNT_ONE, err);
-    own_fd int target_fd = -1;
 
     if (host_fd < 0)
         return -1;
@@ -62,12 +93,9 @@ int device_bind(int root_fd, const struct device *d, struct err *err)
         return err_set(err, errno, "look at the host's '%s'", d->path);
     if (!is_same(&st, d))
         return err_set(err, ENODEV, "the host's '%s' is not that device", d->path);
-    target_fd = dir_make_beneath(root_fd, d->path, DIR_FILE, 0755, err);
-    if (target_fd < 0)
+    if (mount_set(host_fd, MOUNT_ONE, &flags, err) < 0)
         return -1;
-    if (dir_is_same(host_fd, target_fd))
-        return 0;
-    return mount_attach(host_fd, target_fd, err) < 0 ? err_wrap(err, "bind '%s'", d->path) : 0;
+    return device_attach(root_fd, d, host_fd, err);
 }
 
 bool device_is_null(int fd)

@@ -32,6 +32,11 @@ must_check int device_make(int root_fd, const struct device *d, struct err *err)
  * the host's node, from device_open_host. */
 must_check int device_bind(int root_fd, const struct device *d, struct err *err);
 
+/* A detached mount of a node that is made for the purpose as `name` in dir_fd: for who may not make
+ * nodes. device_attach puts it in place; until then the name must stay. */
+must_check int device_node(int dir_fd, const char *name, const struct device *d, struct err *err);
+must_check int device_attach(int root_fd, const struct device *d, int mount_fd, struct err *err);
+
 /* Is the descriptor the device /dev/null? */
 bool device_is_null(int fd);
 

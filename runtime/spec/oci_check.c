@@ -110,7 +110,8 @@ static bool sysctl_is(const char *key, const char *name)
     return name[n - 1] == '.' ? strncmp(key, name, n) == 0 : strcmp(key, name) == 0;
 }
 
-static int check_sysctl(const struct oci_config *c, const char *key, struct err *err)
+static int check_sysctl(const struct oci_config *c, const char *key, const char *value,
+                        struct err *err)
 {
     char text[SYSCTL_MAX];
     const char *name = dotted(key, text);
@@ -119,6 +120,9 @@ static int check_sysctl(const struct oci_config *c, const char *key, struct err 
         return err_set(err, 0, "$.linux.sysctl: '%.64s' is no name of a sysctl", key);
     if (strcmp(name, "kernel.hostname") == 0)
         return err_set(err, 0, "$.linux.sysctl: 'kernel.hostname' belongs into $.hostname");
+    if (strcmp(name, "kernel.domainname") == 0 && c->domainname != NULL &&
+        strcmp(value, c->domainname) != 0)
+        return err_set(err, 0, "$.linux.sysctl: '%s' contradicts $.domainname", key);
     for (size_t i = 0; i < ARRAY_N(sysctls); i++) {
         if (!sysctl_is(name, sysctls[i].name))
             continue;
@@ -134,7 +138,7 @@ static int check_sysctl(const struct oci_config *c, const char *key, struct err 
 static int check_sysctls(const struct oci_config *c, struct err *err)
 {
     for (size_t i = 0; i < c->linux_.sysctl.n; i++)
-        if (check_sysctl(c, c->linux_.sysctl.v[i].key, err) < 0)
+        if (check_sysctl(c, c->linux_.sysctl.v[i].key, c->linux_.sysctl.v[i].value, err) < 0)
             return -1;
     return 0;
 }

@@ -138,12 +138,13 @@ static void dump_char(struct jw *w, const char *key, const void *member)
 static int check_device(const struct load *ld, const struct jv *at, void *obj, struct err *err)
 {
     struct oci_device *d = obj;
+    size_t n = strlen(d->path);
 
-    (void)ld;
-    (void)at;
-    (void)err;
+    while (n > 1 && d->path[n - 1] == '/')
+        n--;
     d->mode.v &= 07777;
-    return 0;
+    d->path = arena_copy(ld->a, (struct str){d->path, n});
+    return d->path == NULL ? jv_err(at, err, "out of memory") : 0;
 }
 
 static const struct field device_rows[] = {

@@ -2,6 +2,7 @@
 """The command line: forms of options, outputs, exit codes, errors; beside runc's where it is there."""
 import json
 import os
+import pathlib
 import pty
 import re
 import shutil
@@ -436,3 +437,59 @@ def test_a_terminal_needs_somebody_to_serve_it(runtime, bundle):
     bundle.terminal(False).save()
     result = runtime("create", "--console-socket", "/x", "--bundle", bundle.path, runtime.new_id())
     assert result.returncode == 1 and "--console-socket" in result.stderr
+
+
+def test_exec_replaces_variables(runtime, bundle):
+    bundle.process["env"] = ["PATH=/bin", "A=old", "AB=other"]
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    out = runtime.ok("exec", "--env", "A=new", "--env", "C=d", name, "env").splitlines()
+    assert [l for l in out if l.startswith("A=")] == ["A=new"]
+    assert "AB=other" in out and "C=d" in out
+
+
+def test_a_working_directory_is_made_in_a_root_that_is_read_only_then(runtime, bundle, own_rootfs):
+    bundle.config["root"]["readonly"] = True
+    bundle.process["cwd"] = "/not/there"
+    assert runtime.run(bundle.args("pwd")).stdout == "/not/there\n"
+
+
+def test_only_descriptors_that_are_there_are_preserved(runtime, bundle):
+    read, write = os.pipe()
+    os.set_inheritable(read, True)
+    bundle.save()
+    n = read - 3 + 50
+    with open(runtime.root.parent / "log", "w", encoding="ascii"):
+        out = subprocess.run(
+            [runtime.program, "--root", str(runtime.root), "--log", str(runtime.root.parent / "log"), "run",
+             "--preserve-fds", str(n), "--bundle", bundle.args("ls", "-l", "/proc/self/fd").save().path, runtime.new_id()],
+            capture_output=True, text=True, timeout=60, close_fds=False, stdin=subprocess.DEVNULL)
+    os.close(read)
+    os.close(write)
+    assert out.returncode == 0, out.stderr
+    assert f" {read} -> pipe:" in out.stdout
+    assert "log" not in out.stdout and "config.json" not in out.stdout
+
+
+def test_a_container_that_somebody_froze_elsewhere_is_deleted(runtime, bundle):
+    freezer = pathlib.Path("/sys/fs/cgroup/freezer")
+    if not (freezer / "cgroup.procs").exists():
+        pytest.skip("there is no v1 freezer")
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    other = freezer / f"{name}-other"
+    other.mkdir()
+    try:
+        (other / "cgroup.procs").write_text(str(runtime.state(name)["pid"]))
+        (other / "freezer.state").write_text("FROZEN")
+        runtime.ok("delete", "--force", name)
+    finally:
+        (other / "freezer.state").write_text("THAWED")
+        other.rmdir()
+
+
+def test_a_link_in_place_of_dev_is_refused(runtime, bundle, own_rootfs, tmp_path):
+    (own_rootfs / "dev").rmdir()
+    (own_rootfs / "dev").symlink_to(tmp_path / "elsewhere")
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if not m["destination"].startswith("/dev")]
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "/dev" in out.stderr
+    assert not (tmp_path / "elsewhere").exists()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The six hooks: order, place, state, failure, time."""
 import json
+import os
 
 import pytest
 
@@ -51,3 +52,33 @@ def test_the_environment_of_a_hook_is_its_own(runtime, bundle, tmp_path):
     assert runtime.run(bundle).returncode == 0
     text = (tmp_path / "env").read_text().splitlines()
     assert "A=b" in text and not [l for l in text if l.startswith("HOME=")]
+
+
+def test_a_hook_without_an_environment_has_the_runtime_s(runtime, bundle, tmp_path):
+    bundle.config["hooks"] = {"prestart": [hook(f"echo $MARK > {tmp_path}/mark")]}
+    assert runtime.run(bundle, env=dict(os.environ, MARK="here")).returncode == 0
+    assert (tmp_path / "mark").read_text() == "here\n"
+
+
+def test_createContainer_sees_the_mounts_of_the_root_in_its_bundle(runtime, bundle, own_rootfs, tmp_path):
+    bundle.config["hooks"] = {"createContainer": [
+        hook(f"pwd > {tmp_path}/dir; test -e {own_rootfs}/proc/self && mount -t tmpfs -o size=4k none {own_rootfs}/run")]}
+    out = runtime.run(bundle.shell("grep ' /run ' /proc/mounts"))
+    assert out.returncode == 0, out.stderr
+    assert (tmp_path / "dir").read_text().strip() == str(bundle.path)
+
+
+def test_a_failing_poststop_is_a_warning(runtime, bundle, tmp_path):
+    bundle.config["hooks"] = {"poststop": [hook("exit 4"), hook(f"touch {tmp_path}/second")]}
+    out = runtime.run(bundle)
+    assert out.returncode == 0
+    assert "warning" in out.stderr and "$.hooks.poststop[0]" in out.stderr
+    assert (tmp_path / "second").exists()
+
+
+def test_a_failing_poststart_ends_and_removes_the_container(runtime, bundle):
+    bundle.config["hooks"] = {"poststart": [hook("exit 4")]}
+    name = runtime.create(bundle.args("sleep", "60"))
+    out = runtime("start", name)
+    assert out.returncode == 1 and "$.hooks.poststart[0]" in out.stderr
+    assert "does not exist" in runtime("state", name).stderr

@@ -80,3 +80,12 @@ def test_an_ordinary_user_runs_a_container(ordinary):
     out = as_user(ordinary, "./runtime", "--root", f"{ordinary}/state", "run", "c1")
     assert out.returncode == 5, out.stderr
     assert out.stdout.split() == ["0", "0", "12345", "1"]
+
+
+def test_devices_of_the_config_are_made(runtime, bundle, own_rootfs):
+    own_rootfs.chmod(0o755)
+    bundle.linux["devices"] = [{"path": "/dev/some", "type": "c", "major": 1, "minor": 3, "uid": 10, "gid": 11,
+                                "fileMode": 0o640}]
+    out = runtime.run(map_ids(bundle).shell("stat -c '%F %a %u:%g %t:%T' /dev/some; grep ' /dev/null ' /proc/mounts"))
+    assert out.stdout.splitlines()[0] == "character special file 640 10:11 1:3", out.stderr
+    assert "nosuid" in out.stdout and "noexec" in out.stdout
