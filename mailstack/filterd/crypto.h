@@ -39,13 +39,13 @@ enum crypto_verdict crypto_verify(const struct dkim_key *key,
                                   const unsigned char digest[DKIM_HASH_N], struct str signature,
                                   unsigned *bits);
 
-/* A private key in PEM form. */
+/* A private key in PEM form. It is checked here, and handed to libcrypto when it is first used. */
 struct crypto_key;
 must_check struct crypto_key *crypto_key_load(struct str pem, enum dkim_algorithm algorithm,
                                               struct err *err);
 void crypto_key_free(struct crypto_key *k); /* NULL is fine */
 /* Appends the raw signature. */
-must_check int crypto_sign(const struct crypto_key *k, const unsigned char digest[DKIM_HASH_N],
+must_check int crypto_sign(struct crypto_key *k, const unsigned char digest[DKIM_HASH_N],
                            struct buf *out, struct err *err);
 
 #endif
