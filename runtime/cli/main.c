@@ -174,7 +174,7 @@ static int set_up(struct cmd *c, const struct globals *g, struct err *err)
     c->report->json = g->log_format != NULL && strcmp(g->log_format, "json") == 0;
     c->env.warn = warn;
     c->env.warn_ctx = c->report;
-    c->env.root = g->root != NULL ? g->root : default_root(c->arena);
+    c->env.root = c->env.filters = g->root != NULL ? g->root : default_root(c->arena);
     if (g->cgroup_manager != NULL && strcmp(g->cgroup_manager, "disabled") == 0)
         c->env.cgroups = CONTAINER_CGROUPS_DISABLED;
     if (c->env.root == NULL || strcmp(c->env.root, "/") == 0)

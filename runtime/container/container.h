@@ -43,6 +43,7 @@ enum container_cgroups {
 struct container_env {
     const char *root; /* "/run/mailbox-run"; made (0700) at the first create */
     enum container_cgroups cgroups;
+    const char *filters; /* beneath it compiled system call filters are kept; NULL: nowhere */
     /* Told of what a container asks for and goes without, as the specification wants it: one
      * sentence each. May be NULL. */
     void (*warn)(void *ctx, const char *text);

@@ -333,7 +333,7 @@ static void forget_nodes(const struct maker *m)
 static int step_compile_filter(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
-    return filter_make(m->arena, &m->config->linux_.seccomp, &m->init.filter, err);
+    return filter_make(m->arena, m->env->filters, &m->config->linux_.seccomp, &m->init.filter, err);
 }
 
 static int step_open_source(struct maker *m, size_t index, struct err *err)

@@ -129,7 +129,8 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     in->filter_flags = c->linux_.seccomp.flags;
     in->filter_listens = filter_listens(&c->linux_.seccomp);
     m->seccomp = &c->linux_.seccomp;
-    if (c->linux_.seccomp.set && filter_make(m->arena, &c->linux_.seccomp, &in->filter, err) < 0)
+    if (c->linux_.seccomp.set &&
+        filter_make(m->arena, m->env->filters, &c->linux_.seccomp, &in->filter, err) < 0)
         return -1;
     m->cgroup_fd = cgroup_open_v2(&m->cgroup);
     cpus = in->process->cpus_initial != NULL || in->process->cpus_final != NULL;

@@ -5,8 +5,11 @@
 #include <seccomp.h>
 
 #include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/base/own.h"
 #include "runtime/kernel/seccomp.h"
+#include "runtime/kernel/seccomp_cache.h"
 #include "runtime/spec/oci.h"
 
 static uint32_t action_of(enum oci_scmp_action action, uint16_t data)
@@ -80,8 +83,25 @@ bool filter_listens(const struct oci_seccomp *s)
     return s->set && s->listener_path != NULL;
 }
 
-int filter_make(struct arena *a, const struct oci_seccomp *s, struct seccomp_program *out,
-                struct err *err)
+static int compile(const char *cache, const struct seccomp_rules *r, struct seccomp_program *out,
+                   struct err *err)
+{
+    own_buf struct buf key = BUF_INIT(SECCOMP_KEY_MAX);
+    own_fd int cache_fd = cache == NULL ? -1 : seccomp_cache_open(cache);
+
+    seccomp_key(r, &key);
+    if (cache_fd < 0 || key.failed)
+        return seccomp_compile(r, out, err);
+    if (seccomp_cache_find(cache_fd, buf_str(&key), out))
+        return 0;
+    if (seccomp_compile(r, out, err) < 0)
+        return -1;
+    seccomp_cache_keep(cache_fd, buf_str(&key), out);
+    return 0;
+}
+
+int filter_make(struct arena *a, const char *cache, const struct oci_seccomp *s,
+                struct seccomp_program *out, struct err *err)
 {
     uint32_t *tokens = arena_array(a, s->arches_n + 1, sizeof *tokens);
     struct seccomp_rule *rules = arena_array(a, s->rules_n + 1, sizeof *rules);
@@ -97,5 +117,5 @@ int filter_make(struct arena *a, const struct oci_seccomp *s, struct seccomp_pro
             tokens[r.arches_n++] = arches[s->arches[i]];
     for (size_t i = 0; i < s->rules_n; i++)
         convert_rule(&s->rules[i], &rules[i]);
-    return seccomp_compile(&r, out, err) < 0 ? err_wrap(err, "$.linux.seccomp") : 0;
+    return compile(cache, &r, out, err) < 0 ? err_wrap(err, "$.linux.seccomp") : 0;
 }

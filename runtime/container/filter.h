@@ -19,7 +19,8 @@ struct seccomp_program;
 /* Another process gets its notify descriptor. */
 bool filter_listens(const struct oci_seccomp *s);
 
-must_check int filter_make(struct arena *a, const struct oci_seccomp *s,
+/* cache: the directory beneath which compiled programs are kept, or NULL. */
+must_check int filter_make(struct arena *a, const char *cache, const struct oci_seccomp *s,
                            struct seccomp_program *out, struct err *err);
 
 #endif

@@ -262,6 +262,13 @@ bool dir_is_private(int fd)
     return (st.st_mode & 0022) == 0 || (st.st_mode & S_ISVTX) != 0;
 }
 
+bool dir_is_secret(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 0077) == 0;
+}
+
 bool dir_is_same(int a_fd, int b_fd)
 {
     struct stat a, b;

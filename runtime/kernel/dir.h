@@ -49,6 +49,8 @@ bool dir_is_on(int fd, uint64_t magic);
 /* Is it a directory whose entries nobody else can make or replace: owned by this user or by root,
  * and not to be written by others (but where only owners may remove what they made)? */
 bool dir_is_private(int fd);
+/* Is it (a directory or a file) this user's own, and closed to all others? */
+bool dir_is_secret(int fd);
 /* Do two descriptors name the same file? */
 bool dir_is_same(int a_fd, int b_fd);
 

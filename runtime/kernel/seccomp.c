@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/mem.h"
@@ -99,6 +100,38 @@ int seccomp_compile(const struct seccomp_rules *r, struct seccomp_program *out, 
         if (add_rule(ctx, r, &r->v[i], err) < 0)
             return -1;
     return export(ctx, out, err);
+}
+
+static void add_rule_key(const struct seccomp_rule *rule, struct buf *out)
+{
+    buf_append_be32(out, rule->action);
+    buf_append_be32(out, (uint32_t)rule->args_n);
+    for (size_t i = 0; i < rule->args_n; i++) {
+        buf_append_be32(out, rule->args[i].arg);
+        buf_append_be32(out, (uint32_t)rule->args[i].op);
+        buf_append_be64(out, rule->args[i].datum_a);
+        buf_append_be64(out, rule->args[i].datum_b);
+    }
+    buf_append_be32(out, (uint32_t)rule->names_n);
+    for (size_t i = 0; i < rule->names_n; i++) {
+        buf_append_c(out, rule->names[i]);
+        buf_append_char(out, '\0');
+    }
+}
+
+void seccomp_key(const struct seccomp_rules *r, struct buf *out)
+{
+    const struct scmp_version *v = seccomp_version();
+
+    buf_printf(out, "mailbox-run " MR_VERSION " libseccomp %u.%u.%u\n", v->major, v->minor,
+               v->micro);
+    buf_append_be32(out, seccomp_arch_native());
+    buf_append_be32(out, r->default_action);
+    buf_append_be32(out, (uint32_t)r->arches_n);
+    for (size_t i = 0; i < r->arches_n; i++)
+        buf_append_be32(out, r->arches[i]);
+    for (size_t i = 0; i < r->n; i++)
+        add_rule_key(&r->v[i], out);
 }
 
 void seccomp_done(struct seccomp_program *p)

@@ -18,6 +18,7 @@
 
 #include "runtime/base/attr.h"
 
+struct buf;
 struct err;
 
 #define SECCOMP_ARGS_MAX 6
@@ -45,6 +46,8 @@ struct seccomp_program {
 
 must_check int seccomp_compile(const struct seccomp_rules *r, struct seccomp_program *out,
                                struct err *err);
+/* All that the program follows from, the library's version included: alike keys, alike programs. */
+void seccomp_key(const struct seccomp_rules *r, struct buf *out);
 void seccomp_done(struct seccomp_program *p);
 
 /* Loads it for this process. Needs no_new_privs or CAP_SYS_ADMIN. */

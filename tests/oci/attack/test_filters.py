@@ -54,6 +54,55 @@ def test_no_process_is_without_the_filter(runtime, bundle, nnp):
     assert len(modes) >= 3 and set(modes) == {"Seccomp:\t2"}
 
 
+# --- filters that were compiled before
+
+HEAD = struct.Struct("=QQQQ")  # magic, checksum, bytes of the key, bytes of the code
+
+
+def checksum(data):
+    h = 0xcbf29ce484222325
+    for byte in data:
+        h = (h ^ byte) * 0x100000001b3 % (1 << 64)
+    return h
+
+
+def plant(path):
+    """A program that allows everything in place of the one that was kept, right in all else."""
+    text = path.read_bytes()
+    magic, _, key_n, _ = HEAD.unpack_from(text)
+    code = struct.pack("=HBBI", 0x06, 0, 0, 0x7fff0000)  # return ALLOW
+    rest = text[HEAD.size:HEAD.size + key_n] + code
+    check = checksum(struct.pack("=QQ", key_n, len(code)) + rest)
+    path.unlink()
+    path.write_bytes(HEAD.pack(magic, check, key_n, len(code)) + rest)
+    path.chmod(0o600)
+
+
+@both("private")
+def test_a_planted_filter_is_not_loaded(attacked, bundle):
+    bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}
+    bundle.shell("mkdir /dev/shm/x && echo made")
+    assert "made" not in attacked.run(bundle).stdout
+    kept, = (attacked.root / ".filters").iterdir()
+    plant(kept)
+    os.chown(kept, 12345, 12345)
+    assert ("made" in attacked.run(bundle).stdout) != attacked.defended
+
+
+def test_a_filter_is_compiled_once(runtime, bundle):
+    bundle.linux["seccomp"] = deny("mkdir")
+    runtime.run(bundle)
+    kept, = (runtime.root / ".filters").iterdir()
+    first = kept.stat()
+    assert first.st_mode & 0o777 == 0o600 and kept.parent.stat().st_mode & 0o777 == 0o700
+    assert runtime.run(bundle).returncode == 0
+    assert kept.stat().st_ino == first.st_ino
+    bundle.linux["seccomp"] = deny("rmdir")
+    runtime.run(bundle)
+    assert len(list(kept.parent.iterdir())) == 2
+
+
 # --- a process id that somebody else has now
 
 CLONE3 = 435

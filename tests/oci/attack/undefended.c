@@ -311,6 +311,14 @@ bool __wrap_dir_is_private(int fd)
     return is_off("private") || __real_dir_is_private(fd);
 }
 
+bool __real_dir_is_secret(int fd);
+bool __wrap_dir_is_secret(int fd);
+
+bool __wrap_dir_is_secret(int fd)
+{
+    return is_off("private") || __real_dir_is_secret(fd);
+}
+
 /* --- signals, sessions ------------------------------------------------------------------------ */
 
 int __real_proc_pidfd(pid_t pid, uint64_t start, struct err *err);
