@@ -2,8 +2,8 @@
 /*
  * bare - what a container start costs when nothing but the kernel's work is done
  *
- *     bare run  ROOTFS FILTER ID PROGRAM   namespaces, one cgroup, mounts, masks, filter, execve
- *     bare exec FILTER PID PROGRAM         setns, the same cgroup, filter, execve
+ *     bare run  GROUPS ROOTFS FILTER ID PROGRAM   namespaces, cgroup, mounts, masks, filter, execve
+ *     bare exec GROUPS FILTER PID PROGRAM         setns, the same cgroup, filter, execve
  *
  * The yardstick of the benchmark: it makes the same six namespaces, the mounts, devices, links,
  * masked and read-only paths of the configuration that `spec` prints, drops the same capabilities
@@ -11,7 +11,8 @@
  * reads no configuration, keeps no state, checks nothing twice, and protects nothing from a hostile
  * root file system: what a runtime does beyond that is the difference. FILTER may be "-".
  *
- * The cgroup is one group of the pids controller (v1) or of the unified hierarchy (v2).
+ * GROUPS is "one", a single group (v1: of the pids controller), or "all", one in every hierarchy,
+ * as runtimes must make them on v1. On v2 the two are the same.
  */
 #include <err.h>
 #include <errno.h>
@@ -55,8 +56,6 @@ struct filter {
 };
 
 static struct filter filter;
-static char group[256];
-static int tasks_fd = -1;
 
 static void must(long result, const char *what)
 {
@@ -81,28 +80,93 @@ static void load_filter(const char *path)
     (void)close(fd);
 }
 
+static const char *const hierarchies[] = {"pids/",   "blkio/",   "freezer/", "devices/", "memory/",
+                                          "cpuset/", "cpuacct/", "cpu/",     "unified/"};
+
+static struct {
+    char path[300];
+    int tasks_fd;
+} groups[COUNT(hierarchies)];
+
+static size_t groups_n;
+
 static bool has_v1(void)
 {
     return access("/sys/fs/cgroup/pids/tasks", F_OK) == 0;
 }
 
-static void open_group(const char *id)
+static void add_group(const char *hierarchy, const char *id)
 {
-    (void)snprintf(group, sizeof group, "/sys/fs/cgroup/%s%.200s", has_v1() ? "pids/" : "", id);
+    (void)snprintf(groups[groups_n++].path, sizeof groups[0].path, "/sys/fs/cgroup/%s%.200s",
+                   hierarchy, id);
+}
+
+static void name_groups(const char *how_many, const char *id)
+{
+    size_t n = strcmp(how_many, "all") == 0 ? COUNT(hierarchies) : 1;
+
+    if (!has_v1())
+        add_group("", id);
+    for (size_t i = 0; i < n && has_v1(); i++)
+        add_group(hierarchies[i], id);
+}
+
+static void make_groups(void)
+{
+    for (size_t i = 0; i < groups_n; i++)
+        must(mkdir(groups[i].path, 0755), groups[i].path);
+}
+
+static void remove_groups(void)
+{
+    for (size_t i = 0; i < groups_n; i++)
+        must(rmdir(groups[i].path), groups[i].path);
+}
+
+/* A new cpuset has no CPU and no memory, and takes nobody before it has. */
+static void fill_cpuset(const char *path)
+{
+    static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+    char from[400], to[400], text[256];
+
+    for (size_t i = 0; i < COUNT(files); i++) {
+        int fd = -1;
+        ssize_t n = 0;
+
+        (void)snprintf(from, sizeof from, "/sys/fs/cgroup/cpuset/%s", files[i]);
+        (void)snprintf(to, sizeof to, "%.300s/%s", path, files[i]);
+        fd = open(from, O_RDONLY | O_CLOEXEC);
+        must(fd, from);
+        n = read(fd, text, sizeof text);
+        must(n, from);
+        (void)close(fd);
+        fd = open(to, O_WRONLY | O_CLOEXEC);
+        must(fd, to);
+        must(write(fd, text, (size_t)n), to);
+        (void)close(fd);
+    }
 }
 
 static void open_tasks(void)
 {
-    char path[300];
+    char path[400];
 
-    (void)snprintf(path, sizeof path, "%s/%s", group, has_v1() ? "tasks" : "cgroup.procs");
-    tasks_fd = open(path, O_WRONLY | O_CLOEXEC);
-    must(tasks_fd, path);
+    for (size_t i = 0; i < groups_n; i++) {
+        bool v2 = !has_v1() || strstr(groups[i].path, "/unified/") != NULL;
+
+        if (strstr(groups[i].path, "/cpuset/") != NULL)
+            fill_cpuset(groups[i].path);
+        (void)snprintf(path, sizeof path, "%.300s/%s", groups[i].path,
+                       v2 ? "cgroup.procs" : "tasks");
+        groups[i].tasks_fd = open(path, O_WRONLY | O_CLOEXEC);
+        must(groups[i].tasks_fd, path);
+    }
 }
 
-static void enter_group(void)
+static void enter_groups(void)
 {
-    must(write(tasks_fd, "0", 1), "enter the cgroup");
+    for (size_t i = 0; i < groups_n; i++)
+        must(write(groups[i].tasks_fd, "0", 1), "enter the cgroup");
 }
 
 /* --- the child of run ------------------------------------------------------------------------- */
@@ -256,50 +320,62 @@ static int run(char **argv)
     int pid_fd = -1, code = 0;
     long pid = 0;
 
-    load_filter(argv[1]);
-    open_group(argv[2]);
-    must(mkdir(group, 0755), group);
+    load_filter(argv[2]);
+    name_groups(argv[0], argv[3]);
+    make_groups();
     open_tasks();
     args.pidfd = (uintptr_t)&pid_fd;
     pid = syscall(SYS_clone3, &args, sizeof args);
     must(pid, "clone3");
     if (pid == 0) {
-        enter_group();
+        enter_groups();
         must(unshare(CLONE_NEWCGROUP), "unshare");
         must(setsid(), "setsid");
         loopback();
         must(sethostname("bare", 4), "sethostname");
-        make_root(argv[0]);
+        make_root(argv[1]);
         hide();
         drop();
-        execute(argv[3]);
+        execute(argv[4]);
     }
     code = reap(pid_fd);
-    must(rmdir(group), group);
+    remove_groups();
     return code;
 }
 
-/* The group of the process that is joined, whoever made it. */
-static void find_group(const char *pid)
+/* Lines are "ID:CONTROLLERS:PATH"; key is ":CONTROLLERS:". */
+static void find_group(const char *text, const char *hierarchy, const char *key)
 {
-    char path[64], text[4096], *line = NULL;
-    const char *key = has_v1() ? ":pids:" : "::";
+    const char *line = strstr(text, key);
+
+    if (line == NULL)
+        errx(1, "no cgroup '%s'", key);
+    line += strlen(key) + 1;
+    (void)snprintf(groups[groups_n++].path, sizeof groups[0].path, "/sys/fs/cgroup/%s%.*s",
+                   hierarchy, (int)strcspn(line, "\n"), line);
+}
+
+/* The groups of the process that is joined, whoever made them. */
+static void find_groups(const char *how_many, const char *pid)
+{
+    size_t n = strcmp(how_many, "all") == 0 ? COUNT(hierarchies) : 1;
+    char path[64], text[4096], key[64];
     int fd = -1;
-    ssize_t n = 0;
+    ssize_t size = 0;
 
     (void)snprintf(path, sizeof path, "/proc/%.16s/cgroup", pid);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     must(fd, path);
-    n = read(fd, text, sizeof text - 1);
-    must(n, path);
-    text[n] = '\0';
+    size = read(fd, text, sizeof text - 1);
+    must(size, path);
+    text[size] = '\0';
     (void)close(fd);
-    line = strstr(text, key);
-    if (line == NULL)
-        errx(1, "%s: no cgroup", path);
-    line += strlen(key);
-    line[strcspn(line, "\n")] = '\0';
-    open_group(line + 1);
+    if (!has_v1())
+        find_group(text, "", "0::");
+    for (size_t i = 0; i < n && has_v1(); i++) {
+        (void)snprintf(key, sizeof key, ":%.*s:", (int)strlen(hierarchies[i]) - 1, hierarchies[i]);
+        find_group(text, hierarchies[i], strcmp(key, ":unified:") == 0 ? "0::" : key);
+    }
 }
 
 static int join(char **argv)
@@ -310,31 +386,31 @@ static int join(char **argv)
     uint32_t joined = 0;
     struct err error;
 
-    must(num_parse_u32(str_of(argv[1]), 1, INT32_MAX, &joined, &error), "PID");
+    must(num_parse_u32(str_of(argv[2]), 1, INT32_MAX, &joined, &error), "PID");
     join_fd = pidfd_open((pid_t)joined, 0);
     must(join_fd, "pidfd_open");
-    load_filter(argv[0]);
-    find_group(argv[1]);
+    load_filter(argv[1]);
+    find_groups(argv[0], argv[2]);
     open_tasks();
     must(setns(join_fd, CLONE_NEWPID), "setns");
     args.pidfd = (uintptr_t)&pid_fd;
     pid = syscall(SYS_clone3, &args, sizeof args);
     must(pid, "clone3");
     if (pid == 0) {
-        enter_group();
+        enter_groups();
         must(setns(join_fd, NAMESPACES & ~CLONE_NEWPID), "setns");
         must(setsid(), "setsid");
         drop();
-        execute(argv[2]);
+        execute(argv[3]);
     }
     return reap(pid_fd);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc == 6 && strcmp(argv[1], "run") == 0)
+    if (argc == 7 && strcmp(argv[1], "run") == 0)
         return run(argv + 2);
-    if (argc == 5 && strcmp(argv[1], "exec") == 0)
+    if (argc == 6 && strcmp(argv[1], "exec") == 0)
         return join(argv + 2);
-    errx(2, "usage: bare run ROOTFS FILTER ID PROGRAM | bare exec FILTER PID PROGRAM");
+    errx(2, "usage: bare run one|all ROOTFS FILTER ID PROGRAM | exec one|all FILTER PID PROGRAM");
 }

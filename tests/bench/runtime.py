@@ -23,6 +23,8 @@ import time
 BUSYBOX = "/bin/busybox"
 SYSCALLS = 400
 TIMEOUT = 600
+# The bare program makes one cgroup, or on v1 one in each hierarchy, as a runtime has to.
+BARE = {"one": "bare", "all": "bare,all-v1-hierarchies"}
 NUMBERS = ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/x86_64-linux-gnu/asm/unistd_32.h",
            "/usr/include/asm-generic/unistd.h")
 PATHS = {"runc": ("/usr/sbin/runc", "/usr/bin/runc"), "crun": ("/usr/bin/crun", "/usr/local/bin/crun")}
@@ -49,8 +51,9 @@ def make_rootfs(path):
 
 
 class Bench:
-    def __init__(self, work, build):
+    def __init__(self, work, state, build):
         self.work = work
+        self.state = state
         self.build = build
         self.bare = build / "bench/bare"
         self.ours = build / "mailbox-run"
@@ -86,11 +89,11 @@ class Bench:
 
     def runtimes(self):
         """Name, how timer.c is to call it, and its command with a root of its own."""
-        yield "mailbox-run", "", [self.ours, "--root", self.work / "state-ours"]
+        yield "mailbox-run", "", [self.ours, "--root", self.state / "ours"]
         for name, paths in PATHS.items():
             for path in paths:
                 if os.access(path, os.X_OK):
-                    yield name, "@ " if name == "crun" else "", [path, "--root", self.work / f"state-{name}"]
+                    yield name, "@ " if name == "crun" else "", [path, "--root", self.state / name]
                     break
 
     def timer(self, lines, rounds):
@@ -112,14 +115,16 @@ def words(command):
 
 
 def run_lines(b):
-    yield f"bare {b.bare} run {b.rootfs} {b.filter} bench-bare /bin/true"
+    for groups in ("one", "all"):
+        yield f"{BARE[groups]} {b.bare} run {groups} {b.rootfs} {b.filter} bench-bare /bin/true"
     for name, how, command in b.runtimes():
         yield f"{name} {how}{words(command)} run --bundle {b.true} bench-{name}"
 
 
 def cycle_lines(b):
     """create, start, delete; the wait for the end of the process is the runtime's own or not timed."""
-    yield f"bare {b.bare} run {b.rootfs} {b.filter} bench-bare /bin/true"
+    for groups in ("one", "all"):
+        yield f"{BARE[groups]} {b.bare} run {groups} {b.rootfs} {b.filter} bench-bare /bin/true"
     for name, how, command in b.runtimes():
         c, i = f"{how}{words(command)}", f"bench-{name}"
         yield f"{name} {c} create --bundle {b.true} {i} ; {c} start {i} ; {c} delete --force {i}"
@@ -149,17 +154,17 @@ def measure_exec(b, rounds):
                 continue  # its container would have to be made where the timer alone goes
             pid = stack.enter_context(sleeping(command, b.sleep, f"bench-exec-{name}"))
             if name == "mailbox-run":
-                lines.append(f"bare {b.bare} exec {b.filter} {pid} /bin/true")
+                lines += [f"{BARE[groups]} {b.bare} exec {groups} {b.filter} {pid} /bin/true" for groups in BARE]
             lines.append(f"{name} {how}{words(command)} exec bench-exec-{name} /bin/true")
         return b.timer(lines, rounds)
 
 
 def table(title, figures, limit=None):
-    base = figures["bare"][0]
-    print(f"\n{title:<34}{'ms':>8}{'ratio':>8}{'peak KiB':>10}")
+    base, every = (figures[name][0] for name in BARE.values())
+    print(f"\n{title:<34}{'ms':>8}{'ratio':>8}{'to all':>8}{'peak KiB':>10}")
     for name, (ms, kib) in figures.items():
         goal = f"   at most {limit}" if limit and name == "mailbox-run" else ""
-        print(f"  {name:<32}{ms:>8.2f}{ms / base:>8.2f}{kib:>10}{goal}")
+        print(f"  {name.replace(',', ', ').replace('-v1-', ' v1 '):<32}{ms:>8.2f}{ms / base:>8.2f}{ms / every:>8.2f}{kib:>10}{goal}")
 
 
 def resident(b):
@@ -201,7 +206,7 @@ def smallest(b):
 def many(b, count, parallel):
     """Containers alive at once: does the time of one start grow with their number?"""
     command = next(b.runtimes())[2]
-    lines = list(run_lines(b))[:2]
+    lines = list(run_lines(b))[:3]
     before = b.timer(lines, 20)
     alive = [f"bench-many-{i}" for i in range(count)]
     start = time.monotonic()
@@ -232,8 +237,9 @@ def main():
     args = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("the benchmark of the runtime needs root")
-    with tempfile.TemporaryDirectory(prefix="mr-bench-") as d:
-        b = Bench(pathlib.Path(d), args.build.resolve())
+    with tempfile.TemporaryDirectory(prefix="mr-bench-") as d, \
+            tempfile.TemporaryDirectory(prefix="mr-bench-", dir="/dev/shm") as state:  # a tmpfs, as /run is
+        b = Bench(pathlib.Path(d), pathlib.Path(state), args.build.resolve())
         table("run, to the end of /bin/true", b.timer(run_lines(b), args.rounds), 1.4)
         table("create, start, delete", b.timer(cycle_lines(b), args.rounds), 2)
         table("exec /bin/true", measure_exec(b, args.rounds), 1.5)
