@@ -12,7 +12,8 @@
  *     delayed    NOTIFY=DELAY, once (retry.h)
  *
  * Limits:    the original comes whole with RET=FULL up to BOUNCE_FULL_MAX, else its header, of
- * which BOUNCE_HEAD_MAX bytes are read. Tests:     tests/mail/test_queued.py
+ *            which BOUNCE_HEAD_MAX bytes are read.
+ * Tests:     tests/mail/test_queued.py
  */
 #ifndef MR_QUEUED_BOUNCE_H
 #define MR_QUEUED_BOUNCE_H

@@ -15,7 +15,7 @@
  *
  * Waits:     RFC 5321 section 4.5.3.2, a little shorter at the beginning.
  * Limits:    LINK_JOBS_MAX messages over one connection.
- * Tests:     tests/mail/test_queued.py, tests/mail/test_queued_smtp.py
+ * Tests:     tests/mail/test_queued.py
  */
 #ifndef MR_QUEUED_LINK_H
 #define MR_QUEUED_LINK_H

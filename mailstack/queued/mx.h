@@ -8,9 +8,9 @@
  * IPv4 ones.
  *
  * Lifetime:  embedded in its owner; mx_cancel before its memory goes, mx_done frees the targets.
- *            The callback comes from the loop, or from within mx_start where nothing is to be
- * asked. Limits:    MX_HOSTS_MAX hosts, MX_TARGETS_MAX addresses; the rest are not tried. Tests:
- * tests/unit/mailstack/queued/test_mx.c
+ *            The callback comes from the loop, or from within mx_start where nothing is asked.
+ * Limits:    MX_HOSTS_MAX hosts, MX_TARGETS_MAX addresses; the rest are not tried.
+ * Tests:     tests/unit/mailstack/queued/test_mx.c
  */
 #ifndef MR_QUEUED_MX_H
 #define MR_QUEUED_MX_H

@@ -7,8 +7,9 @@
  * service's policy (runtime/base/dialmsg.h); with -1 this process does.
  *
  * Errors:    EACCES with the supervisor's words where its policy refuses; ETIMEDOUT; EPIPE where
- * the supervisor is gone; else the kernel's errno. Lifetime:  dialer_cancel before a call's memory
- * goes; the dialer outlives its calls. Tests:     tests/unit/mailstack/lib/net/test_dialer.c
+ *            the supervisor is gone; else the kernel's errno.
+ * Lifetime:  dialer_cancel before a call's memory goes; the dialer outlives its calls.
+ * Tests:     tests/unit/mailstack/lib/net/test_dialer.c
  */
 #ifndef MR_NET_DIALER_H
 #define MR_NET_DIALER_H

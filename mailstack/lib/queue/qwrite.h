@@ -10,9 +10,8 @@
  *     crash        at any point: the whole message, or none
  *     a record     is one write at the end of the file; torn, it fails its check and is passed over
  *
- * Lifetime:  between qwrite_begin and qwrite_commit or qwrite_drop a struct qwrite owns a
- * descriptor. Tests:     tests/unit/mailstack/lib/queue/test_qwrite.c,
- * tests/faults/test_queue_kill.py
+ * Lifetime:  between qwrite_begin and qwrite_commit or qwrite_drop it owns a descriptor.
+ * Tests:     tests/unit/mailstack/lib/queue/test_qwrite.c, tests/faults/test_queue_kill.py
  */
 #ifndef MR_QUEUE_QWRITE_H
 #define MR_QUEUE_QWRITE_H

@@ -45,6 +45,7 @@ static void what_is_not_said_is_not_there(void **state)
     e = read_reply("250-mx\r\n250-PIPELININGX\r\n250-XPIPELINING\r\n250 AUTH PLAINER\r\n", &name);
     assert_false(e.pipelining || e.auth_plain);
     e = read_reply("250\r\n", &name);
+    assert_false(e.pipelining);
     assert_int_equal(name.n, 0);
 }
 

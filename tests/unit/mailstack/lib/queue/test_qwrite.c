@@ -38,6 +38,7 @@ static const char *kind_of(int fd)
 }
 
 /* They take the place of the C library's for the whole program. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): theirs are reserved names */
 int fsync(int fd)
 {
     note("flush");
@@ -64,6 +65,8 @@ ssize_t write(int fd, const void *p, size_t n)
         note("write");
     return syscall(SYS_write, fd, p, n);
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
 
 struct fixture {
     struct tmpdir *t;
