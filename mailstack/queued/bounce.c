@@ -131,6 +131,18 @@ static int format(struct report *r, struct buf *out, struct err *err)
     return buf_check(out, "report", err);
 }
 
+/* An alias or a list of ours may send, but it has no mailbox: the account that submitted hears. */
+static const char *who_hears(const struct message *m)
+{
+    struct str local;
+    struct str domain;
+
+    if (m->env.owner[0] && str_rcut(str_of(m->env.sender), '@', &local, &domain) &&
+        conf_is_ours(&m->q->conf, domain))
+        return m->env.owner;
+    return m->env.sender;
+}
+
 static int write_report(struct report *r, struct qmsg *env, struct err *err)
 {
     own_buf struct buf text = BUF_INIT(DSN_MAX);
@@ -141,7 +153,7 @@ static int write_report(struct report *r, struct qmsg *env, struct err *err)
     env->arrival_us = clock_wall_us();
     env->is_utf8 = r->m->env.is_utf8;
     if (format(r, &text, err) < 0 ||
-        qmsg_add_rcpt(env, str_of(r->m->env.sender), QNOTIFY_NEVER, STR_NONE, err) < 0)
+        qmsg_add_rcpt(env, str_of(who_hears(r->m)), QNOTIFY_NEVER, STR_NONE, err) < 0)
         return -1;
     env->is_8bit = !str_is_ascii(buf_str(&text));
     if (qwrite_begin(&w, dir, env, err) < 0 || qwrite_content(&w, buf_str(&text), err) < 0) {
@@ -165,7 +177,7 @@ static int make(struct report *r)
     rc = write_report(r, &env, &err);
     if (rc == 0) {
         log_info("queue.report", LOG_S("id", r->m->env.id), LOG_S("report", r->id),
-                 LOG_S("to", r->m->env.sender), LOG_U("recipients", r->n));
+                 LOG_S("to", who_hears(r->m)), LOG_U("recipients", r->n));
         counter_add(r->m->q->reports, 1);
         (void)message_add(r->m->q, &env); /* the queue's from now on */
     } else {

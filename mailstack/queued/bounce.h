@@ -6,6 +6,9 @@
  * marked. Its name is made from the first recipient it tells of: after a crash in between it is
  * found there and not made a second time. Nobody reports to <>.
  *
+ * Where the sender is one of our own domains and an account submitted the message, that account
+ * hears of it: the sender may be an alias.
+ *
  *     failed     unless NOTIFY is there without FAILURE
  *     relayed,
  *     delivered  NOTIFY=SUCCESS, and the next server does not report by itself

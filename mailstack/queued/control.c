@@ -128,6 +128,7 @@ static int do_show(struct queued *q, struct str arg, struct buf *out, struct err
         return -1;
     w = start_line(out);
     put_message(&w, m);
+    jw_c(&w, "owner", m->env.owner);
     jw_c(&w, "envid", m->env.envid);
     jw_c(&w, "ret", rets[m->env.ret]);
     jw_bool(&w, "8bit", m->env.is_8bit);

@@ -25,10 +25,11 @@
 #define OUT_MAX (256U << 10)
 
 enum stage {
-    STAGE_NEW,  /* before LHLO */
-    STAGE_IDLE, /* no transaction */
-    STAGE_MAIL, /* MAIL was accepted, perhaps recipients */
-    STAGE_DATA, /* the message is coming */
+    STAGE_NEW,    /* before LHLO */
+    STAGE_IDLE,   /* no transaction */
+    STAGE_MAIL,   /* MAIL was accepted, perhaps recipients */
+    STAGE_DATA,   /* the message is coming */
+    STAGE_CHUNKS, /* some of it has come in chunks */
 };
 
 struct session {
@@ -43,10 +44,16 @@ struct session {
     struct qwrite w;
     struct dot_in dot;
     struct err failed; /* of writing the message; empty text: none */
+    uint64_t chunk_n;  /* bytes of a BDAT chunk still to come */
+    bool in_chunk;     /* ... which is under way, perhaps with none left */
+    bool chunk_last;
+    bool chunk_thrown; /* it came where none was expected */
+    char chunk_before; /* the last byte in front of it */
 };
 
 static const char ready_text[] = "250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-                                 "250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n";
+                                 "250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250-CHUNKING\r\n"
+                                 "250-XOWNER\r\n";
 
 static void reply(struct session *s, const char *text)
 {
@@ -124,6 +131,21 @@ static void refuse_args(struct session *s, const struct err *err)
     refuse(s, buf_c(&b));
 }
 
+/* The last parameter, our own, taken off. */
+static void take_owner(struct session *s, struct str *args)
+{
+    ptrdiff_t at = str_find_str(*args, STR(" XOWNER="));
+
+    if (at < 0)
+        return;
+    struct str owner = str_skip(*args, (size_t)at + 8);
+
+    if (owner.n == 0 || owner.n > SMTP_PATH_MAX || str_find(owner, ' ') >= 0)
+        return; /* the parser refuses what it does not know */
+    qmsg_set_owner(&s->env, owner);
+    *args = str_head(*args, (size_t)at);
+}
+
 static void do_mail(struct session *s, struct str args)
 {
     static const enum qret rets[] = {
@@ -135,6 +157,7 @@ static void do_mail(struct session *s, struct str args)
         refuse(s, s->stage == STAGE_NEW ? "503 5.5.1 LHLO first" : "503 5.5.1 nested MAIL");
         return;
     }
+    take_owner(s, &args);
     if (smtp_mail_parse(args, &m, &err) < 0) {
         refuse_args(s, &err);
         return;
@@ -186,23 +209,49 @@ _Static_assert((int)QNOTIFY_NEVER == (int)SMTP_NOTIFY_NEVER &&
                    (int)QNOTIFY_DELAY == (int)SMTP_NOTIFY_DELAY,
                "NOTIFY is kept as it is parsed");
 
+/* A failure is heard at the end. */
+static void begin_message(struct session *s)
+{
+    qdir_new_id(s->env.id);
+    s->env.arrival_us = clock_wall_us();
+    s->dot = dot_in_start();
+    s->chunk_before = '\n';
+    if (qwrite_begin(&s->w, &s->q->dir, &s->env, &s->failed) < 0)
+        log_error("queue.write", LOG_S("id", s->env.id), LOG_S("error", s->failed.text));
+}
+
 static void do_data(struct session *s, struct str args)
 {
     if (args.n || s->stage != STAGE_MAIL || s->env.rcpts_n == 0) {
         refuse(s, args.n ? "501 5.5.4 unexpected argument" : "503 5.5.1 no valid recipients");
         return;
     }
-    qdir_new_id(s->env.id);
-    s->env.arrival_us = clock_wall_us();
-    if (qwrite_begin(&s->w, &s->q->dir, &s->env, &s->failed) < 0) {
-        log_error("queue.write", LOG_S("id", s->env.id), LOG_S("error", s->failed.text));
+    begin_message(s);
+    if (s->failed.text[0]) {
         reply(s, "452 4.3.1 the spool cannot be written");
         reset(s);
         return;
     }
-    s->dot = dot_in_start();
     s->stage = STAGE_DATA;
     reply(s, "354 go ahead");
+}
+
+/* The bytes of a chunk come in any case; what they are worth is said behind them. */
+static void do_bdat(struct session *s, struct str args)
+{
+    struct err err = {0};
+
+    if (smtp_bdat_parse(args, &s->chunk_n, &s->chunk_last, &err) < 0) {
+        reply(s, "501 5.5.4 expected a size"); /* what follows cannot be told from commands */
+        conn_finish(s->conn);
+        return;
+    }
+    s->in_chunk = true;
+    s->chunk_thrown = s->stage != STAGE_CHUNKS && (s->stage != STAGE_MAIL || s->env.rcpts_n == 0);
+    if (s->stage == STAGE_MAIL && !s->chunk_thrown) {
+        begin_message(s);
+        s->stage = STAGE_CHUNKS;
+    }
 }
 
 static void do_rset(struct session *s, struct str args)
@@ -235,7 +284,7 @@ static const struct {
     const char *name;
     void (*run)(struct session *s, struct str args);
 } verbs[] = {
-    {"LHLO", do_lhlo}, {"MAIL", do_mail}, {"RCPT", do_rcpt}, {"DATA", do_data},
+    {"LHLO", do_lhlo}, {"MAIL", do_mail}, {"RCPT", do_rcpt}, {"DATA", do_data}, {"BDAT", do_bdat},
     {"RSET", do_rset}, {"NOOP", do_noop}, {"VRFY", do_vrfy}, {"QUIT", do_quit},
 };
 
@@ -308,6 +357,54 @@ static void finish(struct session *s)
     reset(s);
 }
 
+/* A bare CR or LF; `before` is the byte in front. */
+static bool has_bare(struct str bytes, char *before)
+{
+    bool bare = false;
+
+    for (size_t i = 0; i < bytes.n; i++) {
+        bare = bare || (bytes.p[i] == '\n') != (*before == '\r');
+        *before = bytes.p[i];
+    }
+    return bare;
+}
+
+static void end_chunk(struct session *s)
+{
+    s->in_chunk = false;
+    if (s->chunk_thrown) {
+        refuse(s, "503 5.5.1 RCPT first");
+        return;
+    }
+    if (!s->chunk_last) {
+        reply(s, "250 2.0.0 chunk ok");
+        return;
+    }
+    s->dot.bare = s->dot.bare || s->chunk_before == '\r';
+    finish(s);
+}
+
+/* The same for a chunk. */
+static bool take_chunk(struct session *s)
+{
+    struct str in = str_head(conn_in(s->conn), s->chunk_n < IN_MAX ? (size_t)s->chunk_n : IN_MAX);
+
+    if (s->chunk_n == 0) {
+        end_chunk(s);
+        return true;
+    }
+    if (in.n == 0)
+        return false;
+    if (!s->chunk_thrown) {
+        s->dot.bare = has_bare(in, &s->chunk_before) || s->dot.bare;
+        s->dot.size += in.n;
+        content(s, in);
+    }
+    s->chunk_n -= in.n;
+    conn_consume(s->conn, in.n);
+    return true;
+}
+
 /* Takes what has arrived of the message; true if there may be more to do. */
 static bool take_content(struct session *s)
 {
@@ -349,9 +446,21 @@ static bool take_command(struct session *s)
     return false;
 }
 
+static bool in_message(const struct session *s)
+{
+    return s->in_chunk || s->stage == STAGE_DATA || s->stage == STAGE_CHUNKS;
+}
+
+static bool take_some(struct session *s)
+{
+    if (s->in_chunk)
+        return take_chunk(s);
+    return s->stage == STAGE_DATA ? take_content(s) : take_command(s);
+}
+
 static void bye_if_draining(struct session *s)
 {
-    if (!s->q->draining || s->stage == STAGE_DATA)
+    if (!s->q->draining || in_message(s))
         return;
     reply(s, "421 4.3.2 shutting down");
     conn_finish(s->conn);
@@ -363,10 +472,10 @@ static void on_input(struct conn *c)
     bool more = true;
 
     while (more && !s->over)
-        more = s->stage == STAGE_DATA ? take_content(s) : take_command(s);
+        more = take_some(s);
     if (s->over)
         return;
-    conn_deadline(c, s->stage == STAGE_DATA ? SESSION_DATA_MS : SESSION_IDLE_MS);
+    conn_deadline(c, in_message(s) ? SESSION_DATA_MS : SESSION_IDLE_MS);
     bye_if_draining(s);
 }
 

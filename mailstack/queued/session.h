@@ -2,9 +2,13 @@
 /*
  * session - LMTP in (RFC 2033), from smtpd and whoever else the supervisor lets near
  *
- * LHLO, MAIL, RCPT, DATA, RSET, NOOP, VRFY, QUIT with PIPELINING, 8BITMIME, SMTPUTF8,
- * ENHANCEDSTATUSCODES, SIZE and DSN (RFC 3461). The message with all its recipients is one file of
- * the spool; after it is committed each recipient gets its 250, and not before.
+ * LHLO, MAIL, RCPT, DATA, BDAT, RSET, NOOP, VRFY, QUIT with PIPELINING, 8BITMIME, SMTPUTF8,
+ * ENHANCEDSTATUSCODES, SIZE, CHUNKING and DSN (RFC 3461). The message with all its recipients is
+ * one file of the spool; after it is committed each recipient gets its 250, and not before.
+ *
+ * XOWNER: a parameter of MAIL, XOWNER=ADDRESS, names the account that submitted the message;
+ * reports to a sender of our own domains go to it (bounce.h). Only who is let near this socket may
+ * say so.
  *
  *     452 4.3.1   the disk, or the queue, is full       451 4.3.0   the spool cannot be written
  *     552 5.3.4   larger than QUEUED_MESSAGE_SIZE_MAX   554 5.6.0   a bare CR or LF in the message

@@ -109,6 +109,7 @@ static void fill_job(struct txn *t, struct lmtp_job *j)
     j->is_utf8 = t->is_utf8;
     j->ret = t->ret;
     j->envid = t->envid;
+    j->owner = t->env.user;
     j->parts = t->parts;
     j->parts_n = t->parts_n;
     j->size = 0;

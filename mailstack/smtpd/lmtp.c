@@ -45,6 +45,7 @@ enum {
     CAP_8BIT = 8,
     CAP_UTF8 = 16,
     CAP_DSN = 32,
+    CAP_XOWNER = 64,
 };
 
 struct lmtp_conn {
@@ -140,6 +141,10 @@ static void put_mail(const struct lmtp_conn *c, struct buf *out)
     if ((c->caps & CAP_DSN) && j->envid.n) {
         buf_append_c(out, " ENVID=");
         buf_append(out, j->envid);
+    }
+    if ((c->caps & CAP_XOWNER) && j->owner.n) {
+        buf_append_c(out, " XOWNER=");
+        buf_append(out, j->owner);
     }
     buf_append_c(out, "\r\n");
 }
@@ -330,8 +335,8 @@ static const struct {
     const char *word;
     unsigned cap;
 } caps[] = {
-    {"CHUNKING", CAP_CHUNKING}, {"SIZE", CAP_SIZE},     {"XQUOTA", CAP_XQUOTA},
-    {"8BITMIME", CAP_8BIT},     {"SMTPUTF8", CAP_UTF8}, {"DSN", CAP_DSN},
+    {"CHUNKING", CAP_CHUNKING}, {"SIZE", CAP_SIZE}, {"XQUOTA", CAP_XQUOTA}, {"8BITMIME", CAP_8BIT},
+    {"SMTPUTF8", CAP_UTF8},     {"DSN", CAP_DSN},   {"XOWNER", CAP_XOWNER},
 };
 
 static void take_caps(struct lmtp_conn *c, struct str all)

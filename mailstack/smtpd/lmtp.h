@@ -55,6 +55,7 @@ struct lmtp_job {
     bool is_utf8;
     enum smtp_ret ret;
     struct str envid;
+    struct str owner; /* who submitted it, for queued; empty: nobody */
     struct lmtp_rcpt *rcpts;
     size_t rcpts_n;
     const struct str *parts; /* the message; NULL: only ask */

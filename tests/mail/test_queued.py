@@ -507,9 +507,9 @@ def test_the_lmtp_side_says_what_it_can_and_refuses_what_it_must(make):
     q = make()
     with q.lmtp() as c:
         caps = {line[4:].split()[0] for line in c.caps}
-        assert caps >= {"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", "SIZE"}
+        assert caps >= {"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", "SIZE", "CHUNKING", "XOWNER"}
         for line, code in [("DATA", "503"), ("RCPT TO:<a@b.test>", "503"), ("MAIL FROM:<a@b.test> SIZE=99999999999", "552"),
-                           ("MAIL FROM:<a@b.test> FOO=1", "555"), ("MAIL FROM:a@b.test", "501"), ("BDAT 3 LAST", "500"), ("NOOP", "250"),
+                           ("MAIL FROM:<a@b.test> FOO=1", "555"), ("MAIL FROM:a@b.test", "501"), ("BDAT 0 LAST", "503"), ("NOOP", "250"),
                            ("VRFY a", "252"), ("MAIL FROM:<a@b.test>", "250"), ("MAIL FROM:<a@b.test>", "503"), ("DATA", "503"),
                            ("RCPT TO:<postmaster>", "550"), ("RCPT TO:<ü@b.test>", "553"), ("RCPT TO:<a@b.test> NOTIFY=NEVER,DELAY", "501"),
                            ("RSET", "250"), ("QUIT", "221")]:
@@ -525,6 +525,48 @@ def test_a_bare_line_feed_is_no_message(make):
         c.sock.sendall(b"Subject: x\r\n\r\nbody\n.\nMAIL FROM:<evil@x.test>\r\n.\r\n")
         assert c.reply()[-1].startswith("554 5.6.0")
     assert q.files() == [] and list((q.spool / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("cuts", [(), (0,), (1, 2, 3), (18, 19), (25, 25)])
+def test_a_message_in_chunks_is_the_same_however_it_is_cut(make, cuts):
+    q = make()
+    q.add_mx("far.test", (10, "mx.far.test", "127.0.0.2"))
+    data = b"Subject: chunks\r\n\r\n.dot\r\n.\r\nlast\r\n"
+    edges = [0, *cuts, len(data)]
+    parts = [data[a:b] for a, b in zip(edges, edges[1:])]
+    with Remote(q.port, "127.0.0.2") as r, q.lmtp() as c:
+        c.sock.sendall(b"MAIL FROM:<a@home.test>\r\nRCPT TO:<b@far.test>\r\nRCPT TO:<c@far.test>\r\n" +
+                       b"".join(b"BDAT %d%s\r\n" % (len(p), b" LAST" if i == len(parts) - 1 else b"") + p for i, p in enumerate(parts)))
+        assert [c.reply()[-1][:3] for _ in range(3 + len(parts) - 1 + 2)] == ["250"] * (len(parts) + 4)
+        assert r.wait()[0].data == data
+        c.expect("NOOP", "250")
+
+
+@pytest.mark.parametrize("data, code", [(b"Subject: x\r\n\r\nbare\nlf\r\n", "554"), (b"x\r", "554"), (b"no end", "250"), (b"", "250")])
+def test_chunks_are_held_to_crlf_too(make, data, code):
+    q = make(routes={"*": "smtp://127.0.0.1:1"})
+    with q.lmtp() as c:
+        c.expect("MAIL FROM:<a@home.test>", "250")
+        c.expect("RCPT TO:<b@far.test>", "250")
+        c.sock.sendall(b"BDAT %d LAST\r\n" % len(data) + data)
+        assert c.reply()[-1].startswith(code)
+        c.sock.sendall(b"BDAT 5 LAST\r\nQUIT\r")  # a chunk without a transaction is thrown away
+        assert c.reply()[-1].startswith("503")
+        c.expect("NOOP", "250")
+    assert len(q.files()) == (code == "250")
+
+
+def test_reports_go_to_the_account_that_submitted_where_an_alias_is_the_sender(make):
+    q = make(lmtpd=True, domains=["home.test"])
+    q.add_mx("far.test", (10, "mx.far.test", "127.0.0.2"), )
+    with Remote(q.port, "127.0.0.2", hook=lambda v, *_: "550 no" if v == "RCPT" else None) as r:
+        q.send("sales@home.test", ["b@far.test"], mail_args="RET=HDRS XOWNER=alice@home.test")
+        q.wait_empty()
+        q.send("x@else.test", ["b@far.test"], mail_args="XOWNER=alice@home.test")  # not ours to redirect
+        wait_for(lambda: "to=x@else.test" in q.queued.log())
+        assert not any("XOWNER" in line for line in r.lines)
+    [raw] = q.mailbox("alice@home.test")
+    assert b"To: <sales@home.test>" in raw and q.mailbox("sales@home.test") == []
 
 
 def test_pipelined_commands_and_messages_are_all_answered(make):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from realstack import PORTS, MailStack
+from realstack import PASSWORDS, PORTS, MailStack
 
 sys.path.insert(0, str(__import__("pathlib").Path(__file__).resolve().parents[1] / "mail"))
 from remotelib import Remote  # noqa: E402
@@ -90,3 +90,13 @@ def test_mail_waits_in_the_spool_while_the_stack_is_down(stack):
         stack.up()
         queue(stack, "flush", str(stack.file))
         assert r.wait()[0].rcpts == [("x@far.test", "")]
+
+
+def test_who_sent_as_an_alias_hears_of_the_failure(stack):
+    with Remote(stack.remote, hook=lambda v, *_: "550 5.1.1 nobody" if v == "RCPT" else None):
+        with stack.smtp("submission") as s:
+            s.starttls(context=stack.context())
+            s.login(stack.address("alice"), PASSWORDS["alice"])
+            s.sendmail("sales@example.org", ["x@far.test"], MESSAGE.replace("alice@", "sales@"))
+        report = stack.wait_for_message("alice", lambda m: m.get_content_type() == "multipart/report")
+    assert report["To"] == "<sales@example.org>" and "5.1.1" in report.as_string()

@@ -42,7 +42,8 @@ static void set_str(char **to, struct str s)
 
 void qmsg_init(struct qmsg *m)
 {
-    *m = (struct qmsg){.sender = dup_str(STR_NONE), .envid = dup_str(STR_NONE)};
+    *m = (struct qmsg){
+        .sender = dup_str(STR_NONE), .owner = dup_str(STR_NONE), .envid = dup_str(STR_NONE)};
 }
 
 void qmsg_done(struct qmsg *m)
@@ -55,6 +56,7 @@ void qmsg_done(struct qmsg *m)
     }
     free(m->rcpts);
     free(m->sender);
+    free(m->owner);
     free(m->envid);
     *m = (struct qmsg){0};
 }
@@ -62,6 +64,11 @@ void qmsg_done(struct qmsg *m)
 void qmsg_set_sender(struct qmsg *m, struct str sender)
 {
     set_str(&m->sender, sender);
+}
+
+void qmsg_set_owner(struct qmsg *m, struct str owner)
+{
+    set_str(&m->owner, owner);
 }
 
 void qmsg_set_envid(struct qmsg *m, struct str envid)
@@ -273,6 +280,10 @@ void qfile_format_head(struct buf *out, struct qmsg *m)
     buf_append_c(out, first);
     buf_printf(out, "arrival %" PRId64 "\nfrom ", m->arrival_us);
     put_value(out, str_of(m->sender));
+    if (m->owner[0]) {
+        buf_append_c(out, "\nowner ");
+        put_value(out, str_of(m->owner));
+    }
     if (m->envid[0]) {
         buf_append_c(out, "\nenvid ");
         put_value(out, str_of(m->envid));
@@ -328,6 +339,16 @@ static int take_from(struct str rest, struct qmsg *m, struct err *err)
     return 0;
 }
 
+static int take_owner(struct str rest, struct qmsg *m, struct err *err)
+{
+    own_buf struct buf b = BUF_INIT(QFILE_VALUE_MAX);
+
+    if (take_value(rest, "owner", &b, err) < 0)
+        return -1;
+    qmsg_set_owner(m, buf_str(&b));
+    return 0;
+}
+
 static int take_envid(struct str rest, struct qmsg *m, struct err *err)
 {
     own_buf struct buf b = BUF_INIT(QFILE_VALUE_MAX);
@@ -378,8 +399,8 @@ static const struct {
     const char *key;
     int (*take)(struct str rest, struct qmsg *m, struct err *err);
 } lines[] = {
-    {"arrival", take_arrival}, {"from", take_from}, {"envid", take_envid}, {"ret", take_ret},
-    {"body", take_body},       {"utf8", take_utf8}, {"rcpt", take_rcpt},
+    {"arrival", take_arrival}, {"from", take_from}, {"owner", take_owner}, {"envid", take_envid},
+    {"ret", take_ret},         {"body", take_body}, {"utf8", take_utf8},   {"rcpt", take_rcpt},
 };
 
 static int take_line(struct str line, struct qmsg *m, struct err *err)

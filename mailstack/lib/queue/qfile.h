@@ -5,6 +5,7 @@
  *     mrq1 0000000163 00000000000000002048 5e1f09ab     bytes of envelope, of message; check
  *     arrival 1764000000123456                           microseconds since the epoch
  *     from alice@example.org                             "-" for the null sender
+ *     owner alice@example.org                            who logged in to send it, if somebody did
  *     envid ID | ret full | ret hdrs | body 8bit | utf8  where they were given
  *     rcpt bob@elsewhere.example - -                     NOTIFY, ORCPT; once for each, in order
  *                                                        an empty line ends the envelope
@@ -92,6 +93,7 @@ struct qmsg {
     char id[QFILE_ID_MAX + 1];
     int64_t arrival_us;
     char *sender; /* "" for the null sender */
+    char *owner;  /* the account that submitted it; "" */
     char *envid;  /* xtext as given; "" */
     enum qret ret;
     bool is_8bit;
@@ -105,6 +107,7 @@ struct qmsg {
 void qmsg_init(struct qmsg *m);
 void qmsg_done(struct qmsg *m);
 void qmsg_set_sender(struct qmsg *m, struct str sender);
+void qmsg_set_owner(struct qmsg *m, struct str owner);
 void qmsg_set_envid(struct qmsg *m, struct str envid);
 must_check int qmsg_add_rcpt(struct qmsg *m, struct str addr, unsigned notify, struct str orcpt,
                              struct err *err);

@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 static void check_same(const struct qmsg *a, const struct qmsg *b)
 {
     assert(a->arrival_us == b->arrival_us && strcmp(a->sender, b->sender) == 0);
+    assert(strcmp(a->owner, b->owner) == 0);
     assert(strcmp(a->envid, b->envid) == 0 && a->ret == b->ret);
     assert(a->is_8bit == b->is_8bit && a->is_utf8 == b->is_utf8 && a->rcpts_n == b->rcpts_n);
     for (size_t i = 0; i < a->rcpts_n; i++) {

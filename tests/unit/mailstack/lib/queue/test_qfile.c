@@ -14,6 +14,7 @@ static void make(struct qmsg *m)
 
     qmsg_init(m);
     qmsg_set_sender(m, STR("al ice%@home.test"));
+    qmsg_set_owner(m, STR("alice@home.test"));
     qmsg_set_envid(m, STR("id+2B"));
     m->arrival_us = 1764000000123456;
     m->ret = QRET_HDRS;
@@ -54,6 +55,7 @@ static void an_envelope_is_read_as_it_was_written(void **state)
     assert_int_equal(r.size, 77);
     assert_int_equal(r.arrival_us, m.arrival_us);
     assert_string_equal(r.sender, m.sender);
+    assert_string_equal(r.owner, "alice@home.test");
     assert_string_equal(r.envid, "id+2B");
     assert_true(r.ret == QRET_HDRS && r.is_8bit && r.is_utf8);
     assert_int_equal(r.rcpts_n, 3);
