@@ -12,6 +12,7 @@
 #include "runtime/base/loop.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/sig.h"
+#include "runtime/base/slim.h"
 
 #include "mailstack/filterd/answer.h"
 #include "mailstack/filterd/conf.h"
@@ -228,6 +229,7 @@ static int begin(struct state *st, struct err *err)
             loop_io_add(st->loop, &st->listeners[i].io, st->w->listen_fd[i], LOOP_READ, err) < 0)
             return -1;
     }
+    slim_now();
     return 0;
 }
 

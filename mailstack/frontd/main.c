@@ -13,6 +13,7 @@
 #include "runtime/base/loop.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/sig.h"
+#include "runtime/base/slim.h"
 
 #include "mailstack/frontd/frontd.h"
 #include "mailstack/lib/daemon/daemon.h"
@@ -259,6 +260,7 @@ static int prepare(struct worker *w, struct daemon *d, struct err *err)
     f->refused = counter_get(d->counters, "front_refused_total");
     f->logins = counter_get(d->counters, "front_logins_total");
     f->failures = counter_get(d->counters, "front_failures_total");
+    slim_now();
     return listen_on_all(w, d->given, err);
 }
 

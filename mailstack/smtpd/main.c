@@ -11,6 +11,7 @@
 #include "runtime/base/map.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/sig.h"
+#include "runtime/base/slim.h"
 
 #include "mailstack/lib/auth/client.h"
 #include "mailstack/lib/daemon/daemon.h"
@@ -186,6 +187,7 @@ static int prepare(struct worker *w, struct daemon *daemon, struct err *err)
     d->filter = c->milter_path ? filter_new(d->loop, c->milter_path) : NULL;
     d->dns = c->dns_path ? dns_client_new(d->loop, c->dns_path) : NULL;
     take_counters(d, daemon->counters);
+    slim_now();
     return listen_on_all(w, daemon->given, err);
 }
 

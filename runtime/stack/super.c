@@ -21,6 +21,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
+#include "runtime/base/slim.h"
 #include "runtime/stack/keys.h"
 #include "runtime/stack/place.h"
 
@@ -110,6 +111,7 @@ static void become_running(struct super *s)
     logs_say(&s->logs, LOG_LEVEL_INFO, "stack.ready", LOG_U("ms", s->ready_ms));
     if (s->run->ready)
         s->run->ready(s->run->ctx, s);
+    slim_now();
 }
 
 /* A service that fell into back-off while somebody waits for all to be up: tell, do not hang. */

@@ -15,6 +15,7 @@
 #include "runtime/base/loop.h"
 #include "runtime/base/num.h"
 #include "runtime/base/sig.h"
+#include "runtime/base/slim.h"
 
 #include "mailstack/lib/daemon/given.h"
 
@@ -202,6 +203,7 @@ static int serve(struct skeleton *s, struct err *err)
     start_watchdog(s);
     daemon_notify("READY=1");
     log_info("daemon.ready", LOG_S("version", MR_VERSION));
+    slim_now();
     return loop_run(s->d.loop, err);
 }
 
