@@ -43,7 +43,7 @@ SANITIZE ?=
 ifeq ($(SANITIZE),)
 CFLAGS_KIND := $(HARD)
 LINK_KIND   := -pie
-STATIC      := -static-pie
+STATIC      := -static-pie -Xlinker -z -Xlinker pack-relative-relocs
 else
 CFLAGS_KIND := -O1 -g -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer \
                -fPIE -w

@@ -22,7 +22,7 @@ endif
 # up, down, image, user ...: the verbs that need archives, TLS and netlink. mailbox-run executes it. In a static program
 # libcrypto's and libnl's look-ups of names are refused, as in the daemons (see mailstack/build.mk).
 ifeq ($(SANITIZE),)
-STACK_STATIC := $(STATIC) -Xlinker --no-fatal-warnings -Xlinker --no-warnings
+STACK_STATIC := $(STATIC) -Xlinker --wrap=dlopen
 STACK_OBJ    := $(BUILD)/obj/mailstack/lib/daemon/nolookup.o
 endif
 ifneq ($(wildcard runtime/cli/stack/main.c),)

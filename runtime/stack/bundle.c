@@ -12,7 +12,7 @@
 #include "runtime/spec/oci.h"
 #include "runtime/spec/stack.h"
 #include "runtime/stack/layout.h"
-#include "runtime/stack/seccomp_merge.h"
+#include "runtime/stack/profile.h"
 #include "runtime/stack/svc.h"
 
 #define MOUNTS_MAX 32
@@ -245,7 +245,7 @@ static int fill_linux(struct arena *a, const struct bundle_make *m, struct oci_l
     fill_devices(a, &l->resources);
     l->masked_paths = strings(a, masked);
     l->readonly_paths = strings(a, readonly);
-    return seccomp_merge(a, m->s->index, &l->seccomp, err);
+    return profile_merge(a, m->s->index, &l->seccomp, err);
 }
 
 int bundle_config(struct arena *a, const struct bundle_make *m, struct oci_config **out,

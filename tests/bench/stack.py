@@ -24,6 +24,10 @@ import tempfile
 import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests" / "mail"))
+
+from dnslib import Server
+
 USERS = [f"user{i}@example.org" for i in range(8)]
 SIZE, CONNECTIONS = 4096, 16
 CLOCK = os.sysconf("SC_CLK_TCK")
@@ -93,11 +97,13 @@ class Ours:
     def __init__(self, work, build):
         self.work, self.program = work, build / "mailbox-run"
         names = ("smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s")
-        self.ports = dict(zip(names, free_ports(7)))
+        *ports, dns = free_ports(8)
+        self.ports = dict(zip(names, ports))
+        self.dns = Server(dns, {})  # knows no name: SPF, DKIM and DMARC are looked for, and not found
         self.file = work / "mailstack.json"
         self.file.write_text(json.dumps({
             "hostname": "mail.example.org", "domains": {"example.org": {}}, "storage": str(work / "data"),
-            "dns": {"servers": ["127.0.0.1:9"], "dnssec": False, "network": "host"},
+            "dns": {"servers": [f"127.0.0.1:{dns}"], "dnssec": False, "network": "host"},
             "listen": {n: [f"127.0.0.1:{p}"] for n, p in self.ports.items()},
         }))
         locked = {"password": "!"}

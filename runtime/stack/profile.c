@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "runtime/stack/seccomp_merge.h"
+#include "runtime/stack/profile.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -34,7 +34,7 @@ static int load_names(struct arena *a, const char *text, struct oci_strings *out
     return 0;
 }
 
-int seccomp_merge(struct arena *a, unsigned service, struct oci_seccomp *out, struct err *err)
+int profile_merge(struct arena *a, unsigned service, struct oci_seccomp *out, struct err *err)
 {
     static const char *clone3[] = {"clone3", NULL};
     struct oci_scmp_rule *rules = arena_array(a, 2, sizeof(*rules));
