@@ -41,6 +41,8 @@ void cmd_ehlo(struct session *s, struct str args)
                 "250-PIPELINING\r\n250-SIZE %" PRIu64 "\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
                 "250-CHUNKING\r\n",
                 s->d->conf->message_size);
+    if (s->d->queue)
+        conn_write_c(s->conn, "250-DSN\r\n");
     if (!s->tls[0])
         conn_write_c(s->conn, "250-STARTTLS\r\n");
     if (session_may_login(s) && !s->user[0])

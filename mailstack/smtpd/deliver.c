@@ -411,6 +411,35 @@ static int prepare(struct txn *t, struct str message, struct err *err)
     return add_trace(t, t->session, err);
 }
 
+static void filter_it(struct txn *t)
+{
+    t->filter.fields = &t->fields;
+    t->filter.new_body = &t->new_body;
+    t->filter.body_max = t->d->conf->message_size;
+    t->filter.fn = on_filtered;
+    if (t->d->filter)
+        filter_run(t->d->filter, &t->filter);
+    else
+        go_out(t);
+}
+
+static void on_author(struct author *a, enum auth_verdict verdict)
+{
+    struct txn *t = container_of(a, struct txn, author);
+
+    switch (verdict) {
+    case AUTH_YES:
+        filter_it(t);
+        return;
+    case AUTH_NO:
+        end(t, "550 5.7.1 the address in From is not yours");
+        return;
+    case AUTH_TEMP:
+        end(t, "451 4.3.0 cannot check the author now, try again later");
+        return;
+    }
+}
+
 void deliver_begin(struct txn *t)
 {
     struct err err = {0};
@@ -435,14 +464,14 @@ void deliver_begin(struct txn *t)
         return;
     }
     t->filter.env = &t->env;
-    t->filter.fields = &t->fields;
-    t->filter.new_body = &t->new_body;
-    t->filter.body_max = t->d->conf->message_size;
-    t->filter.fn = on_filtered;
-    if (t->d->filter)
-        filter_run(t->d->filter, &t->filter);
-    else
-        go_out(t);
+    if (!t->is_submitted) {
+        filter_it(t);
+        return;
+    }
+    t->author.fn = on_author;
+    t->author.d = t->d;
+    t->author.user = t->env.user;
+    author_check(&t->author, &t->fields, t->arena);
 }
 
 void deliver_abandon(struct txn *t)

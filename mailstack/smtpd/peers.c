@@ -8,13 +8,17 @@
 
 #include "mailstack/smtpd/smtpd.h"
 
+#define V6_PREFIX_N 8
+
 struct count {
     size_t n;
 };
 
+/* An IPv6 customer has 64 bits of addresses, and counts as one. */
 static struct str key(const struct in6_addr *ip)
 {
-    return (struct str){(const char *)ip->s6_addr, sizeof(ip->s6_addr)};
+    return (struct str){(const char *)ip->s6_addr,
+                        IN6_IS_ADDR_V4MAPPED(ip) ? sizeof(ip->s6_addr) : V6_PREFIX_N};
 }
 
 size_t peers_enter(struct smtpd *d, const struct in6_addr *ip)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * peers - how many connections each address has in this worker
+ * peers - how many connections each address has in this worker; of IPv6, each /64
  *
  * Tests:     tests/mail/test_smtpd.py
  */

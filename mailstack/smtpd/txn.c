@@ -53,6 +53,7 @@ void txn_free(struct txn *t)
 {
     if (!t)
         return;
+    author_cancel(&t->author);
     filter_cancel(&t->filter);
     lmtp_cancel(&t->local);
     lmtp_cancel(&t->queue);
@@ -110,7 +111,7 @@ static bool is_known(const struct txn *t, struct str address)
     return false;
 }
 
-static int add_target(struct txn *t, const struct auth_target *from, struct err *err)
+static int add_target(struct txn *t, const struct auth_target *from, bool is_local, struct err *err)
 {
     struct txn_target *at;
     struct str address;
@@ -124,11 +125,11 @@ static int add_target(struct txn *t, const struct auth_target *from, struct err 
     t->targets = at;
     at[t->targets_n++] = (struct txn_target){
         .address = address,
-        .is_local = from->local,
+        .is_local = is_local,
         .quota = from->local && from->quota ? from->quota : LMTP_NO_QUOTA,
         .rcpt = t->rcpts_n,
     };
-    if (from->local)
+    if (is_local)
         t->local_n++;
     else
         t->remote_n++;
@@ -150,13 +151,22 @@ static void forget_targets(struct txn *t, size_t keep)
     }
 }
 
+/* Of an address that leads to several nobody hears which they are. */
+static unsigned notify_of(unsigned notify, size_t targets_n)
+{
+    if (targets_n < 2 || !(notify & SMTP_NOTIFY_SUCCESS))
+        return notify;
+    notify &= ~(unsigned)SMTP_NOTIFY_SUCCESS;
+    return notify ? notify : SMTP_NOTIFY_NEVER;
+}
+
 int txn_add(struct txn *t, const struct smtp_rcpt *r, const struct auth_target *targets, size_t n,
             struct err *err)
 {
     struct txn_rcpt *at = room(t, t->rcpts, t->rcpts_n, &t->rcpts_cap, sizeof(*at));
     struct txn_rcpt new = {
         .address = arena_str(t->arena, smtp_path_str(&r->to)),
-        .notify = r->notify,
+        .notify = notify_of(r->notify, n),
         .orcpt = arena_str(t->arena, r->orcpt),
     };
 
@@ -164,9 +174,10 @@ int txn_add(struct txn *t, const struct smtp_rcpt *r, const struct auth_target *
         return too_many(err);
     t->rcpts = at;
     size_t before = t->targets_n;
+    bool reported = t->d->queue && (new.notify &SMTP_NOTIFY_SUCCESS);
 
     for (size_t i = 0; i < n; i++) {
-        if (add_target(t, &targets[i], err) < 0) {
+        if (add_target(t, &targets[i], targets[i].local && !reported, err) < 0) {
             forget_targets(t, before);
             return -1;
         }

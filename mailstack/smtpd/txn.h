@@ -4,7 +4,8 @@
  *
  * Begun by MAIL; RCPT adds recipients, each of which leads to one or more targets (a mailbox here,
  * an address elsewhere); DATA or BDAT fill the spool. deliver.h takes it from there. Two recipients
- * that lead to the same target give it one copy.
+ * that lead to the same target give it one copy. A mailbox here of whose delivery the sender wants
+ * to hear (NOTIFY=SUCCESS) is queued's matter: it delivers, and reports.
  *
  * Memory:    an arena that dies with it; TXN_MEMORY_MAX.
  * Limits:    TXN_TARGETS_MAX targets; recipients as configured.
@@ -23,6 +24,7 @@
 
 #include "mailstack/lib/auth/client.h"
 #include "mailstack/lib/proto/smtp_param.h"
+#include "mailstack/smtpd/author.h"
 #include "mailstack/smtpd/fields.h"
 #include "mailstack/smtpd/filter.h"
 #include "mailstack/smtpd/lmtp.h"
@@ -47,7 +49,7 @@ struct txn_rcpt {
 
 struct txn_target {
     struct str address;
-    bool is_local;
+    bool is_local;  /* lmtpd gets it at once; else it is queued's */
     uint64_t quota; /* LMTP_NO_QUOTA: none told */
     size_t rcpt;    /* which recipient led here */
 };
@@ -80,6 +82,7 @@ struct txn {
     struct spool new_body;
     struct str *parts;
     size_t parts_n;
+    struct author author;
     struct filter_env env;
     struct filter_job filter;
     struct lmtp_job local;

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from dnslib import A, PTR
+from milterlib import Dnsd
 from smtpdlib import PASSWORD, Client, Mail, add_header, change_header, insert_header, no_check
 
 MESSAGE = b"From: out@else.example\r\nTo: alice@example.org\r\nSubject: hello\r\n\r\nfirst line\r\n..dot\r\n"
@@ -63,7 +65,7 @@ def test_a_stranger_is_offered_the_extensions_but_no_login(mail):
     with mail.raw(ehlo=False) as c:
         words = [line[4:] for line in c.command("EHLO client.example", 250)]
     assert words[0] == "mx.example.org"
-    assert set(words[1:]) == {"PIPELINING", "SIZE 20000000", "8BITMIME", "SMTPUTF8", "CHUNKING", "STARTTLS", "ENHANCEDSTATUSCODES"}
+    assert set(words[1:]) == {"PIPELINING", "SIZE 20000000", "8BITMIME", "SMTPUTF8", "CHUNKING", "STARTTLS", "ENHANCEDSTATUSCODES", "DSN"}
 
 
 def test_login_is_offered_under_tls_only_and_starttls_in_clear_only(mail):
@@ -451,6 +453,39 @@ def test_submitted_mail_to_others_is_queued_with_what_was_asked_for(mail):
     assert mail.last("bob")["Subject"] == "hello"
 
 
+def test_who_wants_to_hear_of_a_delivery_here_hears_it_from_the_queue(mail):
+    n = len(mail.mailbox("bob"))
+    with mail.raw() as c:
+        c.command("MAIL FROM:<out@else.example> RET=HDRS ENVID=1", 250)
+        c.command("RCPT TO:<bob@example.org> NOTIFY=SUCCESS", 250)
+        c.command("RCPT TO:<alice@example.org> NOTIFY=NEVER", 250)
+        c.command("DATA", 354)
+        c.send(MESSAGE + END)
+        c.expect("250 2.0.0")
+    assert mail.queue.messages[-1]["rcpts"] == [("bob@example.org", "NOTIFY=SUCCESS")]
+    assert len(mail.mailbox("bob")) == n
+
+
+@pytest.mark.parametrize("header,reply", [
+    ("From: alice@example.org", 250), ("From: Al <al@example.org>", 250), ("From: alice@elsewhere.example", 250), ("X: y", 250),
+    ("From: Bob <bob@example.org>", 550), ("From: alice@example.org, bob@Example.ORG", 550), ("From: x@catch.example", 550),
+    ("From: alice@example.org\r\nFrom: bob@example.org", 550), ("From: =?utf-8?q?bob?= <bob(c)@ example.org>", 550),
+    ("From: " + ", ".join(["alice@example.org"] * 11), 550), ("From: g: bob@example.org;", 550), ("From: \"bob\"@example.org", 550),
+    ("From:\r\n <bob@example.org>", 550), ("fROM : bob@example.org", 550),
+])
+def test_who_logs_in_does_not_write_as_a_colleague(mail, header, reply):
+    with mail.login() as s:
+        s.mail("alice@example.org")
+        s.rcpt("alice@example.org")
+        code, text = s.data(header.encode() + b"\r\n\r\nx\r\n")
+    assert code == reply and (reply == 250 or b"5.7.1" in text)
+
+
+def test_a_stranger_may_forward_our_own_mail(mail):
+    with mail.raw() as c:
+        c.message(b"From: bob@example.org\r\n\r\n" + END, "250 2.0.0")
+
+
 def test_an_alias_that_leads_away_is_queued_for_a_stranger_too(mail):
     n = len(mail.mailbox("alice"))
     with mail.plain() as s:
@@ -730,6 +765,26 @@ def test_a_filter_of_an_older_protocol_gets_a_connection_a_message(start):
         with mail.raw() as c:
             c.message(MESSAGE + END, 250)
     assert mail.milter.accepted == 2 and b"K" not in mail.milter.commands
+
+
+def test_a_client_has_its_name_if_the_name_has_the_client(start, short_dir):
+    names = {("1.0.0.127.in-addr.arpa", PTR): ["client.example"], ("client.example", A): ["192.0.2.1", "127.0.0.1"]}
+    server = Dnsd(short_dir / "dnsd.sock", names)
+    try:
+        mail = start(milter=True, name_server=short_dir / "dnsd.sock")
+        for known in (True, False):
+            with mail.raw() as c:
+                c.envelope()
+                time.sleep(0.3)  # nobody waits for the name
+                c.command("DATA", 354)
+                c.send(MESSAGE + END)
+                c.expect("250 2.0.0")
+            name = "client.example" if known else "unknown"
+            assert f"({name} [127.0.0.1])" in mail.last("alice")["Received"]
+            assert mail.milter.seen[-1]["macros"]["{client_name}"] == name
+            server.records[("client.example", A)] = ["192.0.2.1"]
+    finally:
+        server.close()
 
 
 # --- limits, ends -------------------------------------------------------------------------------------------------------------------

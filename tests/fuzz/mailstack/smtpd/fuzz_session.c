@@ -249,7 +249,9 @@ static void connect_pair(int out[2])
     out[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     assert(out[1] >= 0);
     /* No TIME_WAIT: there are only so many ports. */
-    (void)setsockopt(out[0], SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
+    for (int i = 0; i < 2; i++)
+        (void)setsockopt(out[i], SOL_SOCKET, SO_LINGER, &(struct linger){1, 0},
+                         sizeof(struct linger));
 }
 
 /* Every line of what came begins with a code; a rest without an end is put to the front. */

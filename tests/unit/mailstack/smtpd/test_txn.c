@@ -64,6 +64,27 @@ static void a_target_that_two_lead_to_comes_once(void **state)
     assert_int_equal(worker.txns_n, 0);
 }
 
+static void who_wants_to_hear_of_a_delivery_is_queued(void **state)
+{
+    static const struct auth_target two[] = {{STR_INIT("a@x"), true, 9},
+                                             {STR_INIT("b@x"), true, 9}};
+    struct smtp_rcpt r = rcpt("TO:<a@x> NOTIFY=SUCCESS");
+    int queue; /* only whether there is one matters */
+    struct txn *t = begin();
+    struct err err = {0};
+
+    (void)state;
+    worker.queue = (struct lmtp *)(void *)&queue;
+    assert_ok(txn_add(t, &r, two, 1, &err), &err);
+    assert_int_equal(t->remote_n, 1);
+    assert_int_equal(t->rcpts[0].notify, SMTP_NOTIFY_SUCCESS);
+    assert_ok(txn_add(t, &r, two, 2, &err), &err); /* not of those behind a list */
+    assert_int_equal(t->local_n, 1);
+    assert_int_equal(t->rcpts[1].notify, SMTP_NOTIFY_NEVER);
+    txn_free(t);
+    worker.queue = NULL;
+}
+
 static void too_many_targets_change_nothing(void **state)
 {
     struct auth_target *many = mem_array(TXN_TARGETS_MAX + 1, sizeof(*many));
@@ -92,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_target_that_two_lead_to_comes_once),
+        cmocka_unit_test(who_wants_to_hear_of_a_delivery_is_queued),
         cmocka_unit_test(too_many_targets_change_nothing),
     };
 
