@@ -247,13 +247,15 @@ static void log_message(const struct session *s, const struct message *m)
         log_info("filter.submitted", LOG_STR("id", text_of(&s->id)),
                  LOG_STR("from", m->facts.sender), LOG_STR("user", text_of(&s->user)),
                  LOG_U("bytes", m->raw.n + 2 + m->body_n), LOG_U("signatures", m->sign.n),
-                 LOG_S("action", message_action_name(m->action)), LOG_S("why", m->why));
+                 LOG_S("action", message_action_name(m->action)),
+                 LOG_S("why", m->why ? m->why : "-"));
     else
         log_info("filter.message", LOG_STR("id", text_of(&s->id)), LOG_STR("from", m->facts.sender),
                  LOG_S("client", addr), LOG_U("bytes", m->raw.n + 2 + m->body_n),
                  LOG_S("spf", spf_result_name(m->spf.result)), LOG_S("dkim", dkim_summary(m)),
                  LOG_S("dmarc", dmarc_result_name(m->dmarc.result)),
-                 LOG_S("action", message_action_name(m->action)), LOG_S("why", m->why));
+                 LOG_S("action", message_action_name(m->action)),
+                 LOG_S("why", m->why ? m->why : "-"));
 }
 
 static void count_message(const struct session *s, const struct message *m)
