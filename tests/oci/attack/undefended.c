@@ -113,10 +113,10 @@ bool __wrap_device_is_null(int fd)
     return is_off("device") || __real_device_is_null(fd);
 }
 
-/* A path of the container for a process that is not in it yet: its root lies on top of "/". */
-static const char *through(const char *inside, char out[PATH_MAX])
+/* A path of the container as the host sees it, for a process that is not in it yet. */
+static const char *through(const char *root, const char *inside, char out[PATH_MAX])
 {
-    (void)snprintf(out, PATH_MAX, "/../%s", inside);
+    (void)snprintf(out, PATH_MAX, "%s/%s", root, inside);
     return out;
 }
 
@@ -125,11 +125,12 @@ int __wrap_tty_bind_console(int root_fd, int slave_fd, struct err *err);
 
 int __wrap_tty_bind_console(int root_fd, int slave_fd, struct err *err)
 {
-    char from[DIR_PROC_MAX], to[PATH_MAX];
+    char from[DIR_PROC_MAX], root[DIR_PROC_MAX], to[PATH_MAX];
 
     if (!is_off("console"))
         return __real_tty_bind_console(root_fd, slave_fd, err);
-    if (mount(dir_fd_path(slave_fd, from), through("dev/console", to), NULL, MS_BIND, NULL) < 0)
+    (void)through(dir_fd_path(root_fd, root), "dev/console", to);
+    if (mount(dir_fd_path(slave_fd, from), to, NULL, MS_BIND, NULL) < 0)
         return err_set(err, errno, "bind the console");
     return 0;
 }
@@ -154,7 +155,7 @@ int __wrap_step_mask(struct init *in, size_t index, struct err *err)
 /* What the path was when it was looked at, opened again some time later. */
 static int open_again(int fd, struct err *err)
 {
-    char name[DIR_PROC_MAX], text[PATH_MAX - 8], path[PATH_MAX];
+    char name[DIR_PROC_MAX], text[PATH_MAX];
     ssize_t n = fd < 0 ? -1 : readlink(dir_fd_path(fd, name), text, sizeof text - 1);
     int again = -1;
 
@@ -165,7 +166,7 @@ static int open_again(int fd, struct err *err)
         return err_set(err, errno, "readlink");
     text[n] = '\0';
     (void)usleep(200);
-    again = open(through(text, path), O_PATH | O_CLOEXEC);
+    again = open(text, O_PATH | O_CLOEXEC);
     return again >= 0 ? again : err_set(err, errno, "open '%s'", text);
 }
 
@@ -207,26 +208,28 @@ int __wrap_step_mount(struct init *in, size_t index, struct err *err)
 
     if (!is_off("proc") || strcmp(m->type, "proc") != 0)
         return __real_step_mount(in, index, err);
-    if (mount(m->source, through(m->destination, path), m->type, m->ms_set, m->data) < 0)
+    (void)through(in->rootfs, m->destination, path);
+    if (mount(m->source, path, m->type, m->ms_set, m->data) < 0)
         return err_set(err, errno, "mount");
     return 0;
 }
 
-int __real_proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err);
-int __wrap_proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err);
+int __real_step_sysctl(struct init *in, size_t index, struct err *err);
+int __wrap_step_sysctl(struct init *in, size_t index, struct err *err);
 
-int __wrap_proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err)
+int __wrap_step_sysctl(struct init *in, size_t index, struct err *err)
 {
+    const struct oci_pair *p = &in->config->linux_.sysctl.v[index];
     char name[PATH_MAX / 2], path[PATH_MAX];
     own_fd int fd = -1;
 
     if (!is_off("sysctl"))
-        return __real_proc_sysctl(proc_fd, key, value, err);
-    (void)snprintf(name, sizeof name, "proc/sys/%s", key);
-    for (char *p = strchr(name, '.'); p != NULL; p = strchr(p, '.'))
-        *p = '/';
-    fd = open(through(name, path), O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, value, strlen(value)) < 0)
+        return __real_step_sysctl(in, index, err);
+    (void)snprintf(name, sizeof name, "proc/sys/%s", p->key);
+    for (char *dot = strchr(name, '.'); dot != NULL; dot = strchr(dot, '.'))
+        *dot = '/';
+    fd = open(through(in->rootfs, name, path), O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, p->value, strlen(p->value)) < 0)
         return err_set(err, errno, "write '%s'", name);
     return 0;
 }
