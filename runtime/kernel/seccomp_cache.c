@@ -52,11 +52,12 @@ static void name_of(struct str key, char name[DIGEST_TEXT])
                    (unsigned long long)digest(DIGEST_START, key.p, key.n));
 }
 
-static uint64_t checksum(const struct head *h, const void *rest)
+static uint64_t checksum(const struct head *h, const void *key, const void *code)
 {
     uint64_t sizes[2] = {h->key_n, h->code_n};
 
-    return digest(digest(DIGEST_START, sizes, sizeof sizes), rest, h->key_n + h->code_n);
+    return digest(digest(digest(DIGEST_START, sizes, sizeof sizes), key, h->key_n), code,
+                  h->code_n);
 }
 
 int seccomp_cache_open(const char *dir)
@@ -106,7 +107,8 @@ bool seccomp_cache_find(int cache_fd, struct str key, struct seccomp_program *ou
         h.code_n % sizeof(struct sock_filter) != 0 ||
         h.code_n > BPF_MAXINSNS * sizeof(struct sock_filter))
         return false;
-    if (h.checksum != checksum(&h, text + sizeof h) || memcmp(text + sizeof h, key.p, key.n) != 0)
+    if (h.checksum != checksum(&h, text + sizeof h, text + sizeof h + key.n) ||
+        memcmp(text + sizeof h, key.p, key.n) != 0)
         return false;
     out->n = (unsigned short)(h.code_n / sizeof(struct sock_filter));
     out->code = mem_new(h.code_n);
@@ -149,13 +151,12 @@ void seccomp_cache_keep(int cache_fd, struct str key, const struct seccomp_progr
 
     if (cache_fd < 0 || key.n > SECCOMP_KEY_MAX || h.code_n == 0)
         return;
+    h.checksum = checksum(&h, key.p, p->code);
     buf_append_n(&text, &h, sizeof h);
     buf_append(&text, key);
     buf_append_n(&text, p->code, h.code_n);
     if (text.failed)
         return;
-    h.checksum = checksum(&h, text.p + sizeof h);
-    memcpy(text.p, &h, sizeof h);
     make_room(cache_fd);
     name_of(key, name);
     if (file_put(cache_fd, name, buf_str(&text), 0600, &ignored) < 0)

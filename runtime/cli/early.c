@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program's entry, before the C library's: a verb that makes a process must run from a
+ * protected mount of its file (runtime/kernel/self.h), to which end the program executes itself
+ * again. The C library's start costs more than the rest of that (on virtual machines each of its
+ * seventy cpuid instructions leaves the guest), so it is done before, and paid for once.
+ *
+ * This is an optimisation and nothing depends on it: whatever is not as expected here is left to
+ * self_protect, which looks again and reports errors. Here no library, no relocation and no thread
+ * pointer exists yet: only system calls, local variables and text.
+ */
+#if defined(__x86_64__)
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+
+#define ST_RDONLY_ 1 /* of statfs.f_flags; sys/statvfs.h is the library's */
+#define BARE       __attribute__((no_stack_protector, noinline))
+
+void early_protect(const long *stack);
+
+/* %rsp at the entry is argc, argv, NULL, environment; %rdx is _start's. */
+__asm__(".pushsection .text.early, \"ax\", @progbits\n"
+        ".globl early_start\n"
+        ".hidden early_start\n"
+        ".type early_start, @function\n"
+        "early_start:\n"
+        "    endbr64\n"
+        "    xor %ebp, %ebp\n"
+        "    mov %rsp, %rbx\n"
+        "    mov %rdx, %r12\n"
+        "    mov %rsp, %rdi\n"
+        "    and $-16, %rsp\n"
+        "    call early_protect\n"
+        "    mov %rbx, %rsp\n"
+        "    mov %r12, %rdx\n"
+        "    jmp _start\n"
+        ".size early_start, . - early_start\n"
+        ".popsection\n");
+
+static BARE long call5(long nr, long a, const void *b, long c, const void *d, long e)
+{
+    register long r10 __asm__("r10") = (long)d;
+    register long r8 __asm__("r8") = e;
+    long r = nr;
+
+    __asm__ volatile("syscall"
+                     : "+a"(r)
+                     : "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
+                     : "rcx", "r11", "memory");
+    return r;
+}
+
+static BARE bool is_word(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+/* A word too many costs a moment: `state run` is protected, too. */
+static BARE bool makes_process(char *const *argv, long n)
+{
+    for (long i = 1; i < n; i++)
+        if (is_word(argv[i], "run") || is_word(argv[i], "create") || is_word(argv[i], "exec"))
+            return true;
+    return false;
+}
+
+static BARE bool is_readonly(void)
+{
+    struct statfs fs = {.f_flags = 0};
+    long fd = call5(SYS_openat, AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC, NULL, 0), r = 0;
+
+    if (fd < 0)
+        return true;
+    r = call5(SYS_fstatfs, fd, &fs, 0, NULL, 0);
+    (void)call5(SYS_close, fd, NULL, 0, NULL, 0);
+    return r < 0 || (fs.f_flags & ST_RDONLY_) != 0;
+}
+
+BARE void early_protect(const long *stack)
+{
+    struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
+    char *const *argv = (char *const *)(stack + 1);
+    long n = stack[0], fd = -1;
+
+    if (!makes_process(argv, n) || call5(SYS_geteuid, 0, NULL, 0, NULL, 0) != 0 || is_readonly())
+        return;
+    fd = call5(SYS_open_tree, AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, NULL,
+               0);
+    if (fd < 0)
+        return;
+    if (call5(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &ro, sizeof ro) == 0)
+        (void)call5(SYS_execveat, fd, "", (long)argv, argv + n + 1, AT_EMPTY_PATH);
+    (void)call5(SYS_close, fd, NULL, 0, NULL, 0);
+}
+
+#endif
