@@ -7,6 +7,7 @@
  * Limits:    SPF_LOOKUPS_MAX terms that ask DNS, SPF_VOIDS_MAX of them without an answer,
  *            SPF_NAMES_MAX hosts of an mx or names of a ptr (section 4.6.4).
  * Tests:     tests/unit/mailstack/filterd/test_spf_check.c; tests/mail/test_spf_suite.py
+ * Fuzz:      tests/fuzz/mailstack/filterd/fuzz_spf_check.c
  */
 #ifndef MR_FILTERD_SPF_CHECK_H
 #define MR_FILTERD_SPF_CHECK_H

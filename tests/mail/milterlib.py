@@ -95,6 +95,9 @@ class Mta:
 
     def end(self):
         self.packet("E")
+        return self.answer()
+
+    def answer(self):
         answer = Answer()
         while answer.verdict is None:
             command, data = self.receive()

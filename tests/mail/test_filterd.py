@@ -5,6 +5,7 @@ import concurrent.futures
 import io
 import signal
 import subprocess
+import threading
 import zipfile
 
 import pytest
@@ -334,6 +335,37 @@ def test_one_that_waits_keeps_nobody_waiting(short_dir, dns):
             for _ in range(10):
                 assert quick.send(PLAIN, "ann@sender.example").verdict == "a"
     finally:
+        assert d.stop() == 0
+
+
+def test_a_message_in_hand_is_judged_before_the_end(short_dir, dns):
+    asked = threading.Event()
+    go_on = threading.Event()
+
+    def late(msg):
+        asked.set()
+        go_on.wait(5)
+        return msg[:2] + b"\x81\x83" + msg[4:6] + bytes(6) + msg[12:]
+
+    dns.add("late.example", TXT, late)
+    d = Daemon(short_dir, "filterd", conf(short_dir, limits={"workers": 1}))
+    try:
+        with Mta(short_dir / "filterd.sock") as busy, Mta(short_dir / "filterd.sock") as idle:
+            busy.connect()
+            busy.mail("a@late.example")
+            busy.body([("From", " a@late.example")], b"x\r\n")
+            busy.packet("E")
+            assert asked.wait(10)
+            d.kill(signal.SIGTERM)
+            with pytest.raises((EOFError, ConnectionError)):
+                idle.receive()
+            go_on.set()
+            assert busy.answer().verdict == "a"
+            with pytest.raises((EOFError, ConnectionError)):
+                busy.receive()
+        assert d.process.wait(5) == 0
+    finally:
+        go_on.set()
         assert d.stop() == 0
 
 
