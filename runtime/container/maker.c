@@ -370,7 +370,7 @@ static int take_console(struct maker *m, int *fd, struct err *err)
 
 static int runtime_hooks(struct maker *m, struct err *err)
 {
-    struct hook_moment now = {.state = &m->hook_state, .status = "creating", .pid = m->child.pid};
+    struct hook_moment now = {.state = &m->hook_state, .status = "created", .pid = m->child.pid};
 
     if (hooks_run(m->config, OCI_HOOK_PRESTART, &now, err) < 0 ||
         hooks_run(m->config, OCI_HOOK_CREATE_RUNTIME, &now, err) < 0)

@@ -240,6 +240,8 @@ static void push_process(struct maker *m, bool filter, bool start_hooks)
     push_if(m, m->c->linux_.memory_policy.set || m->f->exec_mempolicy, STEP_MEMPOLICY);
     push_if(m, m->p->apparmor_profile != NULL || m->p->selinux_label != NULL, STEP_LABEL);
     push(m, STEP_CWD, 0);
+    /* From here on the profile judges the runtime's own calls, so as few as can be follow. */
+    push_if(m, early, STEP_DESCRIPTORS);
     push_if(m, early, STEP_FILTER);
     push_if(m, m->p->caps.set, STEP_BOUNDING);
     push(m, STEP_USER, 0);
@@ -248,7 +250,7 @@ static void push_process(struct maker *m, bool filter, bool start_hooks)
     push(m, STEP_READY, 0);
     push_if(m, m->f->wait, STEP_WAIT);
     push_if(m, start_hooks, STEP_HOOKS_START);
-    push(m, STEP_DESCRIPTORS, 0);
+    push_if(m, !early, STEP_DESCRIPTORS);
     push_if(m, filter && !early, STEP_FILTER);
     push(m, STEP_EXEC, 0);
 }

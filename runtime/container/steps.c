@@ -34,7 +34,7 @@ static int run_hooks(struct init *in, enum oci_hook_kind kind, const char *statu
 static int step_hooks_container(struct init *in, size_t index, struct err *err)
 {
     (void)index;
-    return run_hooks(in, OCI_HOOK_CREATE_CONTAINER, "creating", err);
+    return run_hooks(in, OCI_HOOK_CREATE_CONTAINER, "created", err);
 }
 
 static int step_hooks_start(struct init *in, size_t index, struct err *err)

@@ -139,15 +139,26 @@ static int place_fds(struct init *in, int base, struct err *err)
     return 0;
 }
 
+static int move_up(int *fd, int base, const char *what, struct err *err)
+{
+    int moved = *fd < 0 ? -1 : fcntl(*fd, F_DUPFD_CLOEXEC, base);
+
+    if (*fd >= 0 && moved < 0)
+        return err_set(err, errno, "move %s", what);
+    *fd = moved;
+    return 0;
+}
+
+/* The marks take effect at execve, so this may come at any time after the last descriptor that must
+ * not be there was opened without one; those that are still needed are moved out of the way. */
 int step_descriptors(struct init *in, size_t index, struct err *err)
 {
-    int base = highest(in->io) + 1, sync_fd = fcntl(in->sync_fd, F_DUPFD_CLOEXEC, base);
+    int base = highest(in->io) + 1;
 
     (void)index;
-    if (sync_fd < 0)
-        return err_set(err, errno, "move the socket to the runtime");
-    in->sync_fd = sync_fd;
-    if (place_fds(in, base, err) < 0)
+    if (move_up(&in->sync_fd, base, "the socket to the runtime", err) < 0 ||
+        move_up(&in->listen_fd, base, "the socket for start", err) < 0 ||
+        place_fds(in, base, err) < 0)
         return -1;
     /* Whatever else is open goes at execve, whatever its own mark said. */
     for (int fd = 3; fd < base; fd++)

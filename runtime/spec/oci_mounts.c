@@ -247,9 +247,10 @@ static int check_mount(const struct load *ld, const struct jv *at, void *obj, st
         return jv_err(at, err, "an id-mapped mount must be a bind mount");
     if (oci_mount_is_bind(m) && m->source == NULL)
         return jv_err(at, err, "a bind mount needs a source");
-    if (oci_mount_is_bind(m) && m->data != NULL)
-        return jv_err(at, err, "a bind mount cannot have options of a file system: '%.128s'",
-                      m->data);
+    if (oci_mount_is_bind(m) && m->data != NULL) {
+        field_warn(ld, at, "a bind mount goes without options of a file system:", m->data);
+        m->data = NULL;
+    }
     if (m->destination[0] != '/')
         field_warn(ld, at, "a destination that is not absolute is taken from /:", m->destination);
     return 0;

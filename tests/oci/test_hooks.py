@@ -27,7 +27,7 @@ def test_order_and_state(runtime, bundle, own_rootfs, tmp_path):
     assert set(names[4:6]) == {"poststart", "process"}
     assert names[6] == "poststop"
     states = {r.split()[0]: json.loads(r.split(" ", 1)[1]) for r in rows if "{" in r}
-    assert states["prestart"]["status"] == "creating" and states["prestart"]["pid"] > 1
+    assert states["prestart"]["status"] == "created" and states["prestart"]["pid"] > 1
     assert states["poststop"]["status"] == "stopped"
     assert states["poststart"]["bundle"] == str(bundle.path)
 
