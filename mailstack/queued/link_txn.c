@@ -257,6 +257,13 @@ static void on_mail(struct link *l, const struct smtp_reply *r)
     l->final_i = l->job->n; /* nobody hopes any more */
 }
 
+/* RFC 5321 section 4.5.3.1.10: a plain 552 to RCPT says that there are too many, not that this one
+ * is bad. A mailbox over its quota has a status of its own, 5.2.2. */
+static bool means_too_many(unsigned code, struct str status)
+{
+    return code == 552 && (str_eq_c(status, "5.0.0") || str_eq_c(status, "5.5.3"));
+}
+
 static void on_rcpt(struct link *l, size_t i, const struct smtp_reply *r)
 {
     own_buf struct buf text = BUF_INIT(SMTP_REPLY_MAX);
@@ -270,7 +277,7 @@ static void on_rcpt(struct link *l, size_t i, const struct smtp_reply *r)
         return;
     }
     reply_outcome(r, str_of(l->name), &text, &o);
-    if (r->code == 452 || r->code == 552) { /* RFC 5321 section 4.5.3.1.10: too many, not too bad */
+    if (means_too_many(r->code, o.status)) {
         o.kind = OUTCOME_TEMP;
         o.status = STR("4.5.3");
     }

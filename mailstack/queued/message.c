@@ -252,6 +252,12 @@ static void wait_for(struct message *m, int64_t seconds)
     loop_timer_set(m->q->loop, &m->timer, (uint64_t)seconds * 1000);
 }
 
+/* A time further away than any wait was written by a clock that has been set back since. */
+bool message_is_due(const struct message *m, const struct qrcpt *r, int64_t now_s)
+{
+    return r->next_s <= now_s || r->next_s > now_s + m->q->conf.max_s;
+}
+
 static void wait_for_next(struct message *m)
 {
     int64_t next_s = INT64_MAX;

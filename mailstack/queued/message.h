@@ -66,6 +66,8 @@ struct message *message_find(const struct queued *q, struct str id);
 void message_outcome(struct message *m, size_t i, const struct outcome *o);
 /* After a job: writes, reports, removes or waits. The message may be gone afterwards. */
 void message_settle(struct message *m);
+/* Is it time for this recipient? */
+bool message_is_due(const struct message *m, const struct qrcpt *r, int64_t now_s);
 /* All that is pending is due now. */
 void message_flush(struct message *m);
 /* Out of the spool, without a report. -1: it is being sent. */

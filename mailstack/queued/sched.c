@@ -116,7 +116,7 @@ void sched_message(struct message *m)
 
     for (size_t i = 0; i < m->env.rcpts_n; i++) {
         if (m->env.rcpts[i].state != QSTATE_PENDING || m->rcpts[i].job ||
-            m->env.rcpts[i].next_s > now_s)
+            !message_is_due(m, &m->env.rcpts[i], now_s))
             continue;
         route_one(m, i);
     }

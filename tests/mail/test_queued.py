@@ -4,6 +4,7 @@ import email
 import email.policy
 import signal
 import time
+import zlib
 
 import pytest
 
@@ -280,6 +281,38 @@ def test_a_refusal_anywhere_is_heard(make, verb, pipelining):
         q.wait_empty()
     reports = [report_of(raw)[1] for raw in q.mailbox("alice@home.test")]
     assert sorted(len(b) for b in reports) == [2, 3] and all(b["Status"] == "5.7.9" for r in reports for b in r[1:])
+
+
+@pytest.mark.parametrize("reply, reports", [("552 5.2.2 mailbox full", 1), ("552 too many recipients", 0), ("552 5.5.3 too many", 0)])
+def test_too_many_recipients_is_not_a_failure_and_a_full_mailbox_is(make, reply, reports):
+    q = make(lmtpd=True, domains=["home.test"])
+    q.add_mx("far.test", (10, "mx.far.test", "127.0.0.2"))
+    said = []
+
+    def hook(verb, line, _session):
+        if verb == "RCPT" and "<c@" in line and not said:
+            said.append(1)
+            return reply
+        return None
+
+    with Remote(q.port, "127.0.0.2", hook=hook) as r:
+        q.send("alice@home.test", ["b@far.test", "c@far.test"])
+        q.wait_empty()
+        assert len(r.messages) == 2 - reports and len(q.mailbox("alice@home.test")) == reports
+
+
+def test_a_clock_that_was_set_back_makes_nobody_wait_for_it(make):
+    q = make(retry={"first_s": 3600, "max_s": 3600, "give_up_s": 99999})
+    q.add_mx("far.test", (10, "mx.far.test", "127.0.0.2"))
+    name = q.send("a@home.test", ["b@far.test"])
+    wait_for(lambda: q.list()[0]["recipients"][0]["attempts"])
+    q.queued.stop()
+    record = f"0 pending 0 1 {int(time.time())} {int(time.time()) + 10**6} 4.4.1 - refused"
+    with open(q.spool / "msg" / name, "a", encoding="ascii") as f:
+        f.write(f"{zlib.crc32(record.encode()):08x} {record}\n")
+    with Remote(q.port, "127.0.0.2") as r:
+        q.queued.start()
+        r.wait()
 
 
 def test_a_failure_beyond_the_time_is_reported(make):
