@@ -107,11 +107,11 @@ static enum found walk(struct lookup *l, struct str domain, struct walk *out)
     return out->at.n > 0 ? FOUND_RECORD : FOUND_NONE;
 }
 
-enum aligned {
+enum aligned { /* the later ones outweigh the earlier */
     ALIGNED_NO,
-    ALIGNED_YES,
     ALIGNED_TEMP,
     ALIGNED_PENDING,
+    ALIGNED_YES,
 };
 
 static enum aligned is_aligned(struct lookup *l, struct str domain, struct str from,
@@ -139,16 +139,24 @@ static enum aligned is_aligned(struct lookup *l, struct str domain, struct str f
     return str_ieq(w.organization, author->organization) ? ALIGNED_YES : ALIGNED_NO;
 }
 
+/* An identity that could not be looked up makes the result uncertain only if it would be aligned:
+ * a forger's own broken name server excuses nothing. */
 static enum aligned any_aligned(const struct dmarc_question *q, struct lookup *l,
                                 const struct walk *w)
 {
-    enum aligned all = is_aligned(l, q->spf_domain, q->from, w, w->record.strict_spf);
+    enum aligned all = ALIGNED_NO;
 
-    for (size_t i = 0; i < q->dkim_n && all != ALIGNED_YES; i++) {
-        enum aligned one = is_aligned(l, q->dkim_domains[i], q->from, w, w->record.strict_dkim);
+    for (size_t i = 0; i < q->identities_n; i++) {
+        const struct dmarc_identity *id = &q->identities[i];
+        bool strict = id->is_spf ? w->record.strict_spf : w->record.strict_dkim;
+        enum aligned one = is_aligned(l, id->domain, q->from, w, strict);
 
-        if (one == ALIGNED_YES || all != ALIGNED_PENDING)
-            all = one == ALIGNED_NO ? all : one;
+        if (one == ALIGNED_YES && !id->unsure)
+            return ALIGNED_YES;
+        if (one == ALIGNED_YES)
+            one = ALIGNED_TEMP;
+        if (one > all)
+            all = one;
     }
     return all;
 }
@@ -205,7 +213,7 @@ bool dmarc_check(const struct dmarc_question *q, struct lookup *l, struct dmarc_
         made.result = DMARC_TEMPERROR;
         break;
     case ALIGNED_NO:
-        made.result = q->unsure ? DMARC_TEMPERROR : DMARC_FAIL;
+        made.result = DMARC_FAIL;
         break;
     }
     *out = made;

@@ -19,7 +19,7 @@
 
 struct lookup;
 
-#define DMARC_CHECK_DOMAINS_MAX 8
+#define DMARC_CHECK_MAX 9 /* SPF, and as many signatures as are verified */
 
 enum dmarc_result {
     DMARC_NONE,
@@ -31,12 +31,17 @@ enum dmarc_result {
 
 const char *dmarc_result_name(enum dmarc_result r);
 
+/* A domain that SPF or DKIM found to be behind the message. */
+struct dmarc_identity {
+    struct str domain;
+    bool is_spf;
+    bool unsure; /* it could not be looked up: perhaps it is, perhaps not */
+};
+
 struct dmarc_question {
-    struct str from;                                  /* the domain of From */
-    struct str spf_domain;                            /* that passed; empty: none */
-    struct str dkim_domains[DMARC_CHECK_DOMAINS_MAX]; /* of signatures that passed */
-    size_t dkim_n;
-    bool unsure; /* SPF or a key could not be looked up: no "fail" from that */
+    struct str from; /* the domain of From */
+    struct dmarc_identity identities[DMARC_CHECK_MAX];
+    size_t identities_n;
 };
 
 struct dmarc_outcome {

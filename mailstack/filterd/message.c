@@ -225,19 +225,28 @@ static void judge_author(struct message *m)
         junk(m, "the author's domain does not vouch for it (DMARC)");
 }
 
+static void add_identity(struct dmarc_question *q, struct dmarc_identity id)
+{
+    if (q->identities_n < DMARC_CHECK_MAX)
+        q->identities[q->identities_n++] = id;
+}
+
 static struct dmarc_question dmarc_question(const struct message *m)
 {
     struct dmarc_question q = {.from = m->from};
+    bool unsure = m->spf.result == SPF_TEMPERROR;
 
-    if (m->env->conf->spf && m->spf.result == SPF_PASS)
-        q.spf_domain = spf_domain(&m->spf_question);
-    q.unsure = m->spf.result == SPF_TEMPERROR;
+    if (m->spf.result == SPF_PASS || unsure)
+        add_identity(&q, (struct dmarc_identity){.domain = spf_domain(&m->spf_question),
+                                                 .is_spf = true,
+                                                 .unsure = unsure});
     for (size_t i = 0; i < m->dkim.n; i++) {
         const struct dkim_verify_one *o = &m->dkim.at[i];
 
-        q.unsure = q.unsure || o->result == DKIM_TEMPERROR;
-        if (o->result == DKIM_PASS && q.dkim_n < DMARC_CHECK_DOMAINS_MAX)
-            q.dkim_domains[q.dkim_n++] = o->signature->domain;
+        unsure = o->result == DKIM_TEMPERROR;
+        if (o->result == DKIM_PASS || unsure)
+            add_identity(&q,
+                         (struct dmarc_identity){.domain = o->signature->domain, .unsure = unsure});
     }
     return q;
 }
@@ -250,8 +259,12 @@ static bool run_dmarc(struct message *m)
         m->dmarc.result = DMARC_PERMERROR;
         return true;
     }
-    if (!m->env->conf->dmarc || !dkim_is_domain(m->from))
+    if (!m->env->conf->dmarc || m->from.n == 0)
         return true;
+    if (!dkim_is_domain(m->from)) { /* a literal, or an IDN that is not in its ASCII form */
+        m->dmarc.result = DMARC_PERMERROR;
+        return true;
+    }
     return dmarc_check(&q, &m->lookup, &m->dmarc);
 }
 

@@ -127,6 +127,13 @@ def test_a_forged_author_is_filed_to_junk(mta):
     assert a.header("X-Spam-Flag") == "YES" and "DMARC" in a.header("X-Spam-Reason")
 
 
+def test_a_forgers_broken_name_server_excuses_nothing(mta):
+    a = mta.send(b"DKIM-Signature: v=1; a=rsa-sha256; d=slow.example; s=x; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n"
+                 + PLAIN, "mallory@slow.example")
+    assert "spf=temperror" in a.header("Authentication-Results") and "dmarc=fail" in a.header("Authentication-Results")
+    assert a.header("X-Spam-Flag") == "YES"
+
+
 def test_what_claims_to_be_ours_is_taken_out(mta):
     before = message(b"Authentication-Results: MAIL.local.example; spf=pass", b"Authentication-Results: other.example; spf=pass",
                      b"X-Spam-Flag: YES", b"Authentication-Results: (hm) \"mail.local.example\" 1; dkim=pass", b"x-spam-flag: no")

@@ -59,10 +59,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct str in = {(const char *)data, n};
     struct spf_question spf = {
         .sender = STR("a@b.org"), .helo = STR("h.org"), .addr = {192, 0, 2, 1}, .addr_n = 4};
-    struct dmarc_question dmarc = {.from = STR("x.y.org"),
-                                   .spf_domain = STR("z.y.org"),
-                                   .dkim_domains = {STR("y.org")},
-                                   .dkim_n = 1};
+    struct dmarc_question dmarc = {
+        .from = STR("x.y.org"),
+        .identities = {{.domain = STR("z.y.org"), .is_spf = true},
+                       {.domain = STR("y.org"), .unsure = true}},
+        .identities_n = 2,
+    };
     struct spf_outcome spf_out;
     struct dmarc_outcome dmarc_out;
     struct lookup l;
