@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdbool.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
@@ -10,8 +9,6 @@
 #include "runtime/stack/control.h"
 #include "runtime/stack/layout.h"
 #include "runtime/stack/place.h"
-
-#define DYING_TRIES 100 /* of 20 ms */
 
 /* What a killed supervisor left goes the same way as what a live one has. */
 static int clean(const struct layout *l, const char *file, struct err *err)
@@ -25,16 +22,6 @@ static int clean(const struct layout *l, const char *file, struct err *err)
     buf_printf(&text, "'%s' %s\n", file,
                there ? "was left by a supervisor that was killed; it is cleaned up" : "is not up");
     return cmd_print(&text, err);
-}
-
-/* A supervisor that is killed just now lets go of its directory a moment later. */
-static bool lets_go(const struct layout *l)
-{
-    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
-
-    for (int i = 0; i < DYING_TRIES && place_is_locked(l); i++)
-        (void)nanosleep(&pause, NULL); /* woken early is fine */
-    return !place_is_locked(l);
 }
 
 static int run(struct cmd *c, struct err *err)
@@ -51,7 +38,7 @@ static int run(struct cmd *c, struct err *err)
         return clean(&l, c->args[0], err);
     if (cmd_ask(c, c->args[0], "stop", &answer, &gone) == 0)
         return 0;
-    if (gone.code && lets_go(&l))
+    if (gone.code && cmd_lets_go(&l))
         return clean(&l, c->args[0], err);
     *err = gone;
     return -1;

@@ -225,8 +225,13 @@ static int run(struct cmd *c, struct err *err)
         return err_set(err, 0, "a stack needs root for its containers: run it with sudo");
     if (container_protect_self(argv_with_images(c), err) < 0)
         return -1;
-    if (place_is_locked(&l))
-        return already_up(c, err);
+    if (place_is_locked(&l)) {
+        if (already_up(c, err) == 0)
+            return 0;
+        if (!err->code || !cmd_lets_go(&l))
+            return -1;
+        err_reset(err);
+    }
     return o->detach.on ? detach(c, &l, &u, err) : supervise(c, &l, &u, err);
 }
 

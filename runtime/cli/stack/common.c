@@ -2,6 +2,7 @@
 /* what several verbs do */
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
@@ -14,6 +15,8 @@
 #include "runtime/stack/control.h"
 #include "runtime/stack/layout.h"
 #include "runtime/stack/place.h"
+
+#define DYING_TRIES 100 /* of 20 ms */
 
 int cmd_wrong(struct cmd *c, const struct buf *report, struct err *err)
 {
@@ -48,4 +51,13 @@ int cmd_ask(struct cmd *c, const char *file, const char *line, struct buf *out, 
     if (!place_is_locked(&l))
         return err_set(err, 0, "'%s' is not up", file);
     return control_call(arena_printf(c->arena, "%s/control.sock", l.run), line, out, err);
+}
+
+bool cmd_lets_go(const struct layout *l)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+
+    for (int i = 0; i < DYING_TRIES && place_is_locked(l); i++)
+        (void)nanosleep(&pause, NULL); /* woken early is fine */
+    return !place_is_locked(l);
 }
