@@ -122,7 +122,7 @@ static int take_relay(struct conf *c, const struct jv *at, struct err *err)
 static int take_retry(struct conf *c, const struct jv *at, struct err *err)
 {
     static const char *const keys[] = {"first_s", "max_s", "give_up_s", NULL};
-    const struct jv_range range = {1, 365 * 86400};
+    const struct jv_range range = {0, CONF_TIME_MAX};
     struct jv retry;
 
     if (jv_opt_object(at, "retry", &retry, err) < 0)
@@ -133,13 +133,16 @@ static int take_retry(struct conf *c, const struct jv *at, struct err *err)
         jv_opt_int(&retry, "max_s", range, 14400, &c->max_s, err) < 0 ||
         jv_opt_int(&retry, "give_up_s", range, 432000, &c->give_up_s, err) < 0)
         return -1;
+    /* "At once" is the next second: a server that refuses at once must not be asked in a circle. */
+    c->first_s = c->first_s ? c->first_s : 1;
+    c->max_s = c->max_s ? c->max_s : 1;
     return c->max_s < c->first_s ? jv_err(&retry, err, "max_s is less than first_s") : 0;
 }
 
 static int take_limits(struct conf *c, const struct jv *at, struct err *err)
 {
     static const char *const keys[] = {"senders", "per_domain", NULL};
-    const struct jv_range range = {1, CONF_SENDERS_MAX};
+    const struct jv_range range = {1, CONF_COUNT_MAX};
     struct jv limits;
     int64_t senders;
     int64_t per_domain;

@@ -16,7 +16,9 @@
 
 struct err;
 
-#define CONF_SENDERS_MAX 1000
+/* What mailstack.json lets through; sched.h has its own limit of connections. */
+#define CONF_COUNT_MAX 1000000
+#define CONF_TIME_MAX  (10 * INT64_C(365) * 86400)
 
 struct conf_host {
     char *domain; /* of a route, "*" for every other; NULL for the relay */

@@ -220,7 +220,7 @@ static bool may_open(const struct dest *d)
 
     return d->ready_n && d->links_n < q->conf.per_domain &&
            (d->links_max == 0 || d->links_n < d->links_max) &&
-           (!counts(d) || q->links_n < q->conf.senders);
+           (!counts(d) || (q->links_n < q->conf.senders && q->links_n < SCHED_LINKS_MAX));
 }
 
 /* One connection for each dest in turn, until the limits are reached; who got one goes to the end.

@@ -25,6 +25,7 @@ struct message;
 struct outcome;
 struct queued;
 
+#define SCHED_LINKS_MAX 200 /* whatever is configured: the supervisor connects 256 at a time */
 #define SCHED_RCPTS_MAX 100 /* of one transaction: what RFC 5321 makes every server take */
 
 struct dest {

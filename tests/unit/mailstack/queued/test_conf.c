@@ -54,6 +54,13 @@ static void the_defaults_are_sound(void **state)
     assert_true(c.port == 25 && c.first_s == 60 && c.max_s == 14400 && c.give_up_s == 432000);
     assert_true(c.senders == 8 && c.per_domain == 4 && !c.relay.host && !c.dns && !c.lmtp);
     conf_done(&c);
+    assert_ok(
+        load("{\"hostname\":\"mx.test\",\"spool\":\"/s\",\"retry\":{\"first_s\":0,\"max_s\":0,"
+             "\"give_up_s\":0}}",
+             &c, &err),
+        &err);
+    assert_true(c.first_s == 1 && c.max_s == 1 && c.give_up_s == 0);
+    conf_done(&c);
 }
 
 static void what_is_wrong_is_named(void **state)
