@@ -13,6 +13,7 @@
 #include "runtime/base/own.h"
 
 #include "mailstack/lib/net/conn.h"
+#include "mailstack/lib/net/tls.h"
 #include "mailstack/lib/proto/smtp_reply.h"
 #include "mailstack/queued/message.h"
 #include "mailstack/queued/queued.h"
@@ -182,11 +183,24 @@ static const char *sni(const struct link *l)
     return is_lmtp(l) ? "" : l->mx.targets[l->target].host;
 }
 
+/* NULL: there can be no TLS, the log says why. */
+static struct tls_ctx *tls_context(struct link *l)
+{
+    struct err err = {0};
+
+    if (l->d->route.kind == ROUTE_RELAY && l->q->tls_relay)
+        return l->q->tls_relay;
+    if (!l->q->tls) {
+        l->q->tls = tls_client_new(TLS_VERIFY_NONE, NULL, &err);
+        if (!l->q->tls)
+            log_error("queue.tls", LOG_S("error", err.text));
+    }
+    return l->q->tls;
+}
+
 static void begin_tls(struct link *l)
 {
-    bool checked = l->d->route.kind == ROUTE_RELAY && l->q->tls_relay;
-
-    conn_start_tls(l->conn, checked ? l->q->tls_relay : l->q->tls, sni(l));
+    conn_start_tls(l->conn, tls_context(l), sni(l));
     link_enter(l, LINK_TLS);
 }
 
@@ -221,7 +235,7 @@ static void after_hello(struct link *l)
     bool has_tls = conn_has_tls(l->conn);
     bool wants_auth = l->d->route.kind == ROUTE_RELAY && l->q->conf.user;
 
-    if (!has_tls && l->caps.starttls && !l->in_clear) {
+    if (!has_tls && l->caps.starttls && !l->in_clear && tls_context(l)) {
         conn_write_c(l->conn, "STARTTLS\r\n");
         link_enter(l, LINK_STARTTLS);
     } else if (wants_auth && !has_tls) {
@@ -399,10 +413,12 @@ static const struct conn_ops ops = {
 
 static void greet(struct link *l)
 {
-    if (l->d->route.port == SMTPS)
+    if (l->d->route.port != SMTPS)
+        link_enter(l, LINK_GREETING);
+    else if (tls_context(l))
         begin_tls(l);
     else
-        link_enter(l, LINK_GREETING);
+        target_failed_text(l, OUTCOME_TEMP, "4.3.0", "TLS cannot be set up");
 }
 
 static void on_dialled(struct dialer_call *call, int fd, const struct err *why)

@@ -140,8 +140,7 @@ static int prepare(struct daemon *d, struct queued *q, struct err *err)
     if (q->conf.dns)
         q->dns = dns_client_new(d->loop, q->conf.dns);
     q->dialer = dialer_new(d->loop, given_fd(d->given, "dial", 0), err);
-    q->tls = tls_client_new(TLS_VERIFY_NONE, NULL, err);
-    return q->dialer && q->tls ? use_ca(q, err) : -1;
+    return q->dialer ? use_ca(q, err) : -1;
 }
 
 static int start(struct daemon *d, struct err *err)

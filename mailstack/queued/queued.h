@@ -52,7 +52,7 @@ struct queued {
     struct loop_call run; /* of the scheduler */
     struct dialer *dialer;
     struct dns_client *dns;    /* NULL: none */
-    struct tls_ctx *tls;       /* any certificate */
+    struct tls_ctx *tls;       /* any certificate; made when first needed: it is a third of us */
     struct tls_ctx *tls_relay; /* checked with conf.ca; NULL: none is configured */
     bool draining;
     struct loop_call drained;

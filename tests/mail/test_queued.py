@@ -121,6 +121,18 @@ def test_the_relay_gets_a_password_under_tls_only(make, free_ports, short_dir):
     assert "secret" not in q.queued.log()
 
 
+def test_port_465_begins_with_tls(make, short_dir):
+    try:
+        r = Remote(465, "127.0.0.65", caps=(*CAPS, "AUTH PLAIN"), tls=server_tls(short_dir), implicit=True)
+    except PermissionError:
+        pytest.skip("needs a port below 1024")
+    with r:
+        q = make(relay={"host": "127.0.0.65", "port": 465, "user": "u", "password": "secret"})
+        q.send("a@home.test", ["b@far.test"])
+        m = r.wait()[0]
+        assert m.tls and m.auth == [b"u", b"secret"]
+
+
 def test_a_relay_with_an_authority_must_show_its_certificate(make, free_ports, short_dir):
     port = free_ports(1)[0]
     tls = server_tls(short_dir)
