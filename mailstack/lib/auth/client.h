@@ -53,7 +53,7 @@ struct auth_login {
 };
 
 struct auth_target {
-    struct str address; /* local: the mailbox's account, with "+detail" kept where one was given */
+    struct str address; /* local: the mailbox's account, with "+detail" where one was given */
     bool local;
     uint64_t quota; /* of a local one; 0: none set */
 };

@@ -20,9 +20,16 @@ struct directory_domain {
     struct str catch_all; /* an address, or p NULL */
 };
 
+enum post {
+    POST_ANYONE,
+    POST_MEMBERS, /* and owners */
+    POST_OWNERS
+};
+
 struct directory_list {
     struct names members;
-    bool members_only;
+    struct names owners;
+    enum post post;
 };
 
 /* --- loading ---------------------------------------------------------------------------------- */
@@ -167,24 +174,28 @@ static int load_domains(const struct jv *conf, struct arena *a, struct directory
 
 static int load_list(const struct jv *at, struct arena *a, struct directory *out, struct err *err)
 {
-    static const char *const keys[] = {"members", "post", NULL};
-    static const char *const post[] = {"anyone", "members", NULL};
+    static const char *const keys[] = {"members", "owners", "post", NULL};
+    static const char *const post[] = {"anyone", "members", "owners", NULL}; /* as enum post */
     struct directory_list *l = arena_alloc(a, sizeof(*l));
     size_t who = 0;
     struct str name;
     struct jv members;
+    struct jv owners;
 
     if (!l)
         return no_memory(at, err);
     if (jv_is_object(at, err) < 0 || jv_only(at, keys, err) < 0 ||
         jv_array(at, "members", &members, err) < 0 ||
-        load_names(&members, STR_NONE, a, &l->members, err) < 0)
+        load_names(&members, STR_NONE, a, &l->members, err) < 0 ||
+        jv_opt_array(at, "owners", &owners, err) < 0)
+        return -1;
+    if (owners.v && load_names(&owners, STR_NONE, a, &l->owners, err) < 0)
         return -1;
     struct jv p = jv_member(at, "post");
 
     if (jv_has(at, "post") && jv_enum(&p, post, &who, err) < 0)
         return -1;
-    l->members_only = who == 1;
+    l->post = (enum post)who;
     if (account_canonical(str_of(at->key), a, &name, err) < 0)
         return jv_err(at, err, "%s", err->text);
     (void)map_put(out->lists, name, l);
@@ -247,9 +258,9 @@ struct walk {
     struct map *seen; /* addresses that were expanded or taken */
     struct auth_target *targets;
     size_t n;
-    bool lists;        /* expand lists too */
-    struct str sender; /* for lists that take mail from their members only */
-    bool closed;       /* such a list was left out */
+    bool lists;         /* expand lists too */
+    struct str sender;  /* for lists that do not take mail from everybody */
+    const char *closed; /* such a list was left out: why */
     struct auth_resolve_answer *out;
 };
 
@@ -290,8 +301,8 @@ static bool take_account(struct walk *w, const struct account *acc, struct str d
         struct str domain;
 
         (void)str_rcut(acc->address, '@', &local, &domain);
-        const char *full = arena_printf(w->a, "%.*s%c%.*s@%.*s", STR_ARG(local), w->d->subaddress,
-                                        STR_ARG(detail), STR_ARG(domain));
+        const char *full =
+            arena_printf(w->a, "%.*s+%.*s@%.*s", STR_ARG(local), STR_ARG(detail), STR_ARG(domain));
 
         if (!full)
             return fail(w, AUTH_TEMP, "out of memory for the answer");
@@ -338,13 +349,25 @@ static bool expand_names(struct walk *w, struct str through, const struct names 
     return true;
 }
 
-static bool is_member(const struct directory_list *l, struct str sender)
+static bool is_among(const struct names *names, struct str sender)
 {
-    for (size_t i = 0; i < l->members.n; i++) {
-        if (str_ieq(l->members.v[i], sender))
+    for (size_t i = 0; i < names->n; i++) {
+        if (str_ieq(names->v[i], sender))
             return true;
     }
     return false;
+}
+
+static const char *const closed_text[] = {
+    [POST_MEMBERS] = "only members may post to this list",
+    [POST_OWNERS] = "only owners may post to this list",
+};
+
+static bool may_post(const struct directory_list *l, struct str sender)
+{
+    if (l->post == POST_ANYONE || is_among(&l->owners, sender))
+        return true;
+    return l->post == POST_MEMBERS && is_among(&l->members, sender);
 }
 
 enum found {
@@ -367,8 +390,9 @@ static enum found look_up(struct walk *w, struct str address, struct str local, 
     struct str domain;
     const struct directory_list *l = w->lists ? map_get(d->lists, address) : NULL;
 
-    if (l && l->members_only && !is_member(l, w->sender)) {
-        w->closed = true; /* whichever way led to it; the others of an alias still count */
+    if (l && !may_post(l, w->sender)) {
+        w->closed =
+            closed_text[l->post]; /* whichever way led to it; the others of an alias still count */
         return FOUND_TAKEN;
     }
     if (l)
@@ -446,8 +470,7 @@ static void resolve(const struct directory *d, struct str address, const struct 
     if (!w.targets)
         (void)fail(&w, AUTH_TEMP, "out of memory for the answer");
     else if (expand(&w, address, 0) && w.n == 0)
-        (void)fail(&w, AUTH_NO,
-                   w.closed ? "only members may post to this list" : "the address leads nowhere");
+        (void)fail(&w, AUTH_NO, w.closed ? w.closed : "the address leads nowhere");
     out->targets = w.targets;
     out->targets_n = out->verdict == AUTH_YES ? w.n : 0;
     map_free(w.seen);
@@ -465,6 +488,22 @@ void directory_resolve(const struct directory *d, struct str rcpt, struct str se
     resolve(d, address, &sender, a, out);
 }
 
+/* Is the target the account's, with a detail or without? */
+static bool is_of(struct str target, struct str user)
+{
+    struct str local;
+    struct str domain;
+    struct str detail;
+    struct str name;
+    struct str at;
+
+    if (str_ieq(target, user))
+        return true;
+    if (!str_rcut(target, '@', &local, &domain) || !str_rcut(user, '@', &name, &at))
+        return false;
+    return str_cut(local, '+', &local, &detail) && str_ieq(local, name) && str_ieq(domain, at);
+}
+
 bool directory_may_send(const struct directory *d, struct str user, struct str address,
                         struct arena *a)
 {
@@ -476,11 +515,7 @@ bool directory_may_send(const struct directory *d, struct str user, struct str a
         return false;
     resolve(d, as, NULL, a, &got);
     for (size_t i = 0; i < got.targets_n; i++) {
-        struct walk w = {.d = d, .a = a, .out = &got};
-        struct parts p;
-
-        if (got.targets[i].local && take_apart(&w, got.targets[i].address, &p) &&
-            (str_ieq(p.plain, user) || str_ieq(p.whole, user)))
+        if (got.targets[i].local && is_of(got.targets[i].address, user))
             return true;
     }
     return false;

@@ -144,6 +144,58 @@ static void only_members_post_to_a_closed_list(void **state)
     arena_free(a);
 }
 
+static void owners_post_where_others_may_not(void **state)
+{
+    static const struct {
+        const char *list;
+        const char *sender;
+        enum auth_verdict verdict;
+    } cases[] = {
+        {"news@x", "boss@x", AUTH_YES}, {"news@x", "m@x", AUTH_NO},  {"news@x", "", AUTH_NO},
+        {"team@x", "boss@x", AUTH_YES}, {"team@x", "m@x", AUTH_YES}, {"team@x", "s@y", AUTH_NO},
+    };
+    struct world w;
+    struct err err = {0};
+
+    (void)state;
+    assert_ok(
+        load(
+            &w,
+            "{\"domains\": {\"x\": {}}, \"lists\": {"
+            "\"news@x\": {\"members\": [\"m@x\"], \"owners\": [\"boss@x\"], \"post\": \"owners\"},"
+            "\"team@x\": {\"members\": [\"m@x\"], \"owners\": [\"boss@x\"], \"post\": \"members\"}}}",
+            "{\"m@x\": {\"password\": \"!\"}, \"boss@x\": {\"password\": \"!\"}}", &err),
+        &err);
+    for (size_t i = 0; i < ARRAY_N(cases); i++) {
+        struct auth_resolve_answer got;
+
+        directory_resolve(&w.d, str_of(cases[i].list), str_of(cases[i].sender), w.a, &got);
+        assert_int_equal(got.verdict, cases[i].verdict);
+    }
+    done(&w);
+}
+
+/* lmtpd is told the folder in one way, whatever stands in the address. */
+static void a_detail_comes_behind_a_plus(void **state)
+{
+    struct world w;
+    struct err err = {0};
+    struct auth_resolve_answer got;
+
+    (void)state;
+    assert_ok(load(&w, "{\"domains\": {\"x\": {}}, \"subaddress\": \"-\"}",
+                   "{\"alice@x\": {\"password\": \"!\"}, \"mary-ann@x\": {\"password\": \"!\"}}",
+                   &err),
+              &err);
+    directory_resolve(&w.d, STR("alice-news@x"), STR(""), w.a, &got);
+    assert_str(got.targets[0].address, "alice+news@x");
+    assert_true(directory_may_send(&w.d, STR("alice@x"), STR("alice-news@x"), w.a));
+    directory_resolve(&w.d, STR("mary-ann@x"), STR(""), w.a, &got);
+    assert_str(got.targets[0].address, "mary-ann@x");
+    assert_false(directory_may_send(&w.d, STR("mary@x"), STR("mary-ann@x"), w.a));
+    done(&w);
+}
+
 /* No way around by an alias, a detail or a catch-all that leads to the list. */
 static void a_closed_list_is_closed_from_every_side(void **state)
 {
@@ -338,6 +390,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_closed_list_is_closed_from_every_side, set_up, tear_down),
         cmocka_unit_test_setup_teardown(quotas_come_from_the_account_or_the_default, set_up,
                                         tear_down),
+        cmocka_unit_test(owners_post_where_others_may_not),
+        cmocka_unit_test(a_detail_comes_behind_a_plus),
         cmocka_unit_test(postmaster_needs_no_domain),
         cmocka_unit_test_setup_teardown(a_user_sends_only_as_what_reaches_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(logins_are_accounts_and_their_aliases, set_up, tear_down),
