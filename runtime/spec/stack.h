@@ -10,7 +10,7 @@
  *
  * Lifetime:  everything lives in the arena given to the loader.
  * Limits:    STACK_x below; a longer document or list is refused before memory is taken for it.
- * Schema:    specs/mailstack.schema.json and runtime/man/mailstack.5 describe each key.
+ * Schema:    specs/mailstack.schema.json and runtime/man/mailstack.json.5 describe each key.
  * Tests:     tests/unit/runtime/spec/test_stack_load.c, test_stack_check.c
  * Fuzz:      tests/fuzz/runtime/spec/fuzz_stack.c
  */
@@ -29,14 +29,20 @@ struct arena;
 struct buf;
 struct err;
 
-#define STACK_TEXT_MAX     (4U << 20)  /* bytes of mailstack.json */
-#define STACK_ACCOUNTS_MAX (64U << 20) /* bytes of accounts.json: some 300,000 accounts */
-#define STACK_ARENA_MAX    (512U << 20)
-#define STACK_LIST_MAX     100000 /* members of an object, elements of an array */
-#define STACK_LISTEN_MAX   16     /* addresses of one protocol */
-#define STACK_COMPLAINTS   100    /* lines reported; more are counted */
-#define STACK_REPORT_MAX   (256U << 10)
-#define STACK_ADDRESS_MAX  254 /* RFC 5321 section 4.5.3.1.3, without the brackets */
+#define STACK_TEXT_MAX      (4U << 20)  /* bytes of mailstack.json */
+#define STACK_ACCOUNTS_MAX  (64U << 20) /* bytes of accounts.json: some 300,000 accounts */
+#define STACK_ARENA_MAX     (512U << 20)
+#define STACK_LIST_MAX      100000 /* members of an object, elements of an array */
+#define STACK_LISTEN_MAX    16     /* addresses of one protocol */
+#define STACK_COMPLAINTS    100    /* lines reported; more are counted */
+#define STACK_REPORT_MAX    (256U << 10)
+#define STACK_MESSAGE_MAX   (1U << 30)
+#define STACK_SIZE_MAX      ((uint64_t)1 << 50)
+#define STACK_DAY_S         86400U
+#define STACK_PLAINTEXT_MAX 64 /* networks of "plaintext_login" */
+#define STACK_DOMAINS_MAX   10000
+#define STACK_SERVERS_MAX   16  /* of DNS */
+#define STACK_ADDRESS_MAX   254 /* RFC 5321 section 4.5.3.1.3, without the brackets */
 
 struct stack_strings { /* v[n] is NULL */
     const char **v;

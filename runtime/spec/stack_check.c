@@ -338,9 +338,12 @@ void stack_check_accounts(struct stack_field *f, const struct stack_config *c,
 
         if (name_put(&n, str_of(a->address), kind_account))
             stack_complain_at(f, &at, "'%s' stands twice", a->address);
-        if (stack_address_split(str_of(a->address), &local, &domain, &err) == 0 &&
-            !stack_domain_get(c, domain))
+        if (stack_address_split(str_of(a->address), &local, &domain, &err) < 0)
+            continue; /* load_account has complained */
+        if (!stack_domain_get(c, domain))
             stack_complain_at(f, &at, "'%.*s' is no domain of mailstack.json", STR_ARG(domain));
+        else if (str_find(local, '+') >= 0) /* lmtpd takes what follows for a folder */
+            stack_complain_at(f, &at, "the name of an account may not have a '+'");
     }
     for (size_t i = 0; i < accounts->n; i++) {
         struct jv at = {.up = &root, .key = accounts->v[i].address};

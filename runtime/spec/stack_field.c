@@ -106,33 +106,39 @@ bool stack_flag(struct stack_field *f, const struct jv *at, const char *key, boo
     return out;
 }
 
-uint32_t stack_count(struct stack_field *f, const struct jv *at, const char *key, uint32_t dflt)
+uint32_t stack_count(struct stack_field *f, const struct jv *at, const char *key, uint32_t dflt,
+                     uint32_t max)
 {
     int64_t out = dflt;
     struct err e = {0};
 
-    if (jv_opt_int(at, key, (struct jv_range){1, 1000000}, dflt, &out, &e) < 0)
+    if (jv_opt_int(at, key, (struct jv_range){1, max}, dflt, &out, &e) < 0)
         stack_complain(f, &e);
     return (uint32_t)out;
 }
 
-uint64_t stack_size(struct stack_field *f, const struct jv *at, const char *key, uint64_t dflt)
+uint64_t stack_size(struct stack_field *f, const struct jv *at, const char *key, uint64_t dflt,
+                    uint64_t max)
 {
     uint64_t out = dflt;
     struct err e = {0};
 
-    if (jv_opt_size(at, key, (uint64_t)1 << 50, dflt, &out, &e) < 0)
+    if (jv_opt_size(at, key, max, dflt, &out, &e) < 0)
         stack_complain(f, &e);
     return out;
 }
 
-uint64_t stack_time(struct stack_field *f, const struct jv *at, const char *key, uint64_t dflt)
+uint64_t stack_time(struct stack_field *f, const struct jv *at, const char *key, uint64_t dflt,
+                    uint64_t max)
 {
+    struct jv m = jv_member(at, key);
     uint64_t out = dflt;
     struct err e = {0};
 
-    if (jv_opt_seconds(at, key, (uint64_t)366 * 86400, dflt, &out, &e) < 0)
+    if (jv_opt_seconds(at, key, max, dflt, &out, &e) < 0)
         stack_complain(f, &e);
+    else if (out == 0)
+        stack_complain_at(f, &m, "expected at least one second");
     return out;
 }
 

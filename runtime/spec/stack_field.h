@@ -39,9 +39,13 @@ const char *stack_text(struct stack_field *f, const struct jv *at, const char *k
                        const char *dflt);
 const char *stack_as_text(struct stack_field *f, const struct jv *at); /* NULL after a complaint */
 bool stack_flag(struct stack_field *f, const struct jv *at, const char *key, bool dflt);
-uint32_t stack_count(struct stack_field *f, const struct jv *at, const char *key, uint32_t dflt);
-uint64_t stack_size(struct stack_field *f, const struct jv *at, const char *key, uint64_t dflt);
-uint64_t stack_time(struct stack_field *f, const struct jv *at, const char *key, uint64_t dflt);
+/* From 1 to max. What a daemon would refuse is refused here, before anything is touched. */
+uint32_t stack_count(struct stack_field *f, const struct jv *at, const char *key, uint32_t dflt,
+                     uint32_t max);
+uint64_t stack_size(struct stack_field *f, const struct jv *at, const char *key, uint64_t dflt,
+                    uint64_t max);
+uint64_t stack_time(struct stack_field *f, const struct jv *at, const char *key, uint64_t dflt,
+                    uint64_t max);
 /* The index in names, 0 where absent. */
 size_t stack_choice(struct stack_field *f, const struct jv *at, const char *key,
                     const char *const *names);

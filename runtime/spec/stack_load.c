@@ -24,6 +24,9 @@ static void load_tls(struct stack_field *f, const struct jv *root, struct stack_
     stack_only(f, &at, keys);
     c->tls.mode = (enum stack_tls_mode)stack_choice(f, &at, "mode", modes);
     c->tls.plaintext_login = stack_net_list(f, &at, "plaintext_login");
+    if (c->tls.plaintext_login.n > STACK_PLAINTEXT_MAX)
+        stack_complain_at(f, &at, "\"plaintext_login\" names more than %d networks",
+                          STACK_PLAINTEXT_MAX);
     if (c->tls.mode == STACK_TLS_FILES && (!cert || !key))
         stack_complain_at(f, &at, "mode \"files\" needs \"cert\" and \"key\"");
     else if (c->tls.mode == STACK_TLS_SELF_SIGNED && (cert || key))
@@ -60,7 +63,7 @@ static void load_relay(struct stack_field *f, const struct jv *smtp, struct stac
     stack_only(f, &at, keys);
     r->set = true;
     r->host = stack_text(f, &at, "host", NULL);
-    r->port = (uint16_t)stack_count(f, &at, "port", 587);
+    r->port = (uint16_t)stack_count(f, &at, "port", 587, 65535);
     r->user = stack_text(f, &at, "user", NULL);
     file = stack_text(f, &at, "password_file", NULL);
     if (!r->host)
@@ -78,18 +81,14 @@ static void load_smtp(struct stack_field *f, const struct jv *root, struct stack
         "routes",       "relay",      NULL};
     struct jv at = stack_obj(f, root, "smtp");
     struct stack_smtp *s = &c->smtp;
-    uint32_t port;
 
     stack_only(f, &at, keys);
-    s->message_size = stack_size(f, &at, "message_size", 50U << 20);
-    s->recipients = stack_count(f, &at, "recipients", 100);
-    s->connections = stack_count(f, &at, "connections", 2000);
-    s->connections_per_ip = stack_count(f, &at, "connections_per_ip", 50);
-    s->idle_s = stack_time(f, &at, "idle", 300);
-    port = stack_count(f, &at, "port", 25);
-    if (port > 65535)
-        stack_complain_at(f, &at, "port %u is beyond 65535", port);
-    s->port = (uint16_t)port;
+    s->message_size = stack_size(f, &at, "message_size", 50U << 20, STACK_MESSAGE_MAX);
+    s->recipients = stack_count(f, &at, "recipients", 100, 10000);
+    s->connections = stack_count(f, &at, "connections", 2000, 100000);
+    s->connections_per_ip = stack_count(f, &at, "connections_per_ip", 50, 100000);
+    s->idle_s = stack_time(f, &at, "idle", 300, STACK_DAY_S);
+    s->port = (uint16_t)stack_count(f, &at, "port", 25, 65535);
     stack_load_routes(f, &at, c);
     load_relay(f, &at, c);
 }
@@ -101,11 +100,11 @@ static void load_queue(struct stack_field *f, const struct jv *root, struct stac
     struct stack_queue *q = &c->queue;
 
     stack_only(f, &at, keys);
-    q->first_s = stack_time(f, &at, "first", 60);
-    q->max_s = stack_time(f, &at, "max", 14400);
-    q->give_up_s = stack_time(f, &at, "give_up", (uint64_t)5 * 86400);
-    q->senders = stack_count(f, &at, "senders", 8);
-    q->per_domain = stack_count(f, &at, "per_domain", 4);
+    q->first_s = stack_time(f, &at, "first", 60, 365 * STACK_DAY_S);
+    q->max_s = stack_time(f, &at, "max", 14400, 365 * STACK_DAY_S);
+    q->give_up_s = stack_time(f, &at, "give_up", 5 * STACK_DAY_S, 365 * STACK_DAY_S);
+    q->senders = stack_count(f, &at, "senders", 8, 1000);
+    q->per_domain = stack_count(f, &at, "per_domain", 4, 1000);
     if (q->max_s < q->first_s)
         stack_complain_at(f, &at, "\"max\" is below \"first\"");
 }
@@ -120,10 +119,10 @@ static void load_mailbox(struct stack_field *f, const struct jv *root, struct st
 
     stack_only(f, &at, keys);
     m->format = formats[stack_choice(f, &at, "format", formats)];
-    m->quota = stack_size(f, &at, "quota", (uint64_t)2 << 30);
+    m->quota = stack_size(f, &at, "quota", (uint64_t)2 << 30, STACK_SIZE_MAX);
     m->subaddress = stack_text(f, &at, "subaddress", "+");
-    m->users = stack_count(f, &at, "users", 500);
-    m->sessions_per_user = stack_count(f, &at, "sessions_per_user", 20);
+    m->users = stack_count(f, &at, "users", 500, 100000);
+    m->sessions_per_user = stack_count(f, &at, "sessions_per_user", 20, 1000);
     if (strlen(m->subaddress) > 1)
         stack_complain_at(f, &at, "\"subaddress\" is one character, or empty for none");
 }
@@ -200,10 +199,10 @@ static void load_services(struct stack_field *f, const struct jv *root, struct s
         }
         stack_only(f, &m, keys);
         l->service = arena_copy(f->a, str_of(m.key));
-        l->memory = stack_size(f, &m, "memory", 0);
-        l->pids = jv_has(&m, "pids") ? stack_count(f, &m, "pids", 0) : 0;
-        l->nofile = jv_has(&m, "nofile") ? stack_count(f, &m, "nofile", 0) : 0;
-        l->workers = jv_has(&m, "workers") ? stack_count(f, &m, "workers", 0) : 0;
+        l->memory = stack_size(f, &m, "memory", 0, STACK_SIZE_MAX);
+        l->pids = stack_count(f, &m, "pids", 0, 1000000);
+        l->nofile = stack_count(f, &m, "nofile", 0, 1000000);
+        l->workers = stack_count(f, &m, "workers", 0, 64);
         l->cpu_milli = load_cpus(f, &m);
         if (jv_has(&m, "memory") && l->memory < (1U << 20))
             stack_complain_at(f, &m, "\"memory\" below 1M starts nothing");
@@ -233,8 +232,8 @@ static void load_rest(struct stack_field *f, const struct jv *root, struct stack
     c->ids_base = (uint32_t)base;
     stack_only(f, &log, log_keys);
     c->log.level = levels[stack_choice(f, &log, "level", levels)];
-    c->log.size = stack_size(f, &log, "size", 16U << 20);
-    c->log.keep = stack_count(f, &log, "keep", 4);
+    c->log.size = stack_size(f, &log, "size", 16U << 20, STACK_SIZE_MAX);
+    c->log.keep = stack_count(f, &log, "keep", 4, 1000);
     stack_only(f, &accounts, account_keys);
     c->accounts_file = stack_path(f, c->dir, stack_text(f, &accounts, "file", "accounts.json"));
     c->storage = stack_path(f, c->dir, stack_text(f, root, "storage", "/var/lib/mailstack"));

@@ -68,6 +68,8 @@ void stack_load_domains(struct stack_field *f, const struct jv *root, struct sta
 
     if (n == 0)
         stack_complain_at(f, root, "\"domains\" must name at least one domain");
+    else if (n > STACK_DOMAINS_MAX)
+        stack_complain_at(f, &obj, "more than %d domains", STACK_DOMAINS_MAX);
     c->domains = arena_array(f->a, n + 1, sizeof(*c->domains));
     while (n && jv_next(&obj, &it, &m)) {
         struct stack_domain *d = &c->domains[c->domains_n];
@@ -134,7 +136,7 @@ static void load_account(struct stack_field *f, const struct jv *m, struct stack
     stack_only(f, m, keys);
     out->address = stack_lower(f, m->key);
     out->password = stack_text(f, m, "password", NULL);
-    out->quota = stack_size(f, m, "quota", 0);
+    out->quota = stack_size(f, m, "quota", 0, STACK_SIZE_MAX);
     out->aliases = stack_texts(f, m, "aliases");
     if (stack_address_split(str_of(m->key), &local, &domain, &err) < 0)
         stack_complain_at(f, m, "%s", err.text);

@@ -94,6 +94,8 @@ static void load_servers(struct stack_field *f, const struct jv *at, struct stac
     struct jv list = stack_arr(f, at, "servers");
 
     d->servers = stack_texts(f, at, "servers");
+    if (d->servers.n > STACK_SERVERS_MAX)
+        stack_complain_at(f, &list, "more than %d servers", STACK_SERVERS_MAX);
     d->server_sa = arena_array(f->a, d->servers.n + 1, sizeof(*d->server_sa));
     for (size_t i = 0; i < d->servers.n && i < jv_n(&list); i++) {
         struct jv e = jv_elem(&list, i);
@@ -145,7 +147,7 @@ void stack_load_dns(struct stack_field *f, const struct jv *root, struct stack_c
 
     stack_only(f, &at, keys);
     d->dnssec = stack_flag(f, &at, "dnssec", true);
-    d->cache = stack_size(f, &at, "cache", 4U << 20);
+    d->cache = stack_size(f, &at, "cache", 4U << 20, (uint64_t)4 << 30);
     network = stack_text(f, &at, "network", "own");
     if (str_eq_c(STR("host"), network)) {
         d->mode = STACK_DNS_HOST;

@@ -28,11 +28,25 @@ def test_a_good_file_is_valid(tmp_path):
     assert r.stdout.endswith(": valid\n")
 
 
+def test_an_account_has_no_plus_in_its_name(tmp_path):
+    (tmp_path / "accounts.json").write_text('{"alice@example.org": {"password": "{PLAIN}x"}, "a+b@example.org": {"password": "!"}}')
+    (tmp_path / "stack.json").write_text(json.dumps(GOOD))
+    r = subprocess.run([PROGRAM, "validate", str(tmp_path / "stack.json")], capture_output=True, text=True, check=False)
+    line, = r.stderr.splitlines()
+    assert r.returncode == 2 and "accounts.json" in line and "'+'" in line
+
+
 @pytest.mark.parametrize("change, path, words", [
     ({"listn": {}}, "$.listn", "lists"),
     ({"mailbox": {"format": 5}}, "$.mailbox.format", "number"),
     ({"domains": {"example.org": {"aliases": {"x": ["nobody"]}}}}, "aliases.x[0]", "nobody"),
     ({"smtp": {"message_size": "50X"}}, "$.smtp.message_size", "50X"),
+    ({"smtp": {"message_size": "2G"}}, "$.smtp.message_size", "up to 1G"),
+    ({"smtp": {"idle": 0}}, "$.smtp.idle", "one second"),
+    ({"smtp": {"relay": {"host": "r.example", "port": 65536}}}, "$.smtp.relay.port", "65535"),
+    ({"services": {"smtpd": {"workers": 65}}}, "$.services.smtpd.workers", "64"),
+    ({"dns": {"cache": "5G"}}, "$.dns.cache", "up to 4G"),
+    ({"queue": {"senders": 1001}}, "$.queue.senders", "1000"),
     ({"listen": {"smtp": ["127.0.0.1:2525"], "imap": ["127.0.0.1:2525"]}}, "$.listen", "2525"),
 ])
 def test_a_fault_is_one_line_with_its_path(tmp_path, change, path, words):
