@@ -101,12 +101,25 @@ static bool same_files(const struct rendered *a, const struct rendered *b)
     return true;
 }
 
+/* The number of workers is every daemon's from its start on; some read nothing but their secrets
+ * anew. */
+static bool holds_at_start(const struct gen *was, const struct gen *now, const struct svc *s)
+{
+    const struct rendered *a = &was->v[s->index].files;
+    const struct rendered *b = &now->v[s->index].files;
+
+    if (svc_limits(s, was->config).workers != svc_limits(s, now->config).workers)
+        return true;
+    return s->conf_at_start && a->n && b->n && !str_eq(a->v[0].content, b->v[0].content);
+}
+
 enum gen_difference gen_compare(const struct gen *was, const struct gen *now, const struct svc *s)
 {
     const struct gen_service *a = &was->v[s->index];
     const struct gen_service *b = &now->v[s->index];
 
-    if (!str_eq(a->bundle, b->bundle) || !same_listen(was->config, now->config, s))
+    if (!str_eq(a->bundle, b->bundle) || !same_listen(was->config, now->config, s) ||
+        holds_at_start(was, now, s))
         return GEN_RESTART;
     return same_files(&a->files, &b->files) ? GEN_SAME : GEN_RELOAD;
 }

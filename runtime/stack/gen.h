@@ -57,7 +57,7 @@ must_check int gen_render_bundle(struct gen *g, const struct gen_render *r, cons
 enum gen_difference {
     GEN_SAME,
     GEN_RELOAD, /* configuration files: SIGHUP */
-    GEN_RESTART /* bundle, or what it listens on */
+    GEN_RESTART /* bundle, what it listens on, or what it reads at its start only */
 };
 
 enum gen_difference gen_compare(const struct gen *was, const struct gen *now, const struct svc *s);

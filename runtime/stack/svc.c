@@ -168,7 +168,8 @@ static int load_one(struct arena *a, const struct jv *at, struct svc *s, struct 
         load_strings(a, at, "talks", &s->talks, err) < 0 ||
         load_strings(a, at, "after", &s->after, err) < 0 ||
         jv_opt_str(at, "network", STR("none"), &network, err) < 0 ||
-        jv_opt_bool(at, "mail_group", false, &s->mail_group, err) < 0)
+        jv_opt_bool(at, "mail_group", false, &s->mail_group, err) < 0 ||
+        jv_opt_bool(at, "conf_at_start", false, &s->conf_at_start, err) < 0)
         return -1;
     s->dns_network = str_eq(network, STR("dns"));
     return 0;

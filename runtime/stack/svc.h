@@ -54,6 +54,7 @@ struct svc {
     size_t volumes_n;
     bool mail_group;
     bool dns_network;
+    bool conf_at_start; /* SIGHUP makes it read its secrets anew, not its configuration */
     bool dials;
     uint16_t dial[SVC_DIAL_MAX];
     size_t dial_n;

@@ -33,6 +33,8 @@ def test_an_unchanged_file_changes_nothing(stack):
     ("services", {"imapd": {"memory": "96M"}}, {"restarted imapd"}),
     ("dial", {"allow": ["10.0.0.0/8"]}, set()),
     ("filter", {"executables": "reject"}, {"reloaded filterd"}),
+    ("services", {"authd": {"workers": 3}}, {"restarted authd"}),
+    ("tls", {"plaintext_login": ["127.0.0.0/8"]}, {"reloaded smtpd", "restarted frontd"}),
 ])
 def test_only_what_the_difference_asks(stack, key, value, lines):
     stack.up()
