@@ -15,6 +15,8 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 
+#include "mailstack/lib/mail/header.h"
+
 #define SCRATCH_MAX (1u << 20)
 #define PIECE_MAX   16384 /* of what is decoded at once */
 #define NAME_MAX_N  4096  /* of a file's name */
@@ -111,6 +113,7 @@ static void part_begin(struct bodyscan *s, enum decode_kind kind, bool leaf)
     s->decode = decode_start(kind);
     s->leaf = leaf;
     s->text = false;
+    s->named = false;
     s->is_zip = false;
     s->first_n = 0;
     s->gtube_n = 0;
@@ -152,52 +155,68 @@ static bool parameter(const struct mime_value *v, const char *name, struct buf *
     return mime_param_text(v, name, out);
 }
 
-/* Both names are looked at: programs differ in which one they believe. */
-static bool check_names(struct bodyscan *s, const struct mime_part *p)
+static void check_name(struct bodyscan *s, const struct mime_value *v, const char *name)
 {
-    own_buf struct buf name = BUF_INIT(NAME_MAX_N);
+    own_buf struct buf text = BUF_INIT(NAME_MAX_N);
 
-    const struct {
-        const struct mime_value *in;
-        const char *parameter;
-    } places[] = {{&p->disposition, "filename"}, {&p->content_type, "name"}};
-
-    bool named = false;
-
-    for (size_t i = 0; i < ARRAY_N(places); i++) {
-        if (!parameter(places[i].in, places[i].parameter, &name))
-            continue;
-        named = true;
-        if (attach_is_program_name(buf_str(&name)))
-            found_program(s, "a program by its name: ", buf_str(&name));
-        s->is_zip = s->is_zip || str_iends(buf_str(&name), STR(".zip"));
-    }
-    return named;
+    if (!parameter(v, name, &text))
+        return;
+    s->named = true;
+    if (attach_is_program_name(buf_str(&text)))
+        found_program(s, "a program by its name: ", buf_str(&text));
+    s->is_zip = s->is_zip || str_iends(buf_str(&text), STR(".zip"));
 }
 
-static void collect_header(struct bodyscan *s)
+static void open_multipart(struct bodyscan *s, const struct mime_value *v)
+{
+    own_buf struct buf boundary = BUF_INIT(MIME_BOUNDARY_MAX * 4);
+
+    if (str_istarts(v->value, STR("multipart/")) && parameter(v, "boundary", &boundary))
+        push(s, str_trim(buf_str(&boundary)), str_ieq_c(v->value, "multipart/digest"));
+}
+
+/* Programs differ in which name they believe, and in which of several fields: all of them count. */
+static void read_fields(struct bodyscan *s, struct str header)
+{
+    struct header_walk w = header_walk(header);
+    struct header_field f;
+
+    while (header_next(&w, &f)) {
+        bool type = str_ieq_c(f.name, "Content-Type");
+        struct mime_value v;
+        struct err err = {0};
+
+        if (!type && !str_ieq_c(f.name, "Content-Disposition"))
+            continue;
+        if (mime_parse_value(f.value, s->scratch, &v, &err) < 0 || v.value.p == NULL)
+            continue;
+        check_name(s, &v, type ? "name" : "filename");
+        if (type)
+            open_multipart(s, &v);
+    }
+}
+
+static void collect_header(struct bodyscan *s, bool in_digest)
 {
     s->in_header = true;
+    s->in_digest = in_digest;
     s->header_line_n = 0;
     buf_reset(&s->header);
 }
 
 static void enter(struct bodyscan *s, const struct mime_part *p)
 {
-    own_buf struct buf boundary = BUF_INIT(MIME_BOUNDARY_MAX * 4);
-    bool in_digest = s->open_n > 0 && s->open[s->open_n - 1].digest;
     bool multipart = mime_is(p, "multipart", NULL);
-    bool message = mime_is_message(p) || (in_digest && p->content_type.value.p == NULL);
+    bool message = mime_is_message(p) || (s->in_digest && p->content_type.value.p == NULL);
 
     part_begin(s, multipart ? DECODE_NONE : p->encoding, !multipart);
-    s->text = !check_names(s, p) && mime_is(p, "text", NULL);
-    if (multipart && parameter(&p->content_type, "boundary", &boundary))
-        push(s, str_trim(buf_str(&boundary)), mime_is(p, "multipart", "digest"));
-    else if (message && p->encoding == DECODE_NONE)
-        collect_header(s);
+    read_fields(s, p->header);
+    s->text = !s->named && mime_is(p, "text", NULL);
+    if (message && p->encoding == DECODE_NONE)
+        collect_header(s, false);
 }
 
-static void header_end(struct bodyscan *s, struct str header)
+static void end_header(struct bodyscan *s, struct str header)
 {
     struct mime_part *part;
     struct err err = {0};
@@ -225,7 +244,7 @@ static void header_bytes(struct bodyscan *s, struct str bytes)
         size_t n = s->header.n;
 
         memcpy(copy, buf_c(&s->header), n);
-        header_end(s, (struct str){copy, n});
+        end_header(s, (struct str){copy, n});
     }
     s->header_line_n = 0;
 }
@@ -266,7 +285,7 @@ static void leave_part(struct bodyscan *s)
         size_t n = s->header.n;
 
         memcpy(copy, buf_c(&s->header), n);
-        header_end(s, (struct str){copy, n}); /* a header without a body has names, too */
+        end_header(s, (struct str){copy, n}); /* a header without a body has names, too */
         s->in_header = false;
     }
     part_end(s);
@@ -284,7 +303,7 @@ static bool cross(struct bodyscan *s, struct str line)
         s->open_n = kind == BOUNDARY_CLOSE ? i : i + 1;
         part_begin(s, DECODE_NONE, false);
         if (kind == BOUNDARY_PART)
-            collect_header(s);
+            collect_header(s, s->open[i].digest);
         return true;
     }
     return false;
@@ -336,7 +355,7 @@ void bodyscan_init(struct bodyscan *s, struct str header)
     *s = (struct bodyscan){.line_begins = true, .scratch = arena_new(SCRATCH_MAX)};
     buf_init(&s->header, BODYSCAN_HEADER_MAX);
     buf_init(&s->decoded, PIECE_MAX + DECODE_HELD_MAX);
-    header_end(s, header);
+    end_header(s, header);
 }
 
 void bodyscan_end(struct bodyscan *s)

@@ -40,6 +40,7 @@ struct bodyscan {
     struct bodyscan_boundary *open; /* of the multiparts around, the innermost last */
     size_t open_n;
     bool in_header;
+    bool in_digest;    /* the header is of a part that is a message unless it says otherwise */
     struct buf header; /* of the part, while it comes */
     struct arena *scratch;
 
@@ -54,8 +55,9 @@ struct bodyscan {
     struct buf decoded;
     char first[ATTACH_MAGIC_N];
     size_t first_n;
-    bool leaf; /* not what stands around parts */
-    bool text; /* text/ without a file's name: its first bytes are no magic */
+    bool leaf;  /* not what stands around parts */
+    bool text;  /* text/ without a file's name: its first bytes are no magic */
+    bool named; /* it has a file's name */
     bool is_zip;
     struct attach_zip zip;
     size_t gtube_n; /* bytes of the test string seen */

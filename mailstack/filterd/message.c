@@ -39,6 +39,7 @@ void message_free(struct message *m)
 {
     if (m == NULL)
         return;
+    *m->env->held_n -= m->held_n;
     lookup_cancel(&m->lookup);
     bodyscan_done(&m->scan);
     dkim_sign_done(&m->sign);
@@ -65,6 +66,19 @@ static void append_value(struct buf *out, struct str value)
     }
 }
 
+static void hold(struct message *m, size_t n)
+{
+    m->held_n += n;
+    *m->env->held_n += n;
+    m->too_many = m->too_many || *m->env->held_n > MESSAGE_HELD_MAX;
+}
+
+/* Not all of its header is here: nothing is said about it but that. */
+static bool is_incomplete(const struct message *m)
+{
+    return m->too_large || m->too_many;
+}
+
 /* The buffer may move until the header is whole: until then the views are lengths only. */
 void message_field(struct message *m, struct str name, struct str value)
 {
@@ -79,10 +93,10 @@ void message_field(struct message *m, struct str name, struct str value)
     buf_append_char(&m->raw, ':');
     append_value(&m->raw, value);
     buf_append_c(&m->raw, "\r\n");
-    if (m->fields_n >= MESSAGE_FIELDS_MAX || m->raw.failed) {
-        m->too_large = true;
+    m->too_large = m->too_large || m->fields_n >= MESSAGE_FIELDS_MAX || m->raw.failed;
+    hold(m, m->raw.n - from);
+    if (is_incomplete(m))
         return;
-    }
     m->fields[m->fields_n++] =
         (struct header_field){.raw = {NULL, m->raw.n - from}, .name = {NULL, name.n}};
 }
@@ -151,7 +165,7 @@ void message_header_end(struct message *m)
     struct str header = buf_str(&m->raw);
 
     m->header_over = true;
-    if (m->too_large)
+    if (is_incomplete(m))
         return;
     place_fields(m);
     find_from(m);
@@ -166,7 +180,7 @@ void message_body(struct message *m, struct str piece)
 {
     assert(m->header_over);
     m->body_n += piece.n;
-    if (m->too_large)
+    if (is_incomplete(m))
         return;
     bodyscan_feed(&m->scan, piece);
     dkim_sign_body(&m->sign, piece);
@@ -197,6 +211,10 @@ static void judge_content(struct message *m)
 {
     if (m->too_large) {
         refuse(m, 552, "5.3.4", "message header is too large");
+        return;
+    }
+    if (m->too_many) {
+        refuse(m, 452, "4.3.1", "too much mail at once, try again later");
         return;
     }
     if (m->scan.gtube) {
@@ -305,7 +323,7 @@ void message_end(struct message *m, void (*judged)(struct message *m, void *ctx)
     m->deadline_ms = clock_now_ms() + MESSAGE_DNS_MS;
     m->lookup.answered = on_answered;
     m->lookup.ctx = m;
-    if (!m->too_large) {
+    if (!is_incomplete(m)) {
         bodyscan_end(&m->scan);
         dkim_sign_end(&m->sign);
         dkim_verify_end(&m->dkim);

@@ -8,7 +8,8 @@
  *
  * Lifetime:  message_new, message_free (also in the middle, also from `judged`).
  * Limits:    MESSAGE_HEADER_MAX bytes and MESSAGE_FIELDS_MAX fields of header, beyond which the
- *            message is refused; the body may be as long as it likes.
+ *            message is refused; MESSAGE_HELD_MAX bytes in all messages together, beyond which it
+ *            shall come again; the body may be as long as it likes.
  * Tests:     tests/unit/mailstack/filterd/test_message.c
  */
 #ifndef MR_FILTERD_MESSAGE_H
@@ -37,12 +38,14 @@ struct dns_client;
 #define MESSAGE_HEADER_MAX (1u << 20)
 #define MESSAGE_FIELDS_MAX 4000
 #define MESSAGE_MEMORY_MAX (8u << 20)
+#define MESSAGE_HELD_MAX   (48u << 20) /* of header, in all messages of a worker */
 #define MESSAGE_DNS_MS     25000
 
 /* What all messages of a worker share. */
 struct message_env {
     const struct conf *conf;
     struct dns_client *dns; /* NULL: everything is a temporary failure */
+    size_t *held_n;         /* bytes of header held now */
 };
 
 enum message_action {
@@ -70,7 +73,9 @@ struct message {
     struct header_field *fields;
     size_t fields_n;
     size_t fields_max;
+    size_t held_n; /* its share of env->held_n */
     bool too_large;
+    bool too_many; /* the worker holds as much as it may: come again */
     bool header_over;
 
     struct str from;    /* the domain of From; n == 0: there is none */

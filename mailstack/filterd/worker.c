@@ -28,6 +28,7 @@ struct state {
     const struct worker *w;
     struct loop *loop;
     struct message_env env;
+    size_t held_n;
     struct sig_watch signals;
     struct loop_timer grace;
     struct listener listeners[WORKER_LISTEN_MAX];
@@ -239,6 +240,7 @@ int worker_run(const struct worker *w, struct err *err)
     int rc;
 
     list_init(&st.clients);
+    st.env.held_n = &st.held_n;
     rc = begin(&st, err);
     if (rc == 0)
         rc = loop_run(st.loop, err);

@@ -18,9 +18,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
+static size_t held;
+
 static const struct conf conf = {.hostname = (char[]){"mail.org"},
                                  .executables = CONF_EXECUTABLES_JUNK};
-static const struct message_env env = {.conf = &conf};
+static const struct message_env env = {.held_n = &held, .conf = &conf};
 
 struct record {
     struct buf out;
@@ -89,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     assert(verdicts(buf_str(&r.out)) == r.judged);
     session_done(&s);
+    assert(held == 0);
     buf_done(&r.out);
     return 0;
 }

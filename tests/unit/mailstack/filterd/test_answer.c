@@ -9,6 +9,8 @@
 
 #include "tests/lib/test.h"
 
+static size_t held;
+
 static const struct conf conf = {.hostname = (char[]){"mail.org"},
                                  .executables = CONF_EXECUTABLES_JUNK};
 
@@ -41,7 +43,7 @@ static void answer_to(bool user, const struct milter_pair *fields, size_t n, con
                       struct buf *text)
 {
     own_buf struct buf packets = BUF_INIT(ANSWER_MAX);
-    struct message_env env = {.conf = &conf};
+    struct message_env env = {.held_n = &held, .conf = &conf};
     struct message_facts facts = {.submitted = user};
     struct message *m = message_new(&env, &facts);
 
@@ -108,7 +110,7 @@ static void results_name_what_was_checked(void **state)
         .hostname = (char[]){"mail.org"}, .spf = true, .dkim = true, .dmarc = true};
     struct dkim_signature s = {
         .domain = STR("example.org"), .selector = STR("s1"), .bytes = "abcdefghi", .bytes_n = 9};
-    struct message_env env = {.conf = &all};
+    struct message_env env = {.held_n = &held, .conf = &all};
     struct message m = {
         .env = &env, .facts = {.helo = STR("client.example")}, .from = STR("example.org")};
     own_buf struct buf out = BUF_INIT(4096);

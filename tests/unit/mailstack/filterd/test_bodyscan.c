@@ -38,6 +38,12 @@ static const struct {
     {MIXED,
      "--b\r\nContent-Type: multipart/x; boundary=c\r\n\r\n--b\r\nContent-Type: a/b; name=a.exe\r\n\r\n--b--\r\n",
      false, true},
+    /* The second of two fields. */
+    {"Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n",
+     "--b\r\nContent-Type: a/b\r\nContent-Type: c/d; name=a.exe\r\n\r\n", false, true},
+    /* A message in a digest may be without a type; what is in it is no header. */
+    {"Content-Type: multipart/digest; boundary=d\r\n\r\n",
+     "--d\r\n\r\nSubject: x\r\n\r\n" GTUBE "\r\n\r\n", true, false},
     {MIXED,
      "--b\r\nContent-Type: message/rfc822\r\n\r\nContent-Type: a/b; name=a.exe\r\n\r\n--b--\r\n",
      false, true},

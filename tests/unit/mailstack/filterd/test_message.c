@@ -8,6 +8,8 @@
 
 #define GTUBE "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
+static size_t held;
+
 struct judged {
     int n;
     enum message_action action;
@@ -29,7 +31,7 @@ static const struct message_facts submitted = {.sender = STR_INIT("a@example.org
 static struct judged judge(const struct conf *c, const struct message_facts *facts,
                            const char *type, const char *body)
 {
-    struct message_env env = {.conf = c};
+    struct message_env env = {.held_n = &held, .conf = c};
     struct message *m = message_new(&env, facts);
     struct judged j = {0};
 
@@ -75,7 +77,7 @@ static void content_decides_without_asking(void **state)
 static void a_header_is_kept_with_crlf_and_views_into_it(void **state)
 {
     static const struct conf c = {0};
-    struct message_env env = {.conf = &c};
+    struct message_env env = {.held_n = &held, .conf = &c};
     struct message *m = message_new(&env, &submitted);
 
     (void)state;
@@ -112,7 +114,7 @@ static void several_authors_domains_are_noticed(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_N(rows); i++) {
-        struct message_env env = {.conf = &c};
+        struct message_env env = {.held_n = &held, .conf = &c};
         struct message *m = message_new(&env, &submitted);
 
         message_field(m, STR("From"), str_of(rows[i].first));
@@ -127,7 +129,7 @@ static void several_authors_domains_are_noticed(void **state)
 static void too_much_header_is_refused(void **state)
 {
     static const struct conf c = {0};
-    struct message_env env = {.conf = &c};
+    struct message_env env = {.held_n = &held, .conf = &c};
     struct judged j = {0};
 
     (void)state;
@@ -148,6 +150,27 @@ static void too_much_header_is_refused(void **state)
     assert_int_equal(j.n, 2);
 }
 
+static void what_a_worker_holds_is_limited(void **state)
+{
+    static const struct conf c = {0};
+    struct message_env env = {.held_n = &held, .conf = &c};
+    struct message *m = message_new(&env, &submitted);
+    struct judged j = {0};
+
+    (void)state;
+    assert_int_equal(held, 0);
+    held = MESSAGE_HELD_MAX - 10;
+    message_field(m, STR("X"), STR(" a longer field"));
+    message_header_end(m);
+    message_body(m, STR("x"));
+    message_end(m, on_judged, &j);
+    assert_int_equal(j.action, MESSAGE_REJECT);
+    assert_int_equal(m->code, 452);
+    message_free(m);
+    assert_int_equal(held, MESSAGE_HELD_MAX - 10);
+    held = 0;
+}
+
 static void without_dnsd_the_verdict_comes_from_the_loop(void **state)
 {
     static const struct conf c = {.spf = true, .dkim = true, .dmarc = true};
@@ -156,7 +179,8 @@ static void without_dnsd_the_verdict_comes_from_the_loop(void **state)
         .sender = STR_INIT("a@example.org"), .addr = addr, .addr_n = 4};
     struct err err = {0};
     struct loop *loop = loop_new(&err);
-    struct message_env env = {.conf = &c, .dns = dns_client_new(loop, "/nonexistent/dnsd.sock")};
+    struct message_env env = {
+        .held_n = &held, .conf = &c, .dns = dns_client_new(loop, "/nonexistent/dnsd.sock")};
     struct message *m = message_new(&env, &facts);
     struct judged j = {0};
 
@@ -190,6 +214,7 @@ int main(void)
         cmocka_unit_test(a_header_is_kept_with_crlf_and_views_into_it),
         cmocka_unit_test(several_authors_domains_are_noticed),
         cmocka_unit_test(too_much_header_is_refused),
+        cmocka_unit_test(what_a_worker_holds_is_limited),
         cmocka_unit_test(without_dnsd_the_verdict_comes_from_the_loop),
     };
 

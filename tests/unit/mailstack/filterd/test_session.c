@@ -9,8 +9,10 @@
 
 #include "tests/lib/test.h"
 
+static size_t held;
+
 static const struct conf conf = {.hostname = (char[]){"mail.org"}};
-static const struct message_env env = {.conf = &conf};
+static const struct message_env env = {.held_n = &held, .conf = &conf};
 
 struct fixture {
     struct session s;
