@@ -25,7 +25,7 @@ void cmd_noop(struct session *s, struct str args)
 void cmd_vrfy(struct session *s, struct str args)
 {
     (void)args;
-    session_reply(s, "252 2.5.1 send a message and see");
+    session_reply(s, "252 2.0.0 send a message and see");
 }
 
 void cmd_expn(struct session *s, struct str args)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "runtime/base/counter.h"
@@ -27,7 +29,8 @@
 #include "mailstack/smtpd/smtpd.h"
 
 #define GRACE_MS   60000 /* for a message under way when a worker is to leave */
-#define ACCEPT_MAX 16    /* per turn and listener, so that the workers share a burst */
+#define ACCEPT_MAX 4     /* per turn and listener, so that the workers share a burst */
+#define PAUSE_MS   200   /* out of descriptors: until some are free again */
 
 static const struct service services[] = {
     {"smtp", false, false},
@@ -61,6 +64,8 @@ static int load(struct daemon *d, const struct jv *conf, struct err *err)
 
 struct listener {
     struct loop_io io;
+    struct loop_timer again;
+    int fd;
     struct worker *w;
     const struct service *service;
 };
@@ -73,6 +78,26 @@ struct worker {
     size_t listeners_n;
 };
 
+static void on_again(struct loop_timer *t)
+{
+    struct listener *l = container_of(t, struct listener, again);
+    struct err err = {0};
+
+    if (!l->w->d.draining && loop_io_add(l->w->d.loop, &l->io, l->fd, LOOP_READ, &err) < 0)
+        log_error("smtp.listen", LOG_S("error", err.text));
+}
+
+/* A connection that cannot be accepted stays in the backlog, and would be reported for ever. */
+static void accept_failed(struct listener *l, int code)
+{
+    if (code == EAGAIN || code == EINTR || code == ECONNABORTED)
+        return;
+    log_error("smtp.accept_failed", LOG_S("service", l->service->name),
+              LOG_S("error", strerrordesc_np(code)));
+    loop_io_del(&l->io);
+    loop_timer_set(l->w->d.loop, &l->again, PAUSE_MS);
+}
+
 static void on_connection(struct loop_io *io, unsigned events)
 {
     struct listener *l = container_of(io, struct listener, io);
@@ -81,8 +106,10 @@ static void on_connection(struct loop_io *io, unsigned events)
     for (int i = 0; i < ACCEPT_MAX; i++) {
         int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-        if (fd < 0)
+        if (fd < 0) {
+            accept_failed(l, errno);
             return;
+        }
         session_accept(&l->w->d, fd, l->service);
     }
 }
@@ -107,7 +134,11 @@ static int listen_on_all(struct worker *w, const struct given *g, struct err *er
 
         if (!service)
             continue;
-        *l = (struct listener){.io = {.fn = on_connection}, .w = w, .service = service};
+        *l = (struct listener){.io = {.fn = on_connection},
+                               .again = {.fn = on_again},
+                               .fd = fd,
+                               .w = w,
+                               .service = service};
         if (fd_set_nonblock(fd, true, err) < 0 ||
             loop_io_add(w->d.loop, &l->io, fd, LOOP_READ, err) < 0)
             return -1;
