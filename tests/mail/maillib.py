@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One daemon by itself, without a container: its configuration, its readiness, its log, its end."""
+import fcntl
 import json
 import os
 import pathlib
@@ -15,10 +16,12 @@ BUILD = TOP / os.environ.get("MR_BUILD", "build")
 
 
 class Daemon:
-    """Runs build/NAME with the configuration, as soon as it is made; directory holds its files."""
+    """Runs build/NAME with the configuration, as soon as it is made; directory holds its files. `sockets` are handed in,
+    {name: socket}, as the supervisor does it."""
 
-    def __init__(self, directory, name, conf, ready=True):
+    def __init__(self, directory, name, conf, ready=True, sockets=None):
         self.name = name
+        self.sockets = sockets or {}
         self.program = BUILD / name
         if not self.program.exists():
             pytest.skip(f"{name} is not built")
@@ -39,8 +42,7 @@ class Daemon:
         path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, open(self.log_path, "ab") as log:
             notify.bind(str(path))
-            self.process = subprocess.Popen([self.program, "-c", self.conf_path], stderr=log, stdin=subprocess.DEVNULL,
-                                            env={**os.environ, "NOTIFY_SOCKET": str(path)})
+            self.process = self.popen(log, {**os.environ, "NOTIFY_SOCKET": str(path)})
             notify.settimeout(0.2)
             end = time.monotonic() + 10
             while time.monotonic() < end:
@@ -50,6 +52,21 @@ class Daemon:
                 except TimeoutError:
                     assert self.process.poll() is None, self.log()
         raise AssertionError(f"{self.name} did not become ready: {self.log()}")
+
+    def popen(self, log, env):
+        command = [self.program, "-c", self.conf_path]
+        if not self.sockets:
+            return subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL, env=env)
+        # Descriptors from 3 on are others' here: copies from 100 on are passed, and a shell puts them into their places.
+        fds = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD_CLOEXEC, 100) for s in self.sockets.values()]
+        places = " ".join(f"{3 + i}<&{fd}-" for i, fd in enumerate(fds))
+        env = {**env, "LISTEN_FDS": str(len(fds)), "LISTEN_FDNAMES": ":".join(self.sockets)}
+        try:
+            return subprocess.Popen(["bash", "-c", f'exec "$@" {places}', "bash", *command], stderr=log, stdin=subprocess.DEVNULL,
+                                    env=env, pass_fds=fds)
+        finally:
+            for fd in fds:
+                os.close(fd)
 
     def log(self):
         return self.log_path.read_text(errors="replace")

@@ -228,12 +228,13 @@ class Mail:
 
     accounts = {"alice@example.org": {"aliases": ["al@example.org"]}, "bob@example.org": {}, "full@example.org": {"quota": 2000}}
 
-    def __init__(self, ports, milter=False, conf=None, chunking=True, milter_options=None, name_server=None):
+    def __init__(self, milter=False, conf=None, chunking=True, milter_options=None, name_server=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mr-smtpd-", dir="/tmp"))
         self.daemons = {}
         self.queue = Queue(self.dir / "queue.sock", chunking)
         self.milter = Milter(self.dir / "milter.sock", **(milter_options or {})) if milter else None
-        self.ports = dict(zip(("smtp", "submission", "submissions"), ports))
+        self.sockets = {name: socket.create_server(("127.0.0.1", 0), backlog=128) for name in ("smtp", "submission", "submissions")}
+        self.ports = {name: s.getsockname()[1] for name, s in self.sockets.items()}
         try:
             self.begin(conf or {}, name_server)
         except BaseException:
@@ -262,20 +263,21 @@ class Mail:
             sockets["dns"] = str(name_server)
         base = {"domains": ["example.org", "Catch.Example"], "message_size": 20_000_000, "recipients": 10, "subaddress": "+",
                 "tls": {"cert": str(d / "cert.pem"), "key": str(d / "key.pem")}, "plaintext_login": [], "limits": {"workers": 1},
-                "scratch": str(d / "scratch"), "sockets": sockets,
-                "listen": {name: [f"127.0.0.1:{port}"] for name, port in self.ports.items()}}
+                "scratch": str(d / "scratch"), "sockets": sockets}
         base["limits"].update(conf.pop("limits", {}))
         sockets.update(conf.pop("sockets", {}))
-        self.run("smtpd", {**base, **conf})
+        self.run("smtpd", {**base, **conf}, self.sockets)
 
-    def run(self, name, conf):
-        self.daemons[name] = Daemon(self.dir, name, {"hostname": HOST, **conf})
+    def run(self, name, conf, sockets=None):
+        self.daemons[name] = Daemon(self.dir, name, {"hostname": HOST, **conf}, sockets=sockets)
         return self.daemons[name]
 
     def stop(self):
         codes = {}
         for name in reversed(list(self.daemons)):
             codes[name] = self.daemons[name].stop()
+        for s in self.sockets.values():
+            s.close()
         self.queue.stop()
         if self.milter:
             self.milter.stop()

@@ -13,6 +13,7 @@ import time
 import pytest
 
 from dnslib import A, PTR
+from maillib import Daemon
 from milterlib import Dnsd
 from smtpdlib import PASSWORD, Client, Mail, add_header, change_header, insert_header, no_check
 
@@ -21,40 +22,26 @@ END = b".\r\n"
 
 
 @pytest.fixture(scope="module")
-def module_ports():
-    """Three ports of the kernel's choice, for what lives as long as the module."""
-
-    def ports(n):
-        held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-        found = [s.getsockname()[1] for s in held]
-        for s in held:
-            s.close()
-        return found
-
-    return ports
-
-
-@pytest.fixture(scope="module")
-def mail(module_ports):
-    m = Mail(module_ports(3))
+def mail():
+    m = Mail()
     yield m
     assert set(m.stop().values()) == {0}
 
 
 @pytest.fixture(scope="module")
-def filtered(module_ports):
-    m = Mail(module_ports(3), milter=True)
+def filtered():
+    m = Mail(milter=True)
     yield m
     assert set(m.stop().values()) == {0}
 
 
 @pytest.fixture
-def start(module_ports):
+def start():
     """start(conf=..., ...) makes a Mail of its own."""
     made = []
 
     def one(**options):
-        made.append(Mail(module_ports(3), **options))
+        made.append(Mail(**options))
         return made[-1]
 
     yield one
@@ -829,7 +816,9 @@ def test_a_client_that_asks_and_does_not_read_is_not_read_from(mail):
 def test_without_descriptors_clients_wait_and_are_served_later(start):
     mail = start()
     pid = mail.daemons["smtpd"].process.pid
+    mail.raw().close()  # the worker is up
     worker = int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+    time.sleep(0.2)
     open_now = max(int(n) for n in os.listdir(f"/proc/{worker}/fd")) + 1
     limits = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (open_now + 2, limits[1]))
@@ -895,6 +884,30 @@ def test_a_new_configuration_is_taken_while_messages_are_under_way(start):
     with mail.raw() as c:
         c.envelope("alice@example.org")
         c.command("RCPT TO:<bob@example.org>", "452 4.5.3")
+
+
+def test_it_binds_what_was_not_handed_in(mail, free_ports):
+    smtpd = mail.daemons["smtpd"]
+    port = free_ports(1)[0]
+    d = Daemon(mail.dir / "scratch", "smtpd", {**smtpd.conf, "listen": {"smtp": [f"127.0.0.1:{port}"]}})
+    try:
+        with Client(("127.0.0.1", port)) as c:
+            c.command("QUIT", 221)
+    finally:
+        assert d.stop() == 0
+        for p in (mail.dir / "scratch").iterdir():
+            p.unlink()
+
+
+def test_a_restart_loses_no_connection_attempt(start):
+    mail = start()
+    smtpd = mail.daemons["smtpd"]
+    smtpd.stop()
+    with Client(("127.0.0.1", mail.ports["smtp"]), greeting=None) as c:
+        smtpd.start()
+        c.expect(220)
+        c.command("EHLO client.example", 250)
+        c.message(MESSAGE + END, "250 2.0.0")
 
 
 def test_a_client_that_goes_away_in_the_middle_leaves_nothing(mail):
