@@ -30,7 +30,10 @@ struct attend {
     bool input_open;
     bool output_open;
     bool notify_open;
+    bool settled; /* nothing happened for a while */
 };
+
+#define SETTLE_MS 200 /* a process that lives so long is likely to stay */
 
 enum {
     AT_SIGNALS,
@@ -161,6 +164,19 @@ static void notify(struct attend *t)
         notify_pass(t->child->notify_fd, t->child->notify_host, t->child->pid, &ignored) == 0;
 }
 
+/* Waits; what is to stay for long has little to hold. */
+static int wait_for_news(struct attend *t, struct pollfd fds[AT_N])
+{
+    int n = t->settled ? 0 : poll(fds, AT_N, SETTLE_MS);
+
+    if (n != 0)
+        return n;
+    if (!t->settled)
+        self_slim();
+    t->settled = true;
+    return poll(fds, AT_N, -1);
+}
+
 /* 1 when the process has ended. */
 static int turn(struct attend *t, struct err *err)
 {
@@ -172,7 +188,7 @@ static int turn(struct attend *t, struct err *err)
         [AT_NOTIFY] = {.fd = t->notify_open ? t->child->notify_fd : -1, .events = POLLIN},
     };
 
-    if (poll(fds, AT_N, -1) < 0 && errno != EINTR)
+    if (wait_for_news(t, fds) < 0 && errno != EINTR)
         return err_set(err, errno, "poll");
     if (fds[AT_SIGNALS].revents != 0)
         forward_signals(t);
