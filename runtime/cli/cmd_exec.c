@@ -222,24 +222,33 @@ static int (*const changes[])(struct cmd *, const struct exec_opts *, struct oci
 /* --- the verb
  * ------------------------------------------------------------------------------------------ */
 
-static int load_process(struct cmd *c, const struct exec_opts *o, struct oci_process *p,
-                        struct err *err)
+static int base_process(const struct container_view *view, struct oci_process *p, struct err *err)
+{
+    const struct oci_process *base = container_view_process(view);
+
+    if (base == NULL)
+        return err_set(err, 0, "the container's configuration has no process");
+    *p = *base;
+    return 0;
+}
+
+static int load_process(struct cmd *c, const struct exec_opts *o, const struct container_view *view,
+                        struct oci_process *p, struct err *err)
 {
     int rc = o->process != NULL ? oci_load_process_file(c->arena, AT_FDCWD, o->process, p, err)
-                                : container_exec_base(&c->env, c->args[0], c->arena, p, err);
+                                : base_process(view, p, err);
 
     for (size_t i = 0; rc == 0 && i < ARRAY_N(changes); i++)
         rc = changes[i](c, o, p, err);
     return rc;
 }
 
-static int check_state(struct cmd *c, const struct exec_opts *o, struct err *err)
+static int look(struct cmd *c, const struct exec_opts *o, struct container_view **view,
+                struct err *err)
 {
-    struct container_state state;
-
-    if (container_state(&c->env, c->args[0], c->arena, &state, err) < 0)
+    if (container_look(&c->env, c->args[0], c->arena, view, err) < 0)
         return -1;
-    if (state.status == CONTAINER_PAUSED && !o->ignore_paused.on)
+    if (container_view_state(*view)->status == CONTAINER_PAUSED && !o->ignore_paused.on)
         return err_set(err, 0, "the container is paused (--ignore-paused waits until it goes on)");
     return 0;
 }
@@ -249,13 +258,15 @@ static int run(struct cmd *c, struct err *err)
     const struct exec_opts *o = c->opts;
     enum launch_how how = o->detach.on ? LAUNCH_DETACHED : LAUNCH_FOREGROUND;
     struct container_exec e = {.id = c->args[0], .io = CONTAINER_IO_INIT};
+    struct container_view *view = NULL;
     struct container_child child;
     struct oci_process p;
 
-    if (container_id_check(e.id, err) < 0 || check_state(c, o, err) < 0 ||
-        load_process(c, o, &p, err) < 0 ||
+    if (container_id_check(e.id, err) < 0 || look(c, o, &view, err) < 0 ||
+        load_process(c, o, view, &p, err) < 0 ||
         launch_check_console(&p, o->console_socket, how, err) < 0)
         return -1;
+    e.view = view;
     e.process = &p;
     e.cgroups = o->cgroups.v;
     e.cgroups_n = o->cgroups.n;

@@ -84,14 +84,17 @@ int launch_pass_listen_fds(struct cmd *c, struct oci_process *p, struct containe
 }
 
 static int load_config(struct cmd *c, const char *bundle, const char *name, struct oci_config **out,
-                       struct err *err)
+                       struct str *text, struct err *err)
 {
     own_fd int dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    own_buf struct buf raw = BUF_INIT(OCI_TEXT_MAX);
 
     if (dir < 0)
         return err_set(err, errno, "open the bundle '%s'", bundle);
-    if (oci_load_file(c->arena, dir, name, out, err) < 0)
+    if (oci_read_file(dir, name, &raw, err) < 0 ||
+        oci_load_str(c->arena, buf_str(&raw), name, out, err) < 0)
         return -1;
+    *text = arena_str(c->arena, buf_str(&raw));
     for (size_t i = 0; i < (*out)->warnings.n; i++)
         report_line(c->report, REPORT_WARN, (*out)->warnings.v[i]);
     if (oci_check(*out, err) < 0)
@@ -155,6 +158,7 @@ int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how h
                    struct container_create *out, struct err *err)
 {
     struct oci_config *config;
+    size_t env_n = 0;
 
     *out = (struct container_create){.id = c->args[0], .io = CONTAINER_IO_INIT};
     if (container_id_check(out->id, err) < 0)
@@ -162,8 +166,8 @@ int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how h
     out->bundle = bundle_of(c, o);
     if (out->bundle == NULL)
         return err_set(err, 0, "the current directory is gone");
-    if (load_config(c, out->bundle, o->config != NULL ? o->config : "config.json", &config, err) <
-        0)
+    if (load_config(c, out->bundle, o->config != NULL ? o->config : "config.json", &config,
+                    &out->text, err) < 0)
         return -1;
     if (launch_check_console(&config->process, o->console_socket, how, err) < 0)
         return -1;
@@ -174,9 +178,12 @@ int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how h
     out->io.pid_file = o->pid_file;
     out->io.pidfd_socket = o->pidfd_socket;
     out->io.preserve_fds = (unsigned)o->preserve_fds.v;
+    env_n = config->process.env.n;
     if (launch_pass_listen_fds(c, &config->process, &out->io, &out->flags, err) < 0 ||
         add_notify(c, config, out, err) < 0)
         return -1;
+    if (config->process.env.n != env_n)
+        out->text = STR_NONE; /* it was changed, and is not what was read any more */
     log_plan(c, out);
     return 0;
 }

@@ -85,6 +85,7 @@ struct container_create {
     const char *id;                  /* see container_id_check */
     const char *bundle;              /* directory of config.json; roots are relative to it */
     const struct oci_config *config; /* NULL: BUNDLE/config.json is loaded and checked */
+    struct str text;                 /* what config was loaded from; STR_NONE: it is dumped */
     unsigned flags;                  /* enum container_flag */
     struct container_io io;
 };
@@ -182,11 +183,22 @@ enum container_force {
 must_check int container_delete(const struct container_env *env, const char *id,
                                 enum container_force force, struct err *err);
 
+/* A container as it was found, its state and configuration, for calls that follow: to look once is
+ * cheaper. Everything lives in the arena. */
+struct container_view;
+
+must_check int container_look(const struct container_env *env, const char *id, struct arena *a,
+                              struct container_view **out, struct err *err);
+const struct container_state *container_view_state(const struct container_view *v);
+/* Its own process section, to be changed by options (`exec ID args`); NULL: it has none. */
+const struct oci_process *container_view_process(const struct container_view *v);
+
 /* One more process in a running container. */
 struct container_exec {
     const char *id;
+    const struct container_view *view; /* of the same container; NULL: it is looked at anew */
     /* Complete: args, env, cwd, user, caps ... as exec --process gives it, or as
-     * container_exec_base made it from the container's own. */
+     * container_view_process gives the container's own. */
     const struct oci_process *process;
     /* Sub-groups that exist beneath the container's: "path" in all hierarchies that have it, or
      * "memory,pids:path" in those of the controllers. Without any: the container's own. */
@@ -198,9 +210,6 @@ struct container_exec {
 
 must_check int container_exec(const struct container_env *env, const struct container_exec *e,
                               struct container_child *child, struct err *err);
-/* The container's own process section, to be changed by options (`exec ID args`). */
-must_check int container_exec_base(const struct container_env *env, const char *id, struct arena *a,
-                                   struct oci_process *out, struct err *err);
 
 /* Mounts in a running container, as loaded by oci_load_mounts_file. To remove, only the
  * destinations matter. */

@@ -59,7 +59,10 @@ static int load_config(struct maker *m, struct str *text, struct err *err)
         return err_set(err, errno, "open the bundle '%s'", o->bundle);
     if (o->config != NULL) {
         m->config = o->config;
-        oci_dump(o->config, &raw);
+        if (o->text.n > 0)
+            buf_append(&raw, o->text);
+        else
+            oci_dump(o->config, &raw);
     } else {
         if (file_read(dir_fd, STATE_CONFIG, &raw, err) < 0 ||
             oci_load_str(m->arena, buf_str(&raw), STATE_CONFIG, &c, err) < 0)
@@ -106,6 +109,9 @@ static int fill_state(struct maker *m, struct err *err)
     for (int i = 0; i < OCI_NS_KINDS; i++)
         if (c->linux_.ns[i].mode != OCI_NS_HOST)
             m->state.ns_flags |= (int)oci_ns_clone_flag[i];
+    m->state.needs_config =
+        (c->hooks[OCI_HOOK_POSTSTART].n > 0 ? STATE_FOR_START : 0U) |
+        (c->hooks[OCI_HOOK_POSTSTOP].n > 0 || c->linux_.rdt.set ? STATE_FOR_DELETE : 0U);
     m->state.no_new_keyring = (m->create->flags & CONTAINER_NO_NEW_KEYRING) != 0;
     if (!bundle_path(s->bundle, c->root.path, path, sizeof path))
         return err_set(err, ENAMETOOLONG, "$.root.path");
@@ -487,8 +493,8 @@ static int carry_out(struct maker *m, struct str text, struct err *err)
         return -1;
     if (m->facts.wait && open_start_socket(m, err) < 0)
         return -1;
-    if (walk(m, err) < 0 || write_state(m, err) < 0 || maker_serve(m, err) < 0 ||
-        maker_publish(m, err) < 0)
+    if (walk(m, err) < 0 || maker_go(m, err) < 0 || write_state(m, err) < 0 ||
+        maker_serve(m, err) < 0 || maker_publish(m, err) < 0)
         return -1;
     forget_nodes(m);
     return m->facts.wait ? 0 : start_hooks(m, err);

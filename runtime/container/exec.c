@@ -115,7 +115,7 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     struct init *in = &m->init;
     bool cpus = false;
 
-    if (join_prepare(m, e->id, &c, err) < 0 || pick_cgroups(m, e, err) < 0 ||
+    if (join_prepare(m, e->id, e->view, &c, err) < 0 || pick_cgroups(m, e, err) < 0 ||
         (e->cgroups_n == 0 && follow_init(m, err) < 0))
         return -1;
     if (inherit(m, e->process, c, err) < 0)
@@ -213,21 +213,31 @@ int container_exec(const struct container_env *env, const struct container_exec 
     return r;
 }
 
-int container_exec_base(const struct container_env *env, const char *id, struct arena *a,
-                        struct oci_process *out, struct err *err)
+int container_look(const struct container_env *env, const char *id, struct arena *a,
+                   struct container_view **out, struct err *err)
 {
-    struct oci_config *c = NULL;
-    struct state s;
+    struct container_view *v = arena_alloc(a, sizeof *v);
     int r = 0;
 
-    if (state_load(env, id, a, &s, err) < 0)
+    if (v == NULL)
+        return err_set(err, ENOMEM, "container '%s'", id);
+    if (state_load(env, id, a, &v->state, err) < 0)
         return -1;
-    r = state_load_config(&s, a, &c, err);
-    (void)close(s.dir_fd);
-    if (r < 0)
-        return -1;
-    if (!c->process.set)
-        return err_set(err, 0, "the container's configuration has no process");
-    *out = c->process;
-    return 0;
+    /* A container that is just being made may have no configuration yet. */
+    if (v->state.public.status != CONTAINER_CREATING)
+        r = state_load_config(&v->state, a, &v->config, err);
+    (void)close(v->state.dir_fd);
+    v->state.dir_fd = -1;
+    *out = v;
+    return r;
+}
+
+const struct container_state *container_view_state(const struct container_view *v)
+{
+    return &v->state.public;
+}
+
+const struct oci_process *container_view_process(const struct container_view *v)
+{
+    return v->config == NULL || !v->config->process.set ? NULL : &v->config->process;
 }

@@ -34,13 +34,26 @@ static bool denies_groups(pid_t pid)
            str_starts(buf_str(&text), STR("deny"));
 }
 
-int join_prepare(struct maker *m, const char *id, struct oci_config **c, struct err *err)
+static int load(struct maker *m, const char *id, const struct container_view *view,
+                struct oci_config **c, struct err *err)
+{
+    if (view != NULL) {
+        m->state = view->state;
+        *c = view->config;
+        return check_status(&m->state, err);
+    }
+    if (state_load(m->env, id, m->arena, &m->state, err) < 0 || check_status(&m->state, err) < 0)
+        return -1;
+    return state_load_config(&m->state, m->arena, c, err);
+}
+
+int join_prepare(struct maker *m, const char *id, const struct container_view *view,
+                 struct oci_config **c, struct err *err)
 {
     const struct container_state *s = &m->state.public;
     struct init *in = &m->init;
 
-    if (state_load(m->env, id, m->arena, &m->state, err) < 0 || check_status(&m->state, err) < 0 ||
-        state_load_config(&m->state, m->arena, c, err) < 0)
+    if (load(m, id, view, c, err) < 0)
         return -1;
     in->join_fd = proc_pidfd(s->pid, s->pid_start, err);
     in->proc_fd = in->join_fd < 0 ? -1 : proc_open(err);

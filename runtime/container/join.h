@@ -8,14 +8,21 @@
 #define MR_CONTAINER_JOIN_H
 
 #include "runtime/base/attr.h"
+#include "runtime/container/state.h"
 
 struct err;
 struct maker;
 struct oci_config;
 
-/* Loads the container's state and configuration and opens its init; a container that does not run
- * is an error. */
-must_check int join_prepare(struct maker *m, const char *id, struct oci_config **c,
-                            struct err *err);
+/* What container_look found. */
+struct container_view {
+    struct state state; /* its dir_fd is -1 */
+    struct oci_config *config;
+};
+
+/* Loads the container's state and configuration, or takes them from the view, and opens its init; a
+ * container that does not run is an error. */
+must_check int join_prepare(struct maker *m, const char *id, const struct container_view *view,
+                            struct oci_config **c, struct err *err);
 
 #endif

@@ -424,12 +424,20 @@ static int serve_one(struct maker *m, struct sync_msg *msg, struct err *err)
     return err_set(err, EBADMSG, "an unexpected message from the container's process");
 }
 
+int maker_go(struct maker *m, struct err *err)
+{
+    if (!m->gone && sync_send(m->sync_fd, SYNC_GO, m->groups_denied, -1, err) < 0)
+        return died(m, err);
+    m->gone = true;
+    return 0;
+}
+
 int maker_serve(struct maker *m, struct err *err)
 {
-    int r = sync_send(m->sync_fd, SYNC_GO, m->groups_denied, -1, err);
+    int r = maker_go(m, err);
 
     if (r < 0)
-        return died(m, err);
+        return -1;
     for (r = 1; r > 0;) {
         struct sync_msg msg;
 

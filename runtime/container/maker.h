@@ -43,6 +43,7 @@ struct maker {
     int sync_fd;   /* our end */
     int cgroup_fd; /* of the v2 group, or -1 */
     bool groups_denied;
+    bool gone; /* the child was told to go on */
     bool ready;
 };
 
@@ -72,6 +73,9 @@ must_check int maker_clone(struct maker *m, struct err *err);
 must_check int maker_clone_undumpable(struct maker *m, struct err *err);
 must_check int maker_enter_cgroup(struct maker *m, struct err *err);
 must_check int maker_oom_score(struct maker *m, struct err *err);
+/* Says go, if that was not done before: what the child does from then on and what its maker still
+ * has to do go side by side. */
+must_check int maker_go(struct maker *m, struct err *err);
 /* Says go and serves the child until it is ready (create) or has executed (run, exec). */
 must_check int maker_serve(struct maker *m, struct err *err);
 /* pid file, pidfd socket. */

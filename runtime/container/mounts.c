@@ -54,7 +54,7 @@ static int prepare(struct maker *m, const struct change *x, struct err *err)
     struct oci_config *c = NULL;
     struct init *in = &m->init;
 
-    if (join_prepare(m, x->id, &c, err) < 0)
+    if (join_prepare(m, x->id, NULL, &c, err) < 0)
         return -1;
     c->mounts = x->v;
     c->mounts_n = x->n;

@@ -77,6 +77,8 @@ static int poststart(struct arena *a, const struct state *s, struct err *err)
     struct hook_state text;
     struct hook_moment now = {.state = &text, .status = "running", .pid = s->public.pid};
 
+    if ((s->needs_config & STATE_FOR_START) == 0)
+        return 0;
     if (state_load_config(s, a, &c, err) < 0 || hook_state_make(a, &s->public, &text, err) < 0)
         return -1;
     if (hooks_run(c, OCI_HOOK_POSTSTART, &now, err) == 0)

@@ -106,6 +106,7 @@ void state_format(const struct state *s, struct buf *out)
     jw_bool(&w, "ownPidNs", p->own_pid_ns);
     jw_int(&w, "nsFlags", s->ns_flags);
     jw_bool(&w, "noNewKeyring", s->no_new_keyring);
+    jw_uint(&w, "needsConfig", s->needs_config);
     jw_str(&w, "cgroups", buf_str(&groups));
     jw_object(&w, "annotations");
     for (size_t i = 0; i < p->annotations_n; i++)
@@ -151,15 +152,17 @@ static int get_annotations(const struct jv *at, struct arena *a, struct containe
 
 static int get_numbers(const struct jv *at, struct state *out, struct err *err)
 {
-    int64_t owner = 0, pid = 0, start = 0, flags = 0;
+    int64_t owner = 0, pid = 0, start = 0, flags = 0, needs = 0;
 
     if (jv_int(at, "owner", (struct jv_range){0, UINT32_MAX}, &owner, err) < 0 ||
         jv_int(at, "pid", (struct jv_range){0, INT32_MAX}, &pid, err) < 0 ||
         jv_int(at, "pidStartTicks", (struct jv_range){0, INT64_MAX}, &start, err) < 0 ||
         jv_int(at, "nsFlags", (struct jv_range){0, INT32_MAX}, &flags, err) < 0 ||
         jv_bool(at, "ownPidNs", &out->public.own_pid_ns, err) < 0 ||
-        jv_bool(at, "noNewKeyring", &out->no_new_keyring, err) < 0)
+        jv_bool(at, "noNewKeyring", &out->no_new_keyring, err) < 0 ||
+        jv_int(at, "needsConfig", (struct jv_range){0, STATE_NEEDS_ALL}, &needs, err) < 0)
         return -1;
+    out->needs_config = (unsigned)needs;
     out->public.owner = (uid_t)owner;
     out->public.pid = (pid_t)pid;
     out->public.pid_start = (uint64_t)start;

@@ -29,12 +29,20 @@ struct oci_config;
 #define STATE_FILE   "state.json"
 #define STATE_SOCKET "start.sock"
 
+/* To read a large configuration again costs more than the rest of `start` and `delete`. */
+enum state_need {
+    STATE_FOR_START = 1,  /* poststart hooks */
+    STATE_FOR_DELETE = 2, /* poststop hooks, a group of resctrl */
+    STATE_NEEDS_ALL = 3
+};
+
 struct state {
     struct container_state public;
     struct cgroup cgroup; /* n 0: none */
     int ns_flags;         /* namespaces other than the maker's: CLONE_NEWx */
     bool no_new_keyring;
-    int dir_fd; /* of ROOT/ID, O_PATH */
+    unsigned needs_config; /* enum state_need: for what it must be read again */
+    int dir_fd;            /* of ROOT/ID, O_PATH */
 };
 
 /* ROOT/ID in the arena. */

@@ -196,30 +196,62 @@ static bool home_of_line(struct str line, uid_t uid, struct str *home)
     return true;
 }
 
-#define PASSWD_MAX 65536
+#define PASSWD_MAX  65536 /* bytes looked at */
+#define PASSWD_LINE 1024  /* a longer line is nobody's */
 
-static void look_up_home(struct init *in, char text[PASSWD_MAX])
+/* Takes the whole lines off the front of the text: true if one of them was the user's. */
+static bool search_lines(struct str *text, uid_t uid, struct str *home)
 {
-    own_fd int fd = dir_try_beneath(in->root_fd, "etc/passwd", O_RDONLY | O_NONBLOCK);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, PASSWD_MAX);
-    struct str rest = {text, n < 0 ? 0 : (size_t)n}, line = STR_NONE, home = STR_NONE;
+    ptrdiff_t end = 0;
 
-    while (str_next(&rest, '\n', &line))
-        if (home_of_line(line, in->process->user.uid, &home))
-            break;
-    if (home.n == 0)
+    while ((end = str_find(*text, '\n')) >= 0) {
+        struct str line = str_head(*text, (size_t)end);
+
+        *text = str_skip(*text, (size_t)end + 1);
+        if (home_of_line(line, uid, home))
+            return true;
+    }
+    return false;
+}
+
+/* Line by line through a small window: stack is touched for the first time here, and each page of
+ * it costs as much as a system call. */
+static bool search_passwd(int fd, uid_t uid, char window[PASSWD_LINE], struct str *home)
+{
+    size_t n = 0;
+
+    for (size_t seen = 0; seen < PASSWD_MAX;) {
+        ssize_t got = read(fd, window + n, PASSWD_LINE - n);
+        struct str text = {window, n + (got > 0 ? (size_t)got : 0)};
+
+        if (search_lines(&text, uid, home))
+            return true;
+        if (got <= 0)
+            return home_of_line(text, uid, home); /* a last line without an end */
+        seen += (size_t)got;
+        n = text.n < PASSWD_LINE ? text.n : 0;
+        memmove(window, text.p, n);
+    }
+    return false;
+}
+
+static void look_up_home(struct init *in)
+{
+    char window[PASSWD_LINE];
+    own_fd int fd = dir_try_beneath(in->root_fd, "etc/passwd", O_RDONLY | O_NONBLOCK);
+    struct str home = STR_NONE;
+
+    if (fd < 0 || !search_passwd(fd, in->process->user.uid, window, &home))
         home = STR("/");
     (void)snprintf(in->home, sizeof in->home, "HOME=%.*s", STR_ARG(home));
 }
 
 int step_home(struct init *in, size_t index, struct err *err)
 {
-    char text[PASSWD_MAX];
-
     (void)index;
     (void)err;
     if (!has_env(in, "HOME=")) {
-        look_up_home(in, text);
+        look_up_home(in);
         in->env[in->env_n++] = in->home;
     }
     if (in->listen_pid) {

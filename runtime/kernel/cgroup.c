@@ -233,6 +233,11 @@ static int open_file(const struct cgroup_hier *h, const char *file, int flags, s
     return fd >= 0 ? fd : err_set(err, errno, "open '%s'", path);
 }
 
+int cgroup_open(const struct cgroup_hier *h, const char *file, struct err *err)
+{
+    return open_file(h, file, O_WRONLY, err);
+}
+
 int cgroup_write(const struct cgroup_hier *h, const char *file, const char *value, struct err *err)
 {
     size_t n = strlen(value);
@@ -278,6 +283,11 @@ static int make_levels(const struct cgroup_hier *h, bool *made, struct err *err)
 
     if (full_path(h, "", path, err) < 0)
         return -1;
+    /* Mostly all above it is there; on v2, and of cpusets, it must be looked at all the same. */
+    if (!h->v2 && strcmp(h->controllers, "cpuset") != 0 && mkdir(path, 0755) == 0) {
+        *made = true;
+        return 0;
+    }
     for (size_t i = base + 1; *made = false, true; i++) {
         char c = path[i];
 

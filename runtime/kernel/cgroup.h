@@ -91,6 +91,8 @@ void cgroup_doors_close(struct cgroup_doors *d);
 const struct cgroup_hier *cgroup_find(const struct cgroup *g, const char *controller);
 bool cgroup_hier_has(const struct cgroup_hier *h, struct str controller); /* on v2: any */
 bool cgroup_is_there(const struct cgroup_hier *h);
+/* Opens a file of the group for writing. */
+must_check int cgroup_open(const struct cgroup_hier *h, const char *file, struct err *err);
 /* Writes one value to a file of the group in that hierarchy. */
 must_check int cgroup_write(const struct cgroup_hier *h, const char *file, const char *value,
                             struct err *err);

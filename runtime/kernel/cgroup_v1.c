@@ -48,15 +48,19 @@ int cgroup_v1_devices(const struct cgroup_hier *h, const struct cgroup_devices *
 {
     const char *all = d->allow ? "devices.allow" : "devices.deny";
     const char *each = d->allow ? "devices.deny" : "devices.allow";
+    own_fd int each_fd = -1;
 
     if (cgroup_write(h, all, "a", err) < 0)
         return -1;
-    for (size_t i = 0; i < d->n; i++) {
+    if (d->n == 0)
+        return 0;
+    each_fd = cgroup_open(h, each, err);
+    for (size_t i = 0; each_fd >= 0 && i < d->n; i++) {
         char text[CGROUP_DEVICE_TEXT_MAX];
 
         cgroup_device_format(&d->v[i], text);
-        if (cgroup_write(h, each, text, err) < 0)
-            return -1;
+        if (write(each_fd, text, strlen(text)) < 0)
+            return err_set(err, errno, "write '%s' to '%s' of cgroup '%s'", text, each, h->path);
     }
-    return 0;
+    return each_fd < 0 ? -1 : 0;
 }

@@ -209,16 +209,13 @@ static int walk(struct walk *w, const char *path, enum dir_kind last, struct err
     return out_fd >= 0 ? out_fd : err_set(err, errno, "open '%s' beneath the root", path);
 }
 
-int dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t mode,
-                     struct err *err)
+/* Apart, for its stack is four pages that the usual case need not touch. */
+static __attribute__((noinline)) int make_missing(int root_fd, const char *path, enum dir_kind last,
+                                                  mode_t mode, struct err *err)
 {
-    int fd = try_open(root_fd, path, O_PATH, 0);
     struct walk w;
+    int fd = -1;
 
-    if (fd >= 0)
-        return fd;
-    if (errno != ENOENT)
-        return err_set(err, errno, "open '%s' beneath the root", path);
     w.root_fd = root_fd;
     w.mode = mode;
     w.links = 0;
@@ -226,6 +223,18 @@ int dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t m
     w.done[0] = '\0';
     fd = walk(&w, path, last, err);
     return fd >= 0 ? fd : err_wrap(err, "make '%s' beneath the root", path);
+}
+
+int dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t mode,
+                     struct err *err)
+{
+    int fd = try_open(root_fd, path, O_PATH, 0);
+
+    if (fd >= 0)
+        return fd;
+    if (errno != ENOENT)
+        return err_set(err, errno, "open '%s' beneath the root", path);
+    return make_missing(root_fd, path, last, mode, err);
 }
 
 int dir_open_parent(int root_fd, const char *path, mode_t mode, char *name, size_t name_max,

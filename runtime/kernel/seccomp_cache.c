@@ -54,10 +54,9 @@ static void name_of(struct str key, char name[DIGEST_TEXT])
 
 static uint64_t checksum(const struct head *h, const void *key, const void *code)
 {
-    uint64_t sizes[2] = {h->key_n, h->code_n};
+    uint64_t start = DIGEST_START ^ (h->key_n << 32 | h->code_n);
 
-    return digest(digest(digest(DIGEST_START, sizes, sizeof sizes), key, h->key_n), code,
-                  h->code_n);
+    return digest(digest(start, key, h->key_n), code, h->code_n);
 }
 
 int seccomp_cache_open(const char *dir)

@@ -532,6 +532,8 @@ struct oci_config {
 /* Loads, and checks each value by itself. `name` stands for the document in syntax errors. */
 must_check int oci_load_str(struct arena *a, struct str text, const char *name,
                             struct oci_config **out, struct err *err);
+/* The text of a bundle's configuration: a regular file of at most out->max bytes. */
+must_check int oci_read_file(int dir_fd, const char *path, struct buf *out, struct err *err);
 must_check int oci_load_file(struct arena *a, int dir_fd, const char *path, struct oci_config **out,
                              struct err *err);
 /* A process object alone, as `exec --process` takes it. */

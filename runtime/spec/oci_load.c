@@ -156,25 +156,25 @@ int oci_load_str(struct arena *a, struct str text, const char *name, struct oci_
 }
 
 /* A pipe in its place would hold up whoever starts the bundle. */
-static int check_is_file(int dir_fd, const char *path, struct err *err)
+int oci_read_file(int dir_fd, const char *path, struct buf *out, struct err *err)
 {
     struct stat st;
 
     if (fstatat(dir_fd, path, &st, 0) < 0)
         return err_set(err, errno, "open '%s'", path);
-    return S_ISREG(st.st_mode) ? 0 : err_set(err, 0, "'%s' is no regular file", path);
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, 0, "'%s' is no regular file", path);
+    return file_read(dir_fd, path, out, err);
 }
 
 int oci_load_file(struct arena *a, int dir_fd, const char *path, struct oci_config **out,
                   struct err *err)
 {
-    struct oci_config *c = new_config(a, err);
+    own_buf struct buf text = BUF_INIT(OCI_TEXT_MAX);
 
-    if (c == NULL || check_is_file(dir_fd, path, err) < 0 ||
-        load_file(&(struct load){a, &c->warnings}, dir_fd, path, &oci_fields_config, c, err) < 0)
+    if (oci_read_file(dir_fd, path, &text, err) < 0)
         return -1;
-    *out = c;
-    return 0;
+    return oci_load_str(a, buf_str(&text), path, out, err);
 }
 
 int oci_load_process_file(struct arena *a, int dir_fd, const char *path, struct oci_process *out,

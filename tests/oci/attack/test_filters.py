@@ -59,8 +59,8 @@ def test_no_process_is_without_the_filter(runtime, bundle, nnp):
 HEAD = struct.Struct("=QQQQ")  # magic, checksum, bytes of the key, bytes of the code
 
 
-def checksum(data):
-    h = 0xcbf29ce484222325
+def checksum(key_n, code_n, data):
+    h = 0xcbf29ce484222325 ^ (key_n << 32 | code_n)
     for byte in data:
         h = (h ^ byte) * 0x100000001b3 % (1 << 64)
     return h
@@ -72,7 +72,7 @@ def plant(path):
     magic, _, key_n, _ = HEAD.unpack_from(text)
     code = struct.pack("=HBBI", 0x06, 0, 0, 0x7fff0000)  # return ALLOW
     rest = text[HEAD.size:HEAD.size + key_n] + code
-    check = checksum(struct.pack("=QQ", key_n, len(code)) + rest)
+    check = checksum(key_n, len(code), rest)
     path.unlink()
     path.write_bytes(HEAD.pack(magic, check, key_n, len(code)) + rest)
     path.chmod(0o600)
