@@ -33,6 +33,7 @@ struct err;
 #define STACK_ACCOUNTS_MAX  (64U << 20) /* bytes of accounts.json: some 300,000 accounts */
 #define STACK_ARENA_MAX     (512U << 20)
 #define STACK_LIST_MAX      100000 /* members of an object, elements of an array */
+#define STACK_TEXTS_MAX     1000   /* targets of an alias, members of a list */
 #define STACK_LISTEN_MAX    16     /* addresses of one protocol */
 #define STACK_COMPLAINTS    100    /* lines reported; more are counted */
 #define STACK_REPORT_MAX    (256U << 10)

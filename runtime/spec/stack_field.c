@@ -174,6 +174,10 @@ struct stack_strings stack_texts(struct stack_field *f, const struct jv *at, con
     size_t n = stack_n(f, &list);
     struct stack_strings out = {.v = arena_array(f->a, n + 1, sizeof(char *))};
 
+    if (n > STACK_TEXTS_MAX) {
+        stack_complain_at(f, &list, "%zu elements are more than %d", n, STACK_TEXTS_MAX);
+        return out;
+    }
     for (size_t i = 0; i < n; i++) {
         struct jv e = jv_elem(&list, i);
         const char *text = stack_as_text(f, &e);
