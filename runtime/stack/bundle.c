@@ -78,7 +78,7 @@ static void fill_process(struct arena *a, const struct bundle_make *m, struct oc
     p->user.uid = svc_uid(m->s, m->c);
     p->user.gid = p->user.uid;
     p->user.umask = (struct oci_u64){.set = true, .v = m->s->mail_group ? 0007 : 0077};
-    if (m->s->mail_group) {
+    if (m->s->mail_group && !svc_is_rootless()) {
         p->user.gids = arena_array(a, 1, sizeof(uint32_t));
         p->user.gids[0] = svc_mail_gid(m->c);
         p->user.gids_n = 1;
@@ -197,6 +197,28 @@ static struct oci_idmaps identity(struct arena *a, uint32_t setup, uint32_t own,
     return out;
 }
 
+/* All that an ordinary user can map without help: one id, his own. */
+static struct oci_idmaps single(struct arena *a, uint32_t inside, uint32_t outside)
+{
+    struct oci_idmaps out = {.v = arena_array(a, 1, sizeof(struct oci_idmap)), .n = 1};
+
+    out.v[0] = (struct oci_idmap){.container_id = inside, .host_id = outside, .size = 1};
+    return out;
+}
+
+static void fill_ids(struct arena *a, const struct bundle_make *m, struct oci_linux *l)
+{
+    uint32_t uid = svc_uid(m->s, m->c);
+
+    if (svc_is_rootless()) {
+        l->uid_maps = single(a, uid, svc_host_uid(m->s, m->c));
+        l->gid_maps = single(a, uid, svc_host_gid(m->s, m->c));
+        return;
+    }
+    l->uid_maps = identity(a, svc_setup_id(m->c), uid, 0);
+    l->gid_maps = identity(a, svc_setup_id(m->c), uid, m->s->mail_group ? svc_mail_gid(m->c) : 0);
+}
+
 static void fill_resources(const struct bundle_make *m, struct oci_resources *r)
 {
     struct stack_limits limits = svc_limits(m->s, m->c);
@@ -232,17 +254,19 @@ static int fill_linux(struct arena *a, const struct bundle_make *m, struct oci_l
         "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",   "/proc/sched_debug",
         "/proc/scsi",          "/proc/interrupts", "/proc/sysrq-trigger", NULL};
     static const char *const readonly[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", NULL};
-    uint32_t uid = svc_uid(m->s, m->c);
 
     for (int i = 0; i < OCI_NS_KINDS; i++)
         l->ns[i].mode = OCI_NS_NEW;
     if (m->host_network && m->s->dns_network)
         l->ns[OCI_NS_NETWORK].mode = OCI_NS_HOST;
-    l->uid_maps = identity(a, svc_setup_id(m->c), uid, 0);
-    l->gid_maps = identity(a, svc_setup_id(m->c), uid, m->s->mail_group ? svc_mail_gid(m->c) : 0);
-    l->cgroups_path = arena_printf(a, "%smailbox-run.%s.%s", m->l->cgroup, m->l->id, m->s->name);
-    fill_resources(m, &l->resources);
-    fill_devices(a, &l->resources);
+    fill_ids(a, m, l);
+    if (m->l->cgroup) {
+        l->cgroups_path =
+            arena_printf(a, "%smailbox-run.%s.%s", m->l->cgroup, m->l->id, m->s->name);
+        fill_resources(m, &l->resources);
+    }
+    if (!svc_is_rootless())
+        fill_devices(a, &l->resources);
     l->masked_paths = strings(a, masked);
     l->readonly_paths = strings(a, readonly);
     return profile_merge(a, m->s->index, &l->seccomp, err);

@@ -19,6 +19,7 @@
 #include "runtime/base/own.h"
 #include "runtime/kernel/nat.h"
 #include "runtime/kernel/veth.h"
+#include "runtime/stack/svc.h"
 
 #define FORWARD "/proc/sys/net/ipv4/ip_forward"
 
@@ -142,6 +143,8 @@ int dnsnet_up(struct dnsnet *d, const struct stack_config *c, struct err *err)
     struct err ignored = {0};
     uint32_t seed = 0;
 
+    if (svc_is_rootless())
+        return err_set(err, EPERM, "it is an ordinary user's");
     for (const char *p = d->id; *p; p++)
         seed = seed * 31 + (unsigned char)*p;
     if (c->dns.network_set)
@@ -176,9 +179,12 @@ int dnsnet_attach(struct dnsnet *d, pid_t pid, struct err *err)
 int dnsnet_down(struct dnsnet *d, struct err *err)
 {
     struct err other = {0};
-    int rc = veth_delete(d->interface, err);
+    int rc;
 
     d->up = false;
+    if (svc_is_rootless())
+        return 0; /* there never was one */
+    rc = veth_delete(d->interface, err);
     if (nat_delete(d->table, &other) < 0) {
         *err = other;
         rc = -1;

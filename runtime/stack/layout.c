@@ -2,6 +2,7 @@
 #include "runtime/stack/layout.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/base/file.h"
 #include "runtime/base/own.h"
 #include "runtime/base/path.h"
 
@@ -41,11 +43,46 @@ static const char *short_name(struct arena *a, const char *path)
     return out;
 }
 
-static const char *top_dir(struct arena *a)
+/* An ordinary user's is beneath the directory that the session made for such things. */
+static const char *top_dir(struct arena *a, struct err *err)
 {
     const char *xdg = geteuid() ? secure_getenv("XDG_RUNTIME_DIR") : NULL;
 
-    return xdg && *xdg == '/' ? arena_printf(a, "%s/mailbox-run", xdg) : "/run/mailbox-run";
+    if (geteuid() == 0)
+        return "/run/mailbox-run";
+    if (!xdg || *xdg != '/') {
+        (void)err_set(err, 0,
+                      "XDG_RUNTIME_DIR is not set: an ordinary user's stack needs a directory "
+                      "for what is running");
+        return NULL;
+    }
+    return arena_printf(a, "%s/mailbox-run", xdg);
+}
+
+/* Whether the group this process is in was delegated to its user (cgroup v2). */
+static bool is_delegated(struct arena *a)
+{
+    own_buf struct buf text = BUF_INIT(8192);
+    struct err ignored = {0};
+    struct str rest;
+    struct str line;
+
+    if (file_read(AT_FDCWD, "/proc/self/cgroup", &text, &ignored) < 0)
+        return false;
+    rest = buf_str(&text);
+    while (str_next(&rest, '\n', &line))
+        if (str_starts(line, STR("0::")))
+            return access(arena_printf(a, "/sys/fs/cgroup%.*s/cgroup.subtree_control",
+                                       STR_ARG(str_skip(line, 3))),
+                          W_OK) == 0;
+    return false;
+}
+
+static const char *cgroup_parent(struct arena *a)
+{
+    if (geteuid() != 0)
+        return is_delegated(a) ? "" : NULL;
+    return access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? "/" : "";
 }
 
 int layout_find(struct arena *a, const char *file, struct layout *out, struct err *err)
@@ -56,10 +93,12 @@ int layout_find(struct arena *a, const char *file, struct layout *out, struct er
         return err_set(err, errno, "'%s'", file);
     out->file = arena_copy(a, str_of(real));
     out->id = arena_printf(a, "%s-%s", short_name(a, real), hash_of(a, real));
-    out->top = top_dir(a);
+    out->top = top_dir(a, err);
+    if (!out->top)
+        return -1;
     out->run = arena_printf(a, "%s/%s", out->top, out->id);
     out->containers = arena_printf(a, "%s/containers", out->run);
-    out->cgroup = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? "/" : "";
+    out->cgroup = cgroup_parent(a);
     return 0;
 }
 

@@ -5,6 +5,7 @@
  * The run directory is found without reading the file, so that `down` works when it is broken:
  *
  *     RUN/             /run/mailbox-run/NAME-HASH, of the file's name and its real path; 0700
+ *                      ($XDG_RUNTIME_DIR/mailbox-run/NAME-HASH for an ordinary user)
        (locked by the supervisor while it lives: the directory itself)
  *       control.sock   the supervisor's
  *       state.json     what a later `up` or `down` needs to clean up after a supervisor that died
@@ -31,9 +32,11 @@ struct layout {
     const char *run;
     const char *containers;
     /* Of the cgroups: "" beneath the caller's own group; with cgroup v2 alone, where a group that
-     * holds processes cannot have others beneath it, "/". */
+     * holds processes cannot have others beneath it, "/"; NULL: an ordinary user without one. */
     const char *cgroup;
 };
+
+#define LAYOUT_NO_LIMITS "none, for no control group is delegated to this user"
 
 must_check int layout_find(struct arena *a, const char *file, struct layout *out, struct err *err);
 /* RUN/SERVICE/NAME; NULL name: RUN/SERVICE */

@@ -100,12 +100,12 @@ int place_storage(const struct stack_config *c, const struct svc_table *t, struc
     for (size_t i = 0; i < SVC_N; i++)
         for (size_t k = 0; k < t->v[i].volumes_n; k++) {
             own_buf struct buf path = BUF_INIT(8192);
-            uint32_t uid = svc_uid(&t->v[i], c);
-            struct owner own = {uid, uid, 0700};
+            struct owner own = {svc_host_uid(&t->v[i], c), svc_host_gid(&t->v[i], c), 0700};
             struct owner shared = {0, svc_mail_gid(c), 02770};
 
             buf_printf(&path, "%s/%s", c->storage, t->v[i].volumes[k].from);
-            if (ensure_volume(buf_c(&path), t->v[i].mail_group ? shared : own, err) < 0)
+            if (ensure_volume(buf_c(&path), t->v[i].mail_group && !svc_is_rootless() ? shared : own,
+                              err) < 0)
                 return -1;
         }
     return 0;
@@ -122,7 +122,7 @@ static int mkdir_for(int dir_fd, const char *path, gid_t gid, struct err *err)
     for (struct str p = str_of(path); p.n && !str_eq(p, STR(".")); p = path_dir(p)) {
         own_free char *part = str_dup_c(p, err);
 
-        if (!part || fchownat(dir_fd, part, 0, gid, AT_SYMLINK_NOFOLLOW) < 0)
+        if (!part || fchownat(dir_fd, part, geteuid(), gid, AT_SYMLINK_NOFOLLOW) < 0)
             return err_set(err, errno, "give '%s' to group %u", path, gid);
     }
     return 0;
@@ -140,7 +140,7 @@ static int put_file(int dir_fd, const struct render_file *f, gid_t gid, struct e
     }
     if (file_put(dir_fd, f->path, f->content, 0640, err) < 0)
         return -1;
-    if (fchownat(dir_fd, f->path, 0, gid, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fchownat(dir_fd, f->path, geteuid(), gid, AT_SYMLINK_NOFOLLOW) < 0)
         return err_set(err, errno, "give '%s' to group %u", f->path, gid);
     return 0;
 }
@@ -148,14 +148,14 @@ static int put_file(int dir_fd, const struct render_file *f, gid_t gid, struct e
 int place_conf(const struct gen *g, const struct layout *l, const struct svc *s, struct err *err)
 {
     const char *path = layout_of(g->a, l, s->name, "conf");
-    gid_t gid = svc_uid(s, g->config);
+    gid_t gid = svc_host_gid(s, g->config);
     const struct rendered *files = &g->v[s->index].files;
 
     if (mkdir(path, 0750) < 0 && errno != EEXIST)
         return err_set(err, errno, "make '%s'", path);
     own_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (dir < 0 || fchown(dir, 0, gid) < 0)
+    if (dir < 0 || fchown(dir, geteuid(), gid) < 0)
         return err_set(err, errno, "open '%s'", path);
     for (size_t i = 0; i < files->n; i++)
         if (put_file(dir, &files->v[i], gid, err) < 0)

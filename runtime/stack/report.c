@@ -83,6 +83,7 @@ void report_json(const struct super *s, struct buf *out)
     jw_uint(&w, "uptime_s", (clock_now_ms() - s->started_ms) / 1000);
     jw_uint(&w, "start_ms", s->ready_ms);
     jw_c(&w, "dns_network", s->dns_note[0] ? s->dns_note : "own");
+    jw_c(&w, "limits", s->run->layout->cgroup ? "set" : LAYOUT_NO_LIMITS);
     jw_end(&w);
     buf_append_char(out, '\n');
 }

@@ -200,7 +200,7 @@ static size_t recv_notify(const struct service *s, char *text, size_t max)
     if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
         return 0;
     memcpy(&cred, CMSG_DATA(c), sizeof(cred));
-    return cred.uid == svc_uid(s->svc, s->env->gen->config) ? (size_t)n : 0;
+    return cred.uid == svc_host_uid(s->svc, s->env->gen->config) ? (size_t)n : 0;
 }
 
 static void on_notify(struct loop_io *io, unsigned events)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "runtime/base/arena.h"
 #include "runtime/base/err.h"
@@ -239,6 +240,21 @@ struct stack_limits svc_limits(const struct svc *s, const struct stack_config *c
 uint32_t svc_uid(const struct svc *s, const struct stack_config *c)
 {
     return c->ids_base + 1 + s->index;
+}
+
+bool svc_is_rootless(void)
+{
+    return geteuid() != 0;
+}
+
+uint32_t svc_host_uid(const struct svc *s, const struct stack_config *c)
+{
+    return svc_is_rootless() ? geteuid() : svc_uid(s, c);
+}
+
+uint32_t svc_host_gid(const struct svc *s, const struct stack_config *c)
+{
+    return svc_is_rootless() ? getegid() : svc_uid(s, c);
 }
 
 uint32_t svc_setup_id(const struct stack_config *c)

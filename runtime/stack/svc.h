@@ -76,7 +76,11 @@ const struct svc *svc_get(const struct svc_table *t, const char *name); /* NULL:
 bool svc_wanted(const struct svc *s, const struct stack_config *c);
 /* The row's limits with those of mailstack.json laid over them. */
 struct stack_limits svc_limits(const struct svc *s, const struct stack_config *c);
-uint32_t svc_uid(const struct svc *s, const struct stack_config *c);
+uint32_t svc_uid(const struct svc *s, const struct stack_config *c); /* in its container */
+/* Outside: the same of root's stack; of an ordinary user's, who has no other, that user's own. */
+uint32_t svc_host_uid(const struct svc *s, const struct stack_config *c);
+uint32_t svc_host_gid(const struct svc *s, const struct stack_config *c);
+bool svc_is_rootless(void);
 uint32_t svc_setup_id(const struct stack_config *c); /* id 0 of the containers; owns nothing */
 uint32_t svc_mail_gid(const struct stack_config *c);
 

@@ -66,6 +66,8 @@ static void format_ready(const struct up *u, const struct super *s, struct buf *
     report_accounts(c, b);
     if (s->dns_note[0])
         buf_printf(b, "\nThe network of dnsd is %s\n", s->dns_note);
+    if (!s->run->layout->cgroup)
+        buf_printf(b, "\nLimits of memory, processes and CPU: %s\n", LAYOUT_NO_LIMITS);
     buf_printf(b, "\nStop it with %smailbox-run down %s\n\n", u->ready_fd < 0 ? "Ctrl-C or " : "",
                u->file);
 }
@@ -221,8 +223,6 @@ static int run(struct cmd *c, struct err *err)
         return c->code ? 0 : -1;
     if (layout_find(c->arena, c->args[0], &l, err) < 0)
         return -1;
-    if (geteuid() != 0)
-        return err_set(err, 0, "a stack needs root for its containers: run it with sudo");
     if (container_protect_self(argv_with_images(c), err) < 0)
         return -1;
     if (place_is_locked(&l)) {

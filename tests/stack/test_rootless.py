@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stack of an ordinary user, on high ports: no root, no subordinate ids, no control group."""
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+from realstack import MailStack
+from stacklib import SERVICES
+
+USER = 12345
+
+
+class UserStack(MailStack):
+    def call(self, verb, *args, check=True, **more):
+        for path in (self.dir, *self.dir.glob("*.json")):
+            os.chown(path, USER, USER)
+        r = subprocess.run(["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", "env",
+                            f"XDG_RUNTIME_DIR={self.dir}/run", f"MAILBOX_RUN_IMAGES={self.dir}/images", self.dir / "mailbox-run", verb,
+                            *args], capture_output=True, text=True, timeout=60, check=False, cwd="/", **more)
+        assert not check or r.returncode == 0, (verb, r.returncode, r.stdout, r.stderr)
+        return r
+
+    def run_dir(self):
+        found, = [p for p in (self.dir / "run/mailbox-run").iterdir() if p.name.startswith(self.prefix + "-")]
+        return str(found)
+
+
+@pytest.fixture
+def mail(need_root, need_tool, short_dir, build_dir, free_ports, no_leaks):
+    need_tool("setpriv")
+    for name in ("mailbox-run", "mailbox-run-stack"):
+        shutil.copy(build_dir / name, short_dir / name)
+    shutil.copytree(build_dir / "images", short_dir / "images")
+    (short_dir / "run").mkdir(mode=0o700)
+    os.chown(short_dir / "run", USER, USER)
+    s = UserStack(short_dir, build_dir, free_ports(8))
+    yield s
+    s.end()
+    no_leaks(s.prefix + "-")
+    assert not (short_dir / "run" / "mailbox-run").exists()
+    assert not subprocess.run(["pgrep", "-u", str(USER)], capture_output=True, text=True, check=False).stdout
+
+
+def test_an_ordinary_user_has_a_mail_server(mail):
+    out = mail.up().stdout
+    assert "is up" in out and "Limits of memory, processes and CPU: none" in out
+    assert mail.status()["limits"].startswith("none")
+    mail.submit("alice", ["sales@example.org"], "Subject: without root\r\n\r\nx\r\n")
+    assert mail.subjects("bob") == mail.subjects("alice") == ["without root"]
+    p = mail.pop3("bob", stls=True)
+    assert p.stat()[0] == 1
+    p.quit()
+    with mail.smtp() as s:
+        s.sendmail("eve@else.example", ["alice@example.org"], "Subject: from outside\r\n\r\nx\r\n")
+    mail.wait_for("alice", "from outside")
+    assert "nothing has changed" in mail.up().stdout
+    assert not {p.stat().st_uid for p in (mail.dir / "data").rglob("*")} - {USER}
+
+
+def test_each_service_is_confined_all_the_same(mail):
+    mail.up()
+    namespaces = set()
+    for name, s in mail.services().items():
+        proc = pathlib.Path(f"/proc/{s['pid']}")
+        status = dict(line.split(":\t", 1) for line in (proc / "status").read_text().splitlines() if ":\t" in line)
+        assert all(int(status[c], 16) == 0 for c in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")), name
+        assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+        assert status["NSpid"].split()[1] == "1"
+        assert (proc / "uid_map").read_text().split()[1:] == [str(USER), "1"]
+        assert (proc / "uid_map").read_text().split()[0] != "0"
+        namespaces.add(os.readlink(proc / "ns/mnt"))
+        if name != "dnsd":
+            assert os.readlink(proc / "ns/net") != os.readlink("/proc/self/ns/net")
+    assert len(namespaces) == len(SERVICES)
+
+
+def test_without_a_place_for_what_runs_it_says_so(mail):
+    r = subprocess.run(["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", "env", "-i", mail.dir / "mailbox-run",
+                        "up", "-d", mail.file], capture_output=True, text=True, timeout=20, check=False, cwd="/")
+    assert r.returncode == 1 and "XDG_RUNTIME_DIR is not set" in r.stderr
+
+
+def test_a_low_port_is_refused_by_the_kernel_and_named(mail):
+    mail.config["listen"]["smtp"] = ["127.0.0.1:25"]
+    mail.write()
+    r = mail.up(check=False)
+    assert r.returncode == 1 and "listen on 127.0.0.1:25 for smtp: Permission denied" in r.stderr
