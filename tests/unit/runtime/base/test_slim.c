@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/err.h"
+#include "runtime/base/num.h"
 #include "runtime/base/slim.h"
+#include "runtime/base/str.h"
 
 #include "tests/lib/test.h"
 
@@ -13,22 +17,39 @@
 static const char constants[PAGES * 4096] __attribute__((aligned(4096))) = {1};
 static char written[4096] = "kept";
 
+/* "FROM-TO ..." of a mapping that has `at` in it. */
+static bool is_mapping_of(struct str line, uintptr_t at)
+{
+    struct str from;
+    struct str to;
+    struct err err = {0};
+    uint64_t first;
+    uint64_t end;
+
+    return str_cut(line, ' ', &line, &(struct str){0}) && str_cut(line, '-', &from, &to) &&
+           num_parse_hex(from, UINT64_MAX, &first, &err) == 0 &&
+           num_parse_hex(to, UINT64_MAX, &end, &err) == 0 && at >= first && at < end;
+}
+
 /* Kilobytes of the mapping that holds `at` which are mapped now. */
-static unsigned mapped_kb(const volatile void *at)
+static uint64_t mapped_kb(const void *at)
 {
     FILE *f = fopen("/proc/self/smaps", "re");
-    unsigned long from;
-    unsigned long to;
-    unsigned kb = 0;
-    char line[512];
-    int inside = 0;
+    bool inside = false;
+    uint64_t kb = 0;
+    char text[512];
 
     assert_non_null(f);
-    while (fgets(line, sizeof(line), f) != NULL) {
-        if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-            inside = (uintptr_t)at >= from && (uintptr_t)at < to;
-        else if (inside && sscanf(line, "Rss: %u kB", &kb) == 1)
-            break;
+    while (fgets(text, sizeof(text), f) != NULL) {
+        struct str line = str_trim(str_of(text));
+        struct err err = {0};
+
+        inside = inside || is_mapping_of(line, (uintptr_t)at);
+        if (!inside || !str_starts(line, STR("Rss:")) || !str_ends(line, STR(" kB")))
+            continue;
+        line = str_trim(str_head(str_skip(line, 4), line.n - 7));
+        assert_int_equal(num_parse_u64(line, 0, UINT64_MAX, &kb, &err), 0);
+        break;
     }
     (void)fclose(f);
     return kb;
@@ -46,8 +67,8 @@ static unsigned touch(void)
 
 static void constants_go_and_come_back(void **state)
 {
-    unsigned before;
-    unsigned after;
+    uint64_t before;
+    uint64_t after;
 
     (void)state;
     assert_int_equal(touch(), 1);
