@@ -178,3 +178,69 @@ void attach_zip_feed(struct attach_zip *z, struct str bytes)
         bytes = str_skip(bytes, 1);
     }
 }
+
+/* --- uuencode ----------------------------------------------------------------------------------
+ */
+
+/* "begin MODE NAME", the mode of three or four octal digits. */
+static bool is_uu_begin(struct str line, struct str *name)
+{
+    struct str word, mode, rest;
+
+    if (!str_cut(line, ' ', &word, &rest) || !str_eq_c(word, "begin") ||
+        !str_cut(rest, ' ', &mode, &rest) || mode.n < 3 || mode.n > 4)
+        return false;
+    for (size_t i = 0; i < mode.n; i++)
+        if (mode.p[i] < '0' || mode.p[i] > '7')
+            return false;
+    *name = str_trim(rest);
+    return true;
+}
+
+void attach_uu_end(struct attach_uu *u)
+{
+    struct str name;
+
+    if (!u->found && !u->dull && is_uu_begin((struct str){u->line, u->line_n}, &name) &&
+        attach_is_program_name(name)) {
+        u->found = true;
+        u->name = name;
+        return;
+    }
+    if (u->found)
+        return;
+    u->line_n = 0;
+    u->dull = false;
+}
+
+/* Bytes of the present line; it is dull as soon as it cannot be a beginning. */
+static void take_line(struct attach_uu *u, struct str s)
+{
+    static const struct str mark = STR_INIT("begin ");
+    size_t n = u->line_n;
+
+    if (u->dull)
+        return;
+    u->dull = s.n > sizeof(u->line) - n;
+    if (u->dull)
+        return;
+    memcpy(u->line + n, s.p, s.n);
+    u->line_n += s.n;
+    n = u->line_n < mark.n ? u->line_n : mark.n;
+    u->dull = memcmp(u->line, mark.p, n) != 0;
+}
+
+void attach_uu_feed(struct attach_uu *u, struct str bytes)
+{
+    while (bytes.n > 0 && !u->found) {
+        ptrdiff_t end = str_find(bytes, '\n');
+        size_t n = end < 0 ? bytes.n : (size_t)end;
+
+        if (n > 0)
+            take_line(u, str_head(bytes, n));
+        if (end < 0)
+            return;
+        attach_uu_end(u);
+        bytes = str_skip(bytes, n + 1);
+    }
+}

@@ -71,9 +71,21 @@ static void check_first(struct bodyscan *s)
     s->is_zip = s->is_zip || str_starts(first, STR("PK\x03\x04"));
 }
 
+static void look_for_uu(struct bodyscan *s, struct str bytes)
+{
+    if (!s->text)
+        return;
+    attach_uu_feed(&s->uu, bytes);
+    if (s->uu.found)
+        found_program(s, "a program in a text: ", s->uu.name);
+}
+
 static void look_at(struct bodyscan *s, struct str bytes)
 {
     look_for_gtube(s, bytes);
+    look_for_uu(s, bytes);
+    if (s->inner != NULL)
+        bodyscan_feed(s->inner, bytes);
     if (s->first_n < sizeof(s->first) && bytes.n > 0) {
         size_t n = sizeof(s->first) - s->first_n;
 
@@ -97,8 +109,49 @@ static void look_at(struct bodyscan *s, struct str bytes)
         found_program(s, "a program in an archive: ", (struct str){s->zip.name, s->zip.name_n});
 }
 
+static void collect_header(struct bodyscan *s, bool in_digest)
+{
+    s->in_header = true;
+    s->in_digest = in_digest;
+    s->header_line_n = 0;
+    buf_reset(&s->header);
+}
+
+static void prepare(struct bodyscan *s)
+{
+    *s = (struct bodyscan){.line_begins = true, .scratch = arena_new(SCRATCH_MAX)};
+    buf_init(&s->header, BODYSCAN_HEADER_MAX);
+    buf_init(&s->decoded, PIECE_MAX + DECODE_HELD_MAX);
+}
+
 /* --- parts -------------------------------------------------------------------------------------
  */
+
+static void inner_begin(struct bodyscan *s)
+{
+    struct bodyscan *inner;
+
+    if (s->depth == BODYSCAN_INNER_MAX)
+        return;
+    inner = mem_type(struct bodyscan);
+    prepare(inner);
+    inner->depth = s->depth + 1;
+    collect_header(inner, false);
+    s->inner = inner;
+}
+
+static void inner_end(struct bodyscan *s)
+{
+    if (s->inner == NULL)
+        return;
+    bodyscan_end(s->inner);
+    s->gtube = s->gtube || s->inner->gtube;
+    if (s->inner->program)
+        found_program(s, s->inner->why, STR_NONE);
+    bodyscan_done(s->inner);
+    free(s->inner);
+    s->inner = NULL;
+}
 
 static void part_end(struct bodyscan *s)
 {
@@ -106,6 +159,9 @@ static void part_end(struct bodyscan *s)
     decode_end(&s->decode, &s->decoded);
     look_at(s, buf_str(&s->decoded));
     check_first(s);
+    attach_uu_end(&s->uu);
+    look_for_uu(s, STR_NONE);
+    inner_end(s);
 }
 
 static void part_begin(struct bodyscan *s, enum decode_kind kind, bool leaf)
@@ -118,6 +174,7 @@ static void part_begin(struct bodyscan *s, enum decode_kind kind, bool leaf)
     s->first_n = 0;
     s->gtube_n = 0;
     s->zip = (struct attach_zip){0};
+    s->uu = (struct attach_uu){0};
 }
 
 static void body_bytes(struct bodyscan *s, struct str bytes)
@@ -196,14 +253,6 @@ static void read_fields(struct bodyscan *s, struct str header)
     }
 }
 
-static void collect_header(struct bodyscan *s, bool in_digest)
-{
-    s->in_header = true;
-    s->in_digest = in_digest;
-    s->header_line_n = 0;
-    buf_reset(&s->header);
-}
-
 static void enter(struct bodyscan *s, const struct mime_part *p)
 {
     bool multipart = mime_is(p, "multipart", NULL);
@@ -214,6 +263,8 @@ static void enter(struct bodyscan *s, const struct mime_part *p)
     s->text = !s->named && mime_is(p, "text", NULL);
     if (message && p->encoding == DECODE_NONE)
         collect_header(s, false);
+    else if (message) /* against RFC 2046, and read by many a program */
+        inner_begin(s);
 }
 
 static void end_header(struct bodyscan *s, struct str header)
@@ -352,9 +403,7 @@ void bodyscan_feed(struct bodyscan *s, struct str in)
 
 void bodyscan_init(struct bodyscan *s, struct str header)
 {
-    *s = (struct bodyscan){.line_begins = true, .scratch = arena_new(SCRATCH_MAX)};
-    buf_init(&s->header, BODYSCAN_HEADER_MAX);
-    buf_init(&s->decoded, PIECE_MAX + DECODE_HELD_MAX);
+    prepare(s);
     end_header(s, header);
 }
 
@@ -367,6 +416,9 @@ void bodyscan_end(struct bodyscan *s)
 
 void bodyscan_done(struct bodyscan *s)
 {
+    if (s->inner != NULL)
+        bodyscan_done(s->inner);
+    free(s->inner);
     free(s->open);
     arena_free(s->scratch);
     buf_done(&s->header);

@@ -29,6 +29,7 @@ struct arena;
 #define BODYSCAN_DEPTH_MAX  MIME_DEPTH_MAX
 #define BODYSCAN_LINE_MAX   (MIME_BOUNDARY_MAX + 8) /* of a line that may be a boundary */
 #define BODYSCAN_WHY_MAX    160
+#define BODYSCAN_INNER_MAX  3 /* encoded messages in each other */
 
 struct bodyscan_boundary {
     char text[MIME_BOUNDARY_MAX];
@@ -60,7 +61,10 @@ struct bodyscan {
     bool named; /* it has a file's name */
     bool is_zip;
     struct attach_zip zip;
-    size_t gtube_n; /* bytes of the test string seen */
+    struct attach_uu uu;
+    struct bodyscan *inner; /* of a message that is encoded as a whole; NULL: none */
+    int depth;              /* in how many such messages this is */
+    size_t gtube_n;         /* bytes of the test string seen */
 
     bool gtube;
     bool program;

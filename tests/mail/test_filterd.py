@@ -241,6 +241,8 @@ PROGRAMS = {
     "alone": message(b"Content-Type: application/x-msdownload; name=a.exe", body=b"x\r\n"),
     "in a message": message(b'Content-Type: multipart/mixed; boundary="o"', body=b"--o\r\nContent-Type: message/rfc822\r\n\r\n"
                             + attachment("a.scr") + b"--o--\r\n"),
+    "in an encoded message": attachment("mail", attachment("a.scr"), "message/rfc822", "inline"),
+    "uuencoded": message(body=b"See there:\r\nbegin 644 a.exe\r\n#86)C\r\n`\r\nend\r\n"),
     "without an end": message(b'Content-Type: multipart/mixed; boundary="o"', body=b"--o\r\nContent-Disposition: attachment; filename=a.exe"),
 }
 

@@ -38,6 +38,18 @@ static const struct {
     {MIXED,
      "--b\r\nContent-Type: multipart/x; boundary=c\r\n\r\n--b\r\nContent-Type: a/b; name=a.exe\r\n\r\n--b--\r\n",
      false, true},
+    /* A message that is encoded as a whole: "Content-Type: a/b; name=a.exe", and GTUBE. */
+    {"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+     "Q29udGVudC1UeXBlOiBhL2I7IG5hbWU9YS5leGUKCng=\r\n", false, true},
+    {MIXED,
+     "--b\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+     "Content-Type: a/b; name=3Da.txt\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n"
+     "Content-Transfer-Encoding: quoted-printable\r\n\r\nContent-Type: a/b; name=3D\"a=2Eexe\"=0A\r\n--b--\r\n",
+     false, true},
+    {"Subject: x\r\n\r\n", "text\r\nbegin 644 a b.exe\r\nM\r\nend\r\n", false, true},
+    {"Subject: x\r\n\r\n", "begin 0755 a.exe", false, true},
+    {"Subject: x\r\n\r\n",
+     "begin 644 a.txt\r\nbegin the a.exe\r\n begin 644 a.exe\r\nbegin 999 a.exe\r\n", false, false},
     /* The second of two fields. */
     {"Content-Type: text/plain\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n",
      "--b\r\nContent-Type: a/b\r\nContent-Type: c/d; name=a.exe\r\n\r\n", false, true},
