@@ -49,12 +49,12 @@ static int take_limits(const struct jv *conf, struct conf *c, struct err *err)
         (jv_only(&at, keys, err) < 0 ||
          jv_opt_int(&at, "workers", (struct jv_range){1, 64}, WORKERS, &workers, err) < 0 ||
          jv_opt_int(&at, "connections", (struct jv_range){1, 100000}, CONNECTIONS, &all, err) < 0 ||
-         jv_opt_int(&at, "connections_per_ip", (struct jv_range){1, 100000}, PER_IP, &per_ip, err) <
+         jv_opt_int(&at, "connections_per_ip", (struct jv_range){1, 50000}, PER_IP, &per_ip, err) <
              0 ||
          jv_opt_seconds(&at, "idle_s", 86400, IDLE_S, &idle_s, err) < 0))
         return -1;
     c->workers = (unsigned)workers;
-    c->connections = (size_t)((all + workers - 1) / workers);
+    c->connections = (size_t)all;
     c->connections_per_ip = (size_t)per_ip;
     c->idle_ms = (idle_s ? idle_s : 1) * 1000;
     return 0;

@@ -39,7 +39,7 @@ struct conf {
     struct cidr plaintext[CONF_NETS_MAX];
     size_t plaintext_n;
     unsigned workers;
-    size_t connections; /* of one worker */
+    size_t connections;
     size_t connections_per_ip;
     uint64_t idle_ms;
 };

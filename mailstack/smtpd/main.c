@@ -10,7 +10,6 @@
 #include "runtime/base/jv.h"
 #include "runtime/base/log.h"
 #include "runtime/base/loop.h"
-#include "runtime/base/map.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/sig.h"
 #include "runtime/base/slim.h"
@@ -24,6 +23,7 @@
 #include "mailstack/smtpd/conf.h"
 #include "mailstack/smtpd/filter.h"
 #include "mailstack/smtpd/lmtp.h"
+#include "mailstack/smtpd/peers.h"
 #include "mailstack/smtpd/room.h"
 #include "mailstack/smtpd/session.h"
 #include "mailstack/smtpd/smtpd.h"
@@ -46,6 +46,10 @@ static int check_tls(const struct conf *c, struct err *err)
     tls_free(t);
     return t ? 0 : err_wrap(err, "$.tls");
 }
+
+// One of each per process: the skeleton's ctx is the configuration.
+static struct workers *workers;
+static struct peers *peers;
 
 static int load(struct daemon *d, const struct jv *conf, struct err *err)
 {
@@ -206,7 +210,8 @@ static int prepare(struct worker *w, struct daemon *daemon, struct err *err)
     w->grace.fn = on_grace;
     if (!d->loop || sig_watch(d->loop, &w->signals, signals, err) < 0)
         return -1;
-    d->by_ip = map_new();
+    d->peers = peers;
+    peers_claim(peers, d->number);
     d->tls = tls_server_new(c->cert, c->key, err);
     d->auth =
         auth_client_new(d->loop, (struct auth_client_sockets){c->auth_path, c->map_path}, err);
@@ -237,12 +242,13 @@ static int work(unsigned i, void *ctx)
 
 /* --- the daemon ------------------------------------------------------------------------------- */
 
-static struct workers *workers; // one per process: the skeleton's ctx is the configuration
-
 static int start(struct daemon *d, struct err *err)
 {
     const struct conf *c = d->ctx;
 
+    peers = peers_new(c->workers, err);
+    if (!peers)
+        return -1;
     workers = workers_start(d->loop, c->workers, work, d, err);
     return workers ? 0 : -1;
 }

@@ -13,7 +13,6 @@
 #include "runtime/base/counter.h"
 #include "runtime/base/err.h"
 #include "runtime/base/log.h"
-#include "runtime/base/map.h"
 #include "runtime/base/mem.h"
 
 #include "mailstack/lib/net/conn.h"
@@ -160,7 +159,7 @@ void session_free(struct session *s)
     sasl_done(&s->sasl);
     loop_timer_del(&s->idle);
     conn_free(s->conn);
-    peers_leave(d, &s->ip);
+    peers_leave(d->peers, &s->ip);
     list_del(&s->node);
     d->sessions_n--;
     free(s);
@@ -341,21 +340,19 @@ static void refuse(struct session *s, const char *why)
     session_finish(s);
 }
 
-static const char *why_not(const struct session *s, size_t of_this_ip)
+static const char *why_not(const struct smtpd *d, struct peers_count n)
 {
-    const struct smtpd *d = s->d;
-
     if (d->draining)
         return "shutting down";
-    if (d->sessions_n > d->conf->connections)
+    if (n.all > d->conf->connections)
         return "too many connections";
-    return of_this_ip > d->conf->connections_per_ip ? "too many connections from your address"
-                                                    : NULL;
+    return n.of_address > d->conf->connections_per_ip ? "too many connections from your address"
+                                                      : NULL;
 }
 
 static void begin(struct session *s)
 {
-    const char *why = why_not(s, peers_enter(s->d, &s->ip));
+    const char *why = why_not(s->d, peers_enter(s->d->peers, &s->ip));
 
     if (why) {
         refuse(s, why);

@@ -21,7 +21,7 @@ struct dns_client;
 struct filter;
 struct lmtp;
 struct loop;
-struct map;
+struct peers;
 struct room;
 struct tls_ctx;
 
@@ -46,8 +46,8 @@ struct smtpd {
     struct room *room;
     struct list sessions;
     size_t sessions_n;
-    size_t txns_n;     /* messages under way whose client may be gone */
-    struct map *by_ip; /* 16 bytes of address to struct ip_count */
+    size_t txns_n; /* messages under way whose client may be gone */
+    struct peers *peers;
     bool draining;
     struct counter *connections;
     struct counter *refused_connections;

@@ -2,6 +2,7 @@
 """smtpd with the real authd and lmtpd, a milter and a queue that are played by threads, and an SMTP client on a bare socket."""
 import contextlib
 import email
+import functools
 import json
 import os
 import pathlib
@@ -318,6 +319,7 @@ class Mail:
         return len(os.listdir(f"/proc/{child}/fd"))
 
 
+@functools.lru_cache
 def no_check():
     context = ssl.create_default_context()
     context.check_hostname = False

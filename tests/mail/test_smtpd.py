@@ -785,7 +785,7 @@ def cpu(pid):
 # --- limits, ends -------------------------------------------------------------------------------------------------------------------
 
 def test_an_address_has_a_number_of_connections(start):
-    mail = start(conf={"limits": {"connections_per_ip": 3}})
+    mail = start(conf={"limits": {"connections_per_ip": 3, "workers": 2}})
     held = [mail.raw() for _ in range(3)]
     with Client(("127.0.0.1", mail.ports["smtp"]), greeting=421) as c:
         assert c.ended()
@@ -796,8 +796,21 @@ def test_an_address_has_a_number_of_connections(start):
         c.close()
 
 
+def test_a_killed_worker_takes_its_connections_out_of_the_count(start):
+    mail = start(conf={"limits": {"connections_per_ip": 2}})
+    held = [mail.raw() for _ in range(2)]
+    pid = mail.daemons["smtpd"].process.pid
+    os.kill(int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]), 9)
+    mail.daemons["smtpd"].wait_log("worker.exit")
+    held += [mail.raw() for _ in range(2)]
+    with Client(("127.0.0.1", mail.ports["smtp"]), greeting=421) as c:
+        assert c.ended()
+    for c in held:
+        c.close()
+
+
 def test_all_together_have_a_number_of_connections(start):
-    mail = start(conf={"limits": {"connections": 2}})
+    mail = start(conf={"limits": {"connections": 2, "workers": 3}})
     held = [mail.raw() for _ in range(2)]
     with Client(("127.0.0.1", mail.ports["smtp"]), greeting=421) as c:
         assert c.ended()

@@ -25,6 +25,7 @@
 #include "mailstack/smtpd/conf.h"
 #include "mailstack/smtpd/filter.h"
 #include "mailstack/smtpd/lmtp.h"
+#include "mailstack/smtpd/peers.h"
 #include "mailstack/smtpd/room.h"
 #include "mailstack/smtpd/session.h"
 #include "mailstack/smtpd/smtpd.h"
@@ -222,13 +223,14 @@ static void set_up(void)
         .loop = loop_new(&err),
         .local = (struct lmtp *)(void *)&local_mark,
         .queue = (struct lmtp *)(void *)&queue_mark,
-        .by_ip = map_new(),
+        .peers = peers_new(1, &err),
         .room = room_new(),
     };
-    assert(page && worker.loop);
+    assert(page && worker.loop && worker.peers);
     worker.connections = worker.refused_connections = worker.messages = worker.bytes =
         worker.refused_messages = worker.refused_rcpts = worker.logins = worker.login_failures =
             counter_get(page, "all");
+    peers_claim(worker.peers, 0);
     list_init(&worker.sessions);
 }
 
@@ -312,7 +314,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     (void)shutdown(fds[0], SHUT_WR);
     for (int i = 0; i < TURNS_MAX && worker.sessions_n; i++)
         turn(fds[0], text, sizeof(text), &text_n);
-    assert(worker.sessions_n == 0 && worker.txns_n == 0 && map_n(worker.by_ip) == 0);
+    assert(worker.sessions_n == 0 && worker.txns_n == 0);
+    assert(peers_enter(worker.peers, &in6addr_any).all == 1);
+    peers_leave(worker.peers, &in6addr_any);
     (void)close(fds[0]);
     return 0;
 }
