@@ -70,8 +70,10 @@ static int edit_begin(struct edit *e, struct err *err)
     }
     e->doc = jv_load_file(AT_FDCWD, e->file, STACK_ACCOUNTS_MAX, err);
     root = jv_root(e->doc);
-    if (!e->doc || jv_is_object(&root, err) < 0)
+    if (!e->doc)
         return -1;
+    if (jv_is_object(&root, err) < 0)
+        return err_wrap(err, "'%s'", e->file);
     if (stat(e->file, &st) < 0)
         return err_set(err, errno, "stat '%s'", e->file);
     e->mode = st.st_mode & 07777;

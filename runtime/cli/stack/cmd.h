@@ -67,8 +67,8 @@ must_check int cmd_load_file(struct cmd *c, const char *file, struct stack_confi
  */
 must_check int cmd_ask(struct cmd *c, const char *file, const char *line, struct buf *out,
                        struct err *err);
-/* After a conversation that broke off: a supervisor that is killed just now lets go of its directory
- * a moment later. true: it did. */
+/* After a conversation that broke off: a supervisor that is killed just now lets go of its
+ * directory a moment later. true: it did. */
 bool cmd_lets_go(const struct layout *l);
 /* Writes the report of a wrong file to standard error, and sets the exit status 2. */
 must_check int cmd_wrong(struct cmd *c, const struct buf *report, struct err *err);
