@@ -202,7 +202,8 @@ static int listen_on_all(struct worker *w, const struct given *g, struct err *er
     return w->listeners_n ? 0 : err_set(err, 0, "nothing to listen on");
 }
 
-/* Before login a client loses nothing by coming again; relays are left to end by themselves. */
+/* Before login a client loses nothing by coming again. A relay ends without a word: it may be in
+ * the middle of a message, of which the word would become a part. */
 static void drain_worker(struct worker *w)
 {
     w->f.draining = true;
@@ -211,6 +212,8 @@ static void drain_worker(struct worker *w)
     list_for_each (it, next, &w->f.sessions) {
         struct session *s = list_of(it, struct session, node);
 
+        if (s->backend)
+            continue;
         s->proto->bye(s, "shutting down");
         session_finish(s);
     }
