@@ -190,7 +190,7 @@ static void take_counters(struct smtpd *d, struct counter_page *page)
     d->connections = counter_get(page, "smtp_connections_total");
     d->refused_connections = counter_get(page, "smtp_connections_refused_total");
     d->messages = counter_get(page, "smtp_messages_total");
-    d->bytes = counter_get(page, "smtp_messages_bytes");
+    d->bytes = counter_get(page, "smtp_bytes_total");
     d->refused_messages = counter_get(page, "smtp_messages_refused_total");
     d->refused_rcpts = counter_get(page, "smtp_recipients_refused_total");
     d->logins = counter_get(page, "smtp_logins_total");
