@@ -23,7 +23,12 @@ static void give_back(uintptr_t at, size_t n)
 void slim_now(void)
 {
     uintptr_t base = (uintptr_t)&__ehdr_start;
-    const ElfW(Phdr) *ph = (const void *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+    const char *file = (const char *)&__ehdr_start;
+
+    /* Behind the header is the rest of the file, which the compiler cannot know. */
+    __asm__("" : "+r"(file));
+
+    const ElfW(Phdr) *ph = (const void *)(file + __ehdr_start.e_phoff);
     uintptr_t zero = __ehdr_start.e_type == ET_DYN ? base : 0;
 
     (void)malloc_trim(0);
