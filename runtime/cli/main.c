@@ -26,12 +26,13 @@ struct globals {
     const char *log_format;
     const char *cgroup_manager;
     const char *rootless;
+    struct opt_flag systemd_cgroup;
     struct opt_flag debug;
     struct opt_flag version;
 };
 
 static const char *const log_formats[] = {"text", "json", NULL};
-static const char *const cgroup_managers[] = {"cgroupfs", "disabled", NULL};
+static const char *const cgroup_managers[] = {"cgroupfs", "systemd", "disabled", NULL};
 static const char *const rootless_modes[] = {"auto", NULL};
 
 static const struct opt global_rows[] = {
@@ -42,12 +43,13 @@ static const struct opt global_rows[] = {
     OPT_CHOICE(globals, log_format, "log-format", 0, "FORMAT", log_formats,
                "text (default) or json"),
     OPT_CHOICE(globals, cgroup_manager, "cgroup-manager", 0, "HOW", cgroup_managers,
-               "cgroupfs (default) or disabled"),
+               "cgroupfs (default), systemd or disabled"),
     OPT_FLAG(globals, debug, "debug", 0, "log what is done"),
     OPT_FLAG(globals, version, "version", 'v', "print the version"),
     OPT_CHOICE(globals, rootless, "rootless", 0, "MODE", rootless_modes,
                "auto: whether cgroups may be missing follows from who is calling"),
-    OPT_REFUSED("systemd-cgroup", 's', NULL, "there is no systemd cgroup manager in this version"),
+    OPT_FLAG(globals, systemd_cgroup, "systemd-cgroup", 's',
+             "the same as --cgroup-manager systemd"),
     OPT_REFUSED("criu", 0, "PATH", "there is no checkpoint and restore in this version"),
 };
 
@@ -177,6 +179,9 @@ static int set_up(struct cmd *c, const struct globals *g, struct err *err)
     c->env.root = c->env.filters = g->root != NULL ? g->root : default_root(c->arena);
     if (g->cgroup_manager != NULL && strcmp(g->cgroup_manager, "disabled") == 0)
         c->env.cgroups = CONTAINER_CGROUPS_DISABLED;
+    if (g->systemd_cgroup.on ||
+        (g->cgroup_manager != NULL && strcmp(g->cgroup_manager, "systemd") == 0))
+        c->env.cgroups = CONTAINER_SYSTEMD;
     if (c->env.root == NULL || strcmp(c->env.root, "/") == 0)
         return err_set(err, 0, "option '--root': '/' is no place for state");
     return report_open(c->report, g->log, err);

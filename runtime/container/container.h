@@ -36,6 +36,7 @@ struct oci_resources;
 
 enum container_cgroups {
     CONTAINER_CGROUPFS,
+    CONTAINER_SYSTEMD,         /* systemd is asked for the group: SLICE:PREFIX:NAME */
     CONTAINER_CGROUPS_DISABLED /* no group is made, resources are refused by the caller's config */
 };
 

@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +30,7 @@
 #include "runtime/container/maker.h"
 #include "runtime/container/notify.h"
 #include "runtime/container/rdt_of.h"
+#include "runtime/container/scope_of.h"
 #include "runtime/container/sources.h"
 #include "runtime/container/steps.h"
 #include "runtime/kernel/device.h"
@@ -120,6 +123,16 @@ static int fill_state(struct maker *m, struct err *err)
     return 0;
 }
 
+/* Where the group of a scope is, is known when systemd has made it. */
+static int decide_cgroup(struct maker *m, struct err *err)
+{
+    if (m->env->cgroups == CONTAINER_SYSTEMD)
+        return scope_parse(m->arena, m->config->linux_.cgroups_path, m->create->id, &m->scope, err);
+    if (!m->facts.cgroup)
+        return 0;
+    return cgroup_locate(m->arena, m->state.public.cgroup, &m->cgroup, err);
+}
+
 static int decide(struct maker *m, struct err *err)
 {
     m->facts = (struct plan_facts){
@@ -135,7 +148,7 @@ static int decide(struct maker *m, struct err *err)
         return -1;
     if (!m->facts.cgroup && !limits_is_empty(&m->config->linux_.resources))
         return err_set(err, 0, "$.linux.resources: cannot be honoured with cgroups disabled");
-    if (m->facts.cgroup && cgroup_locate(m->arena, m->state.public.cgroup, &m->cgroup, err) < 0)
+    if (decide_cgroup(m, err) < 0)
         return err_wrap(err, "$.linux.cgroupsPath");
     if (m->config->linux_.ns[OCI_NS_USER].mode == OCI_NS_HOST)
         maker_warn_caps(m, &m->config->process);
@@ -205,10 +218,58 @@ static int prepare(struct maker *m, struct str *text, struct err *err)
 /* --- the maker's steps ------------------------------------------------------------------------ */
 
 /* An ordinary user without a delegated group runs without one, unless limits were asked for. */
+/* systemd makes a group around a process, and the container's is to be cloned into it. */
+static int start_placeholder(struct maker *m, struct err *err)
+{
+    m->placeholder = fork();
+    if (m->placeholder < 0) {
+        m->placeholder = 0;
+        return err_set(err, errno, "fork");
+    }
+    if (m->placeholder == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0UL, 0UL, 0UL) < 0)
+        _exit(1);
+    while (m->placeholder == 0)
+        (void)pause();
+    return 0;
+}
+
+static void end_placeholder(struct maker *m)
+{
+    if (m->placeholder == 0)
+        return;
+    (void)kill(m->placeholder, SIGKILL);
+    while (waitpid(m->placeholder, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    m->placeholder = 0;
+}
+
+static int make_scope(struct maker *m, struct err *err)
+{
+    struct scope_property v[SCOPE_PROPERTIES_MAX];
+    const char *path = NULL;
+    const char *text = arena_printf(m->arena, "container %s", m->create->id);
+    size_t n = scope_of(&m->config->linux_.resources, cgroup_is_unified(), v);
+
+    if (text == NULL || start_placeholder(m, err) < 0 ||
+        scope_start(&m->scope, text, m->placeholder, v, n, err) < 0)
+        return err_wrap(err, "start '%s'", m->scope.unit);
+    m->state.scope = m->scope.unit;
+    if (scope_path(m->arena, m->placeholder, &path, err) < 0 ||
+        cgroup_locate_systemd(m->arena, path, &m->cgroup, err) < 0)
+        return err_wrap(err, "the group of '%s'", m->scope.unit);
+    m->init.cgroup = &m->cgroup;
+    return cgroup_adopt(&m->cgroup, err);
+}
+
+static int make_cgroup(struct maker *m, struct err *err)
+{
+    return m->env->cgroups == CONTAINER_SYSTEMD ? make_scope(m, err) : cgroup_make(&m->cgroup, err);
+}
+
 static int step_cgroup_make(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
-    if (cgroup_make(&m->cgroup, err) == 0) {
+    if (make_cgroup(m, err) == 0) {
         m->state.cgroup = m->cgroup;
         m->init.cgroup_made = true;
         m->cgroup_fd = cgroup_open_v2(&m->cgroup);
@@ -497,6 +558,7 @@ static int carry_out(struct maker *m, struct str text, struct err *err)
         maker_serve(m, err) < 0 || maker_publish(m, err) < 0)
         return -1;
     forget_nodes(m);
+    end_placeholder(m);
     return m->facts.wait ? 0 : start_hooks(m, err);
 }
 
@@ -505,6 +567,9 @@ static void undo(struct maker *m)
     struct err ignored;
 
     maker_abort(m);
+    end_placeholder(m);
+    if (m->state.scope != NULL && scope_stop(m->state.scope, &ignored) < 0)
+        err_reset(&ignored); /* the rest goes all the same */
     if (m->rdt_made && rdt_remove(&m->rdt, &ignored) < 0)
         err_reset(&ignored); /* the rest goes all the same */
     if (m->state.cgroup.n > 0) {

@@ -15,6 +15,7 @@
 #include "runtime/container/rdt_of.h"
 #include "runtime/container/state.h"
 #include "runtime/kernel/proc.h"
+#include "runtime/kernel/scope.h"
 
 #define END_MS  10000
 #define SOON_MS 300 /* more than any process needs that is not held by something */
@@ -60,6 +61,8 @@ static int end_cgroup(const struct state *s, struct err *err)
     if (cgroup_is_frozen(&s->cgroup) && cgroup_freeze(&s->cgroup, false, err) < 0)
         return -1;
     if (!s->public.own_pid_ns && cgroup_signal(&s->cgroup, SIGKILL, err) < 0)
+        return -1;
+    if (s->scope != NULL && s->scope[0] != '\0' && scope_stop(s->scope, err) < 0)
         return -1;
     return cgroup_remove(&s->cgroup, err);
 }

@@ -16,6 +16,7 @@
 #include "runtime/container/limits.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/rdt_of.h"
+#include "runtime/container/scope_of.h"
 #include "runtime/container/state.h"
 #include "runtime/kernel/proc.h"
 #include "runtime/spec/oci.h"
@@ -141,6 +142,13 @@ union resources_ctx {
     const struct oci_resources *r;
 };
 
+static int tell_systemd(const struct state *s, const struct oci_resources *r, struct err *err)
+{
+    struct scope_property v[SCOPE_PROPERTIES_MAX];
+
+    return scope_change(s->scope, v, scope_of(r, s->cgroup.unified, v), err);
+}
+
 static int update_one(struct arena *a, const struct state *s, void *ctx, struct err *err)
 {
     union resources_ctx u = {.ctx = ctx};
@@ -149,7 +157,9 @@ static int update_one(struct arena *a, const struct state *s, void *ctx, struct 
     if (need_alive(s, err) < 0 || need_cgroup(s, err) < 0 ||
         limits_make(a, u.r, &limits, err) < 0 || limits_apply(&s->cgroup, &limits, err) < 0)
         return -1;
-    return u.r->devices_n == 0 ? 0 : limits_apply_devices(&s->cgroup, u.r, err);
+    if (u.r->devices_n > 0 && limits_apply_devices(&s->cgroup, u.r, err) < 0)
+        return -1;
+    return s->scope != NULL && s->scope[0] != '\0' ? tell_systemd(s, u.r, err) : 0;
 }
 
 int container_update(const struct container_env *env, const char *id, const struct oci_resources *r,

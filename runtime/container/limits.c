@@ -119,7 +119,7 @@ static int add_memory(struct list *l, const struct oci_resources *r, struct err 
 #define SHARES_MAX 262144U
 
 /* 2 .. 262144 shares to 1 .. 10000 of weight, linearly, as all runtimes have agreed to. */
-static uint64_t weight_of_shares(uint64_t shares)
+uint64_t limits_cpu_weight(uint64_t shares)
 {
     if (shares < SHARES_MIN)
         shares = SHARES_MIN;
@@ -155,7 +155,7 @@ static void add_cpu(struct list *l, const struct oci_cpu *c)
     if (c->shares.set && c->shares.v != 0) {
         x = add(l, "cpu", "cpu.shares", "cpu.weight");
         x->v1_value = number_u(l, c->shares.v);
-        x->v2_value = number_u(l, weight_of_shares(c->shares.v));
+        x->v2_value = number_u(l, limits_cpu_weight(c->shares.v));
     }
     add_quota(l, c);
     add_u64(l, c->burst, "cpu", "cpu.cfs_burst_us", "cpu.max.burst");

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "runtime/base/attr.h"
 
@@ -36,6 +37,9 @@ struct limits {
     struct limit *v;
     size_t n;
 };
+
+/* CPU shares of v1 as a weight of v2. */
+uint64_t limits_cpu_weight(uint64_t shares);
 
 must_check int limits_make(struct arena *a, const struct oci_resources *r, struct limits *out,
                            struct err *err);

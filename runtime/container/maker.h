@@ -18,6 +18,7 @@
 #include "runtime/container/state.h"
 #include "runtime/kernel/idmap.h"
 #include "runtime/kernel/rdt.h"
+#include "runtime/kernel/scope.h"
 
 struct arena;
 struct err;
@@ -35,6 +36,8 @@ struct maker {
     struct plan_facts facts;
     struct state state;
     struct cgroup cgroup;
+    struct scope scope;
+    pid_t placeholder; /* keeps the scope until the container is in it; 0: none */
     struct rdt rdt;
     bool rdt_made;
     struct hook_state hook_state;

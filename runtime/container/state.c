@@ -107,6 +107,7 @@ void state_format(const struct state *s, struct buf *out)
     jw_int(&w, "nsFlags", s->ns_flags);
     jw_bool(&w, "noNewKeyring", s->no_new_keyring);
     jw_uint(&w, "needsConfig", s->needs_config);
+    jw_c(&w, "scope", s->scope != NULL ? s->scope : "");
     jw_str(&w, "cgroups", buf_str(&groups));
     jw_object(&w, "annotations");
     for (size_t i = 0; i < p->annotations_n; i++)
@@ -181,6 +182,7 @@ int state_parse(struct arena *a, struct str text, struct state *out, struct err 
         get_text(&at, a, "bundle", &p->bundle, err) < 0 ||
         get_text(&at, a, "rootfs", &p->rootfs, err) < 0 ||
         get_text(&at, a, "cgroup", &p->cgroup, err) < 0 ||
+        get_text(&at, a, "scope", &out->scope, err) < 0 ||
         get_text(&at, a, "created", &p->created, err) < 0 || get_numbers(&at, out, err) < 0 ||
         jv_str(&at, "cgroups", &groups, err) < 0 || get_annotations(&at, a, p, err) < 0)
         return -1;

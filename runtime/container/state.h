@@ -42,6 +42,7 @@ struct state {
     int ns_flags;         /* namespaces other than the maker's: CLONE_NEWx */
     bool no_new_keyring;
     unsigned needs_config; /* enum state_need: for what it must be read again */
+    const char *scope;     /* unit of systemd that holds it; "" where it has none */
     int dir_fd;            /* of ROOT/ID, O_PATH */
 };
 

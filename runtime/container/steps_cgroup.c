@@ -81,7 +81,9 @@ static int mount_v1(const struct init *in, int target_fd, const struct mount_cha
         return -1;
     for (size_t i = 0; i < in->cgroup->n; i++) {
         const struct cgroup_hier *h = &in->cgroup->v[i];
-        const char *name = h->v2 ? "unified" : h->controllers;
+        const char *name = h->v2                                      ? "unified"
+                           : strncmp(h->controllers, "name=", 5) == 0 ? h->controllers + 5
+                                                                      : h->controllers;
         own_fd int dir_fd = -1;
 
         if (mkdirat(top_fd, name, 0755) < 0)

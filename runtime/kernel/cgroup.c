@@ -34,6 +34,7 @@
 
 #define CGROUP_ROOT      "/sys/fs/cgroup"
 #define CGROUP_UNIFIED   "/sys/fs/cgroup/unified"
+#define NAME_SYSTEMD     "name=systemd"
 #define SELF_MAX         (64U << 10)
 #define PIDS_TEXT_MAX    (16U << 20)
 #define PIDS_MAX         (4U << 20)
@@ -88,7 +89,10 @@ static int add_hier(struct arena *a, struct cgroup *g, const struct line *l, con
         return err_set(err, E2BIG, "more than %d cgroup hierarchies", CGROUP_HIERS_MAX);
     h->v2 = l->controllers.n == 0;
     h->controllers = arena_copy(a, l->controllers);
-    h->mount = h->v2 ? v2_mount : arena_printf(a, CGROUP_ROOT "/%.*s", STR_ARG(l->controllers));
+    h->mount = h->v2 ? v2_mount
+               : str_eq_c(l->controllers, NAME_SYSTEMD)
+                   ? CGROUP_ROOT "/systemd"
+                   : arena_printf(a, CGROUP_ROOT "/%.*s", STR_ARG(l->controllers));
     h->path = group_path(a, l->own, path);
     if (h->path == NULL)
         return err_set(err, ENAMETOOLONG, "cgroup path '%.64s...'", path);
@@ -102,6 +106,8 @@ static bool is_wanted(const struct cgroup_host *host, struct str controllers)
 {
     if (controllers.n == 0)
         return host->v2_mount != NULL;
+    if (str_eq_c(controllers, NAME_SYSTEMD))
+        return !host->unified && host->systemd;
     return !host->unified && !str_starts(controllers, STR("name="));
 }
 
@@ -144,10 +150,11 @@ static void keep_mounted(struct cgroup *g)
     g->n = kept;
 }
 
-int cgroup_locate(struct arena *a, const char *path, struct cgroup *out, struct err *err)
+static int locate(struct arena *a, const char *path, bool systemd, struct cgroup *out,
+                  struct err *err)
 {
     own_buf struct buf self = BUF_INIT(SELF_MAX);
-    struct cgroup_host host = {.unified = is_v2(CGROUP_ROOT)};
+    struct cgroup_host host = {.unified = is_v2(CGROUP_ROOT), .systemd = systemd};
 
     host.v2_mount = host.unified ? CGROUP_ROOT : is_v2(CGROUP_UNIFIED) ? CGROUP_UNIFIED : NULL;
     if (file_read(AT_FDCWD, "/proc/self/cgroup", &self, err) < 0)
@@ -159,6 +166,16 @@ int cgroup_locate(struct arena *a, const char *path, struct cgroup *out, struct 
     if (out->n == 0)
         return err_set(err, ENOENT, "no cgroup hierarchy is mounted at '" CGROUP_ROOT "'");
     return 0;
+}
+
+int cgroup_locate(struct arena *a, const char *path, struct cgroup *out, struct err *err)
+{
+    return locate(a, path, false, out, err);
+}
+
+int cgroup_locate_systemd(struct arena *a, const char *path, struct cgroup *out, struct err *err)
+{
+    return locate(a, path, true, out, err);
 }
 
 static bool names_controller(struct str list, const char *controller)
@@ -177,6 +194,11 @@ const struct cgroup_hier *cgroup_find(const struct cgroup *g, const char *contro
         if ((g->v[i].v2 && g->unified) || names_controller(str_of(g->v[i].controllers), controller))
             return &g->v[i];
     return NULL;
+}
+
+bool cgroup_is_unified(void)
+{
+    return is_v2(CGROUP_ROOT);
 }
 
 bool cgroup_hier_has(const struct cgroup_hier *h, struct str controller)
@@ -359,6 +381,16 @@ int cgroup_make(const struct cgroup *g, struct err *err)
             remove_made(g, i);
             return -1;
         }
+    return 0;
+}
+
+int cgroup_adopt(const struct cgroup *g, struct err *err)
+{
+    bool made = false;
+
+    for (size_t i = 0; i < g->n; i++)
+        if (make_levels(&g->v[i], &made, err) < 0)
+            return -1;
     return 0;
 }
 

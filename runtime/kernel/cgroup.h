@@ -47,11 +47,16 @@ struct cgroup {
 must_check int cgroup_locate(struct arena *a, const char *path, struct cgroup *out,
                              struct err *err);
 
+/* The same including systemd's own hierarchy, for a group that it made. */
+must_check int cgroup_locate_systemd(struct arena *a, const char *path, struct cgroup *out,
+                                     struct err *err);
+
 /* The same from given texts; pure. */
 struct cgroup_host {
     struct str self;      /* /proc/self/cgroup */
     bool unified;         /* cgroup2 is all there is at /sys/fs/cgroup */
     const char *v2_mount; /* where cgroup2 is mounted, or NULL */
+    bool systemd;         /* with the hierarchy "name=systemd" */
 };
 
 must_check int cgroup_parse(struct arena *a, const struct cgroup_host *host, const char *path,
@@ -61,6 +66,8 @@ must_check int cgroup_parse(struct arena *a, const struct cgroup_host *host, con
  * processes or is frozen is refused. A failure removes what was made. On v2 all available
  * controllers are passed down to it. */
 must_check int cgroup_make(const struct cgroup *g, struct err *err);
+/* The same for a group that was made for us and may hold a process. */
+must_check int cgroup_adopt(const struct cgroup *g, struct err *err);
 /* A descriptor of the v2 group for CLONE_INTO_CGROUP, or -1 without an error if there is none. */
 int cgroup_open_v2(const struct cgroup *g);
 
@@ -89,6 +96,7 @@ void cgroup_doors_close(struct cgroup_doors *d);
 
 /* The hierarchy of a controller ("memory"; on v2 any), or NULL. */
 const struct cgroup_hier *cgroup_find(const struct cgroup *g, const char *controller);
+bool cgroup_is_unified(void); /* cgroup v2 is all there is */
 bool cgroup_hier_has(const struct cgroup_hier *h, struct str controller); /* on v2: any */
 bool cgroup_is_there(const struct cgroup_hier *h);
 /* Opens a file of the group for writing. */

@@ -107,8 +107,8 @@ static void print_linux(struct jw *w)
     jw_object(w, "cgroup");
     jw_bool(w, "v1", true);
     jw_bool(w, "v2", true);
-    jw_bool(w, "systemd", false);
-    jw_bool(w, "systemdUser", false);
+    jw_bool(w, "systemd", true);
+    jw_bool(w, "systemdUser", true);
     jw_bool(w, "rdma", true);
     jw_end(w);
     print_seccomp(w);

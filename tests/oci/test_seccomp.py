@@ -62,7 +62,6 @@ class Agent(threading.Thread):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(str(path))
         self.socket.listen(8)
-        self.socket.settimeout(20)
 
     def run(self):
         while True:
@@ -94,6 +93,8 @@ def agent(short_dir):
     a = Agent(short_dir / "agent")
     a.start()
     yield a
+    a.socket.shutdown(socket.SHUT_RDWR)  # which ends the thread's accept, unlike close
+    a.join(timeout=20)
     a.socket.close()
 
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * scope - a group that systemd makes for us: a transient unit, asked for over D-Bus
+ *
+ * linux.cgroupsPath "SLICE:PREFIX:NAME" stands for the unit PREFIX-NAME.scope in SLICE. systemd
+ * makes the group when the unit starts, with a process in it; delegated groups are then ours to
+ * write to. Root speaks to the system's instance, others to that of their session.
+ *
+ * Tests:     tests/unit/runtime/kernel/test_scope.c, tests/oci/test_systemd.py
+ */
+#ifndef MR_KERNEL_SCOPE_H
+#define MR_KERNEL_SCOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "runtime/base/attr.h"
+
+struct arena;
+struct err;
+
+struct scope {
+    const char *slice; /* "system.slice" */
+    const char *unit;  /* "runc-ID.scope" */
+};
+
+enum scope_kind {
+    SCOPE_U64,
+    SCOPE_BOOL,
+    SCOPE_BYTES /* of text */
+};
+
+struct scope_property {
+    const char *name;
+    enum scope_kind kind;
+    uint64_t number;
+    const void *bytes;
+    size_t bytes_n;
+};
+
+#define SCOPE_PROPERTIES_MAX 32
+
+/* path NULL: the default slice and the id. Anything that is no slice and unit is an error. */
+must_check int scope_parse(struct arena *a, const char *path, const char *id, struct scope *out,
+                           struct err *err);
+
+/* Starts the unit with the process in it, and waits until it has started. */
+must_check int scope_start(const struct scope *s, const char *description, pid_t pid,
+                           const struct scope_property *v, size_t n, struct err *err);
+must_check int scope_change(const char *unit, const struct scope_property *v, size_t n,
+                            struct err *err);
+/* Ends what is left of it; an absent unit is no error. */
+must_check int scope_stop(const char *unit, struct err *err);
+/* Where the process is now, of systemd's own hierarchy: an absolute group path, in the arena. */
+must_check int scope_path(struct arena *a, pid_t pid, const char **out, struct err *err);
+
+#endif
