@@ -11,9 +11,9 @@
 
 #include "tests/lib/test.h"
 
-#define PAGES 256
+#define PAGES 2048 /* a huge page or two may come back at the first touch */
 
-/* Constants of a megabyte, which are in a segment of their own that is never written. */
+/* Constants, which are in a segment of their own that is never written. */
 static const char constants[PAGES * 4096] __attribute__((aligned(4096))) = {1};
 static char written[4096] = "kept";
 
