@@ -24,10 +24,12 @@ def mta(short_dir, dns):
     d = Daemon(short_dir, "filterd", {"hostname": "mail.test", "domains": [], "spf": False, "dmarc": False, "limits": {"workers": 1},
                                       "sockets": {"dns": str(short_dir / "dnsd.sock")},
                                       "listen": {"milter": [str(short_dir / "filterd.sock")]}})
-    with Mta(short_dir / "filterd.sock") as m:
-        m.connect()
-        yield m
-    assert d.stop() == 0
+    try:
+        with Mta(short_dir / "filterd.sock") as m:
+            m.connect()
+            yield m
+    finally:
+        assert d.stop() == 0
 
 
 def crlf(text):

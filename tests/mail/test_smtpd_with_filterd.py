@@ -27,17 +27,19 @@ def dns(short_dir):
 
 
 @pytest.fixture
-def mail(short_dir, free_ports, dns):
+def mail(short_dir, dns):
     assert dns
     sign = [{"domain": "example.org", "selector": s, "algorithm": a, "key": str(short_dir / f"{s}.pem")}
             for s, a in (("s1", "ed25519"), ("r1", "rsa2048"))]
     d = Daemon(short_dir, "filterd", {"hostname": "mx.example.org", "domains": ["example.org"], "limits": {"workers": 1}, "sign": sign,
                                       "sockets": {"dns": str(short_dir / "dnsd.sock")},
                                       "listen": {"milter": [str(short_dir / "filterd.sock")]}})
-    m = Mail(free_ports(3), conf={"sockets": {"milter": str(short_dir / "filterd.sock")}})
-    yield m
-    assert set(m.stop().values()) == {0}
-    assert d.stop() == 0
+    try:
+        m = Mail(conf={"sockets": {"milter": str(short_dir / "filterd.sock")}})
+        yield m
+        assert set(m.stop().values()) == {0}
+    finally:
+        assert d.stop() == 0
 
 
 def text(data):
