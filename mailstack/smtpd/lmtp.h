@@ -9,10 +9,11 @@
  * taken, and resets.
  *
  * Result:    each recipient's code and text: of its RCPT, or after the message. A server that is
- *            away, breaks off or is too slow gives 451. A transaction on a connection that turns
- * out to be dead before its first reply is tried once more on a fresh one. Lifetime:  the pool
- * outlives its jobs; lmtp_cancel before a job's memory goes. What `parts` and the strings look into
- * must live until the callback. Limits:    LMTP_CONNS_MAX connections; further jobs wait in line.
+ *            away, breaks off or is too slow gives 451; what did not get so far as its first reply
+ *            is tried once more on a fresh connection.
+ * Lifetime:  the pool outlives its jobs; lmtp_cancel before a job's memory goes. What `parts` and
+ *            the strings look into must live until the callback.
+ * Limits:    LMTP_CONNS_MAX connections; further jobs wait in line.
  * Tests:     tests/unit/mailstack/smtpd/test_lmtp.c
  */
 #ifndef MR_SMTPD_LMTP_H
@@ -32,7 +33,7 @@ struct lmtp;
 struct lmtp_conn;
 struct loop;
 
-#define LMTP_CONNS_MAX  16     /* of one process: lmtpd's workers deliver one at a time each */
+#define LMTP_CONNS_MAX  8 /* of one process: lmtpd has few workers, each delivers one at a time */
 #define LMTP_REPLY_MS   60000  /* for a reply to a command */
 #define LMTP_DELIVER_MS 300000 /* for the flushes behind the message */
 #define LMTP_TEXT_MAX   400

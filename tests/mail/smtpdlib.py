@@ -78,6 +78,8 @@ class Queue(Server):
 
     def __init__(self, path, chunking=True):
         self.messages, self.refuse, self.verdict, self.chunking = [], {}, {}, chunking
+        self.go_on = threading.Event()  # a message is answered only while it is set
+        self.go_on.set()
         super().__init__(path)
 
     def serve(self, peer):
@@ -90,6 +92,7 @@ class Queue(Server):
         def results(sender, rcpts, data):
             self.messages.append({"from": sender, "rcpts": [r for r in rcpts if self.verdict.get(r[0], "2").startswith("2")],
                                   "data": data})
+            self.go_on.wait(20)
             for address, _ in rcpts:
                 say(self.verdict.get(address, "250 2.0.0 kept"))
 
@@ -151,6 +154,8 @@ class Milter(Server):
         self.seen, self.commands = [], []
         self.script = lambda m: [(b"c", b"")]
         self.early = {}
+        self.go_on = threading.Event()  # the end of a message is answered only while it is set
+        self.go_on.set()
         super().__init__(path)
 
     @staticmethod
@@ -172,6 +177,7 @@ class Milter(Server):
                 peer.sendall(self.packet(b"O", struct.pack("!III", self.version, 0x1 | 0x2 | 0x10 | 0x20, self.protocol)))
             elif command == b"E":
                 self.seen.append(m)
+                self.go_on.wait(20)
                 peer.sendall(b"".join(self.packet(c, d) for c, d in self.script(m)))
             elif command in self.early:
                 peer.sendall(self.packet(*self.early[command]))

@@ -7,6 +7,7 @@ import re
 import resource
 import smtplib
 import socket
+import struct
 import subprocess
 import time
 
@@ -932,6 +933,31 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(mail):
     with mail.raw() as c:
         c.command("NOOP", 250)
     assert len(mail.mailbox("alice")) == n
+
+
+def test_a_client_that_goes_away_in_front_of_the_reply(start):
+    mail = start(milter=True)
+
+    def leave(what):
+        what.go_on.clear()
+        with mail.raw("submissions") as c:
+            c.command("AUTH PLAIN " + base64.b64encode(f"\0alice@example.org\0{PASSWORD}".encode()).decode(), 235)
+            c.envelope("x@elsewhere.example", sender="alice@example.org")
+            c.command("DATA", 354)
+            c.send(MESSAGE + END)
+            end = time.monotonic() + 10
+            while not (what.seen if what is mail.milter else what.messages) and time.monotonic() < end:
+                time.sleep(0.01)
+            c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+        time.sleep(0.2)
+        what.go_on.set()
+
+    leave(mail.milter)  # nothing was promised, nothing was done
+    mail.daemons["smtpd"].wait_log("the client went away")
+    assert mail.queue.messages == []
+    leave(mail.queue)  # what is being taken over is taken over
+    mail.daemons["smtpd"].wait_log("smtp.accept")
+    assert len(mail.queue.messages) == 1
 
 
 def test_each_message_has_a_line_in_the_log(mail):
