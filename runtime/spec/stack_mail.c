@@ -156,8 +156,13 @@ void stack_load_account_file(struct stack_field *f, const struct stack_config *c
     void *it = NULL;
     struct jv m;
 
-    if (!doc || jv_is_object(&root, &err) < 0) {
+    if (!doc) { /* the path stands in the error */
         stack_complain(f, &err);
+        return;
+    }
+    if (jv_is_object(&root, &err) < 0) {
+        stack_complain(&in, &err);
+        f->complaints += in.complaints;
         return;
     }
     size_t n = jv_n(&root);
