@@ -17,7 +17,7 @@ add() {
 }
 
 echo "== rules"
-for rule in layers shape; do
+for rule in layers mirror shape; do
     if "tests/tools/$rule.py"; then
         add 1 0 0
     else
