@@ -202,7 +202,7 @@ static int looked(struct mailbox *mb, const struct look *before, bool renamed, s
     mb->new_mtime = l.new_mtime;
     mb->cur_mtime = l.cur_mtime;
     mb->unsure_new = is_fresh(l.new_mtime, now);
-    mb->unsure_cur = !renamed && is_fresh(l.cur_mtime, now);
+    mb->unsure_cur = is_fresh(l.cur_mtime, now);
     return 0;
 }
 
