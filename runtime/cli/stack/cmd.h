@@ -67,6 +67,8 @@ must_check int cmd_load_file(struct cmd *c, const char *file, struct stack_confi
  */
 must_check int cmd_ask(struct cmd *c, const char *file, const char *line, struct buf *out,
                        struct err *err);
+/* "is not up", and for an ordinary user that root's stacks are not seen. */
+const char *cmd_not_up(void);
 /* After a conversation that broke off: a supervisor that is killed just now lets go of its
  * directory a moment later. true: it did. */
 bool cmd_lets_go(const struct layout *l);

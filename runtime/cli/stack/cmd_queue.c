@@ -58,7 +58,7 @@ static int ask(struct cmd *c, const struct action *a, struct buf *answer, struct
     if (layout_find(c->arena, c->args[1], &l, err) < 0)
         return -1;
     if (!place_is_locked(&l))
-        return err_set(err, 0, "'%s' is not up", c->args[1]);
+        return err_set(err, 0, "'%s' %s", c->args[1], cmd_not_up());
     if (c->args_n > 2)
         line = arena_printf(c->arena, "%s %s", a->name, c->args[2]);
     if (control_call(arena_printf(c->arena, "%s/sock/control.sock", l.run), line, answer, err) == 0)

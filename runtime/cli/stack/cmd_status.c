@@ -98,7 +98,7 @@ static int print_down(struct cmd *c, const struct status_opts *o, struct err *er
     if (o->json.on)
         buf_append_c(&out, "{\"services\": [], \"state\": \"down\"}\n");
     else
-        buf_printf(&out, "'%s' is not up\n", c->args[0]);
+        buf_printf(&out, "'%s' %s\n", c->args[0], cmd_not_up());
     return cmd_print(&out, err);
 }
 

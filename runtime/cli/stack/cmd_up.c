@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,9 +34,10 @@ static const struct opt rows[] = {
     OPT_FLAG(up_opts, detach, "detach", 'd', "return when every service is ready"),
 };
 
-struct up {           /* what the supervisor's callbacks need */
-    const char *file; /* as the user wrote it */
-    int ready_fd;     /* -1: in the foreground */
+struct up {              /* what the supervisor's callbacks need */
+    const char *program; /* this and the file as the user wrote them */
+    const char *file;
+    int ready_fd; /* -1: in the foreground */
 };
 
 static void say(struct str text)
@@ -68,8 +70,8 @@ static void format_ready(const struct up *u, const struct super *s, struct buf *
         buf_printf(b, "\nThe network of dnsd is %s\n", s->dns_note);
     if (!s->run->layout->cgroup)
         buf_printf(b, "\nLimits of memory, processes and CPU: %s\n", LAYOUT_NO_LIMITS);
-    buf_printf(b, "\nStop it with %smailbox-run down %s\n\n", u->ready_fd < 0 ? "Ctrl-C or " : "",
-               u->file);
+    buf_printf(b, "\nStop it with %s'%s%s down %s'\n\n", u->ready_fd < 0 ? "Ctrl-C or " : "",
+               secure_getenv("SUDO_USER") ? "sudo " : "", u->program, u->file);
 }
 
 static void set_apart(int ready_fd)
@@ -216,7 +218,7 @@ static char *const *argv_with_images(struct cmd *c)
 static int run(struct cmd *c, struct err *err)
 {
     const struct up_opts *o = c->opts;
-    struct up u = {.file = c->args[0], .ready_fd = -1};
+    struct up u = {.program = c->argv[0], .file = c->args[0], .ready_fd = -1};
     struct layout l;
 
     if (check(c, err) < 0 || c->code)

@@ -2,6 +2,7 @@
 /* what several verbs do */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,13 +29,17 @@ int cmd_load_file(struct cmd *c, const char *file, struct stack_config **out, st
 {
     own_buf struct buf text = BUF_INIT(STACK_TEXT_MAX);
     own_buf struct buf report = BUF_INIT(STACK_REPORT_MAX);
-    struct layout l;
+    own_free char *real = realpath(file, NULL);
+    const char *path;
     struct str first;
     struct str rest;
 
-    if (layout_find(c->arena, file, &l, err) < 0 || file_read(AT_FDCWD, l.file, &text, err) < 0)
+    if (!real)
+        return err_set(err, errno, "'%s'", file);
+    path = arena_copy(c->arena, str_of(real));
+    if (file_read(AT_FDCWD, path, &text, err) < 0)
         return -1;
-    if (stack_load_str(c->arena, buf_str(&text), l.file, out, &report) == 0)
+    if (stack_load_str(c->arena, buf_str(&text), path, out, &report) == 0)
         return 0;
     c->code = 2;
     first = buf_str(&report);
@@ -49,8 +54,13 @@ int cmd_ask(struct cmd *c, const char *file, const char *line, struct buf *out, 
     if (layout_find(c->arena, file, &l, err) < 0)
         return -1;
     if (!place_is_locked(&l))
-        return err_set(err, 0, "'%s' is not up", file);
+        return err_set(err, 0, "'%s' %s", file, cmd_not_up());
     return control_call(arena_printf(c->arena, "%s/control.sock", l.run), line, out, err);
+}
+
+const char *cmd_not_up(void)
+{
+    return geteuid() ? "is not up as a stack of yours; root's are seen with sudo" : "is not up";
 }
 
 bool cmd_lets_go(const struct layout *l)
