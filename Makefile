@@ -7,7 +7,7 @@
 .DELETE_ON_ERROR:
 .SUFFIXES:
 SHELL := /bin/bash
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 VERSION := 0.1.0
 BUILD   ?= build
@@ -52,6 +52,14 @@ STATIC      :=
 endif
 CFLAGS := $(CSTD) $(WARN) $(WARN_GCC) $(CFLAGS_KIND)
 
+# `sudo make up` and `sudo make test` in a clone of one's own build as its owner, so that a plain `make` and `make clean`
+# go on working; unless build/ holds what root has built before.
+ifneq ($(filter-out 0,$(SUDO_UID)),)
+AS_OWNER := $(shell [ "$$(id -u) $$(stat -c %u .)" = "0 $(SUDO_UID)" ] && \
+    [ -z "$$(find build -maxdepth 1 ! -user $(SUDO_UID) ! -name demo -print -quit 2>/dev/null)" ] && \
+    echo setpriv --reuid $(SUDO_UID) --regid $(SUDO_GID) --init-groups)
+endif
+
 Q := $(if $(V),,@)
 say = @printf '  %-7s %s\n' '$(1)' '$(2)'
 
@@ -90,7 +98,7 @@ programs: $(addprefix $(BUILD)/,$(PROGRAMS))
 # In steps of their own: what deps installs must be there when the next make looks at the tree.
 up: ## install what is missing (as root), build, and run the example stack in the foreground
 	$(Q)$(MAKE) deps
-	$(Q)$(MAKE) all
+	$(Q)$(AS_OWNER) $(MAKE) all
 	$(Q)exec $(BUILD)/mailbox-run up specs/mailstack.json
 
 # --- installation -------------------------------------------------------------------------------

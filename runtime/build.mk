@@ -17,7 +17,7 @@ RUNTIME_PROGRAMS :=
 ifneq ($(wildcard runtime/cli/main.c),)
 RUNTIME_PROGRAMS += mailbox-run
 # Its entry is runtime/cli/early.c, where that is there for the architecture.
-EARLY := $(if $(SANITIZE),,$(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),-e early_start))
+EARLY := $(if $(SANITIZE),,$(if $(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),-e early_start))
 $(eval $(call program,mailbox-run,$(call objects,runtime/cli/main.c runtime/cli/early.c),$(LIBMRCLI) $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -ljansson,$(STATIC) $(EARLY)))
 endif
 

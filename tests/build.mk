@@ -40,7 +40,7 @@ unit: unit-build ## build and run the unit tests
 .PHONY: test test-run
 test: ## install what tests need (as root), build, and run all of them
 	$(Q)tests/tools/deps.sh $(DEPS) $(DEPS_TEST)
-	$(Q)$(MAKE) all unit-build
+	$(Q)$(AS_OWNER) $(MAKE) all unit-build
 	$(Q)$(MAKE) -s test-run
 test-run:
 	$(Q)tests/tools/run_tests.sh $(BUILD) $(UNIT_TESTS)

@@ -28,7 +28,7 @@ done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ -n "$check" ] || [ "$(id -u)" != 0 ]; then
-    printf "missing Debian packages: %s\nrun 'make %s' as root to install them\n" "${missing[*]}" "$target" >&2
+    printf "Debian packages are missing; 'make %s' as root installs them: %s\n" "$target" "${missing[*]}" >&2
     exit 1
 fi
 
