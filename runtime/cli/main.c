@@ -64,21 +64,21 @@ static const struct verb *const verbs[] = {
     &cmd_events, &cmd_mounts, &cmd_spec, &cmd_features,
 };
 
-/* Those that mailbox-run-stack carries out. */
+/* Those that mailbox-run-stack carries out; it has the same texts. */
 static const struct {
     const char *name;
     const char *help;
 } stack_verbs[] = {
     {"up", "start a mail stack and keep it up"},
-    {"down", "stop it and leave nothing behind"},
+    {"down", "stop a stack and leave nothing behind"},
     {"status", "what runs, and how it fares"},
     {"logs", "what the services say"},
-    {"restart", "restart one service"},
-    {"reload", "change what a changed file asks for"},
-    {"validate", "check a mailstack.json"},
-    {"bundle", "print the OCI bundle of one service"},
+    {"restart", "restart a service, or all"},
+    {"reload", "carry out what has changed in the file, and nothing else"},
+    {"validate", "check a mailstack.json and its accounts"},
+    {"bundle", "print the config.json of a service, or write its OCI bundle"},
     {"user", "add, change, remove and list accounts"},
-    {"queue", "list, show, flush and remove outbound mail"},
+    {"queue", "list, show, send at once and remove outbound mail"},
     {"image", "list, show, import, export, unpack and remove images"},
 };
 
@@ -118,7 +118,8 @@ static void help_all(struct buf *out)
 
 static void help_verb(const struct verb *v, struct buf *out)
 {
-    buf_printf(out, "usage: mailbox-run %s %s\n\n%s\n", v->name, v->usage, v->help);
+    buf_printf(out, "usage: mailbox-run %s%s%s\n\n%s\n", v->name, *v->usage ? " " : "", v->usage,
+               v->help);
     if (v->more != NULL)
         buf_printf(out, "\n%s\n", v->more);
     if (v->opts.n > 0)

@@ -127,6 +127,21 @@ def test_removing_one_that_an_alias_needs_is_told(stack):
     stack.call("validate", str(stack.file))
 
 
+def test_help_and_the_manual_page_know_the_same_verbs_and_options(build_dir):
+    def help_of(*verb):
+        return subprocess.run([build_dir / "mailbox-run", *verb, "--help"], capture_output=True, text=True, check=True).stdout
+
+    page = (build_dir.parent / "runtime" / "man" / "mailbox-run.1").read_text()
+    verbs = re.findall(r"^  ([a-z]+) +(.*)$", help_of(), re.M)
+    assert {"run", "exec", "up", "down", "image"} <= {name for name, _ in verbs}
+    for name, words in verbs:
+        text = help_of(name)
+        assert text.splitlines()[2] == words, name
+        assert re.search(rf"^\.It (?:.*, )?Cm {name}\b", page, re.M), name
+        for option in re.findall(r"^ +(?:-\w, )?--([a-z0-9-]+)", text, re.M):
+            assert re.search(rf"\bFl {option}\b", page), (name, option)
+
+
 def test_the_example_and_the_schema_agree(build_dir):
     top = build_dir.parent
     schema = json.loads((top / "specs" / "mailstack.schema.json").read_text())

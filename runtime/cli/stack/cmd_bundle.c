@@ -50,7 +50,9 @@ static int run(struct cmd *c, struct err *err)
 const struct verb cmd_bundle = {
     .name = "bundle",
     .usage = "FILE SERVICE [DIR]",
-    .help = "print a service's config.json, or write it as an OCI bundle into DIR",
+    .help = "print the config.json of a service, or write its OCI bundle",
+    .more =
+        "With DIR, DIR/config.json is written; its root file system lies in the stack's storage.",
     .args_min = 2,
     .args_max = 3,
     .run = run,

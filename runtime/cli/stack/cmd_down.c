@@ -45,7 +45,8 @@ static int run(struct cmd *c, struct err *err)
 const struct verb cmd_down = {
     .name = "down",
     .usage = "FILE",
-    .help = "stop a stack and leave nothing behind; mail and queue stay",
+    .help = "stop a stack and leave nothing behind",
+    .more = "Mail and queue stay. A stack that is not up is no error.",
     .args_min = 1,
     .args_max = 1,
     .run = run,

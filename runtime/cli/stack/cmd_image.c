@@ -25,13 +25,15 @@ struct image_opts {
 
 static const struct opt rows[] = {
     OPT_VALUE(image_opts, store, OPT_KIND_PATH, "store", 0, "DIR",
-              "the image layout ($MAILBOX_RUN_STORE, else /var/lib/mailbox-run/images, for an "
-              "ordinary user ~/.local/share/mailbox-run/images)"),
+              "the image layout ($MAILBOX_RUN_STORE, else\n"
+              "                                /var/lib/mailbox-run/images, for an ordinary user\n"
+              "                                ~/.local/share/mailbox-run/images)"),
     OPT_VALUE(image_opts, name, OPT_KIND_TEXT, "name", 'n', "NAME",
               "import: what the image is called here"),
     OPT_FLAG(image_opts, json, "json", 0, "list, show: print JSON"),
     OPT_FLAG(image_opts, rootfs, "rootfs", 0,
-             "rm: also remove its unpacked root file system; no container may run from it"),
+             "rm: also its unpacked root file system; no container\n"
+             "                                may run from it"),
 };
 
 struct call {
@@ -184,7 +186,7 @@ static int run(struct cmd *c, struct err *err)
 const struct verb cmd_image = {
     .name = "image",
     .usage = "list|show|import|export|unpack|rm [OPTIONS] ...",
-    .help = "images: list, show, import, export, unpack, remove",
+    .help = "list, show, import, export, unpack and remove images",
     .more = "  image list [--json]\n"
             "  image show [--json] IMAGE\n"
             "  image import [--name NAME] SOURCE    oci:DIR[:REF], oci-archive:FILE[:REF],\n"

@@ -173,6 +173,8 @@ const struct verb cmd_logs = {
     .name = "logs",
     .usage = "[-f] [-n N] FILE [SERVICE]",
     .help = "what the services say",
+    .more =
+        "The supervisor's own lines are those of the service 'stack'. The stack need not be up.",
     .opts = OPT_TABLE(rows, OPT_ANYWHERE),
     .opts_size = sizeof(struct logs_opts),
     .args_min = 1,

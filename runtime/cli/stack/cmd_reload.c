@@ -26,6 +26,7 @@ const struct verb cmd_reload = {
     .name = "reload",
     .usage = "FILE",
     .help = "carry out what has changed in the file, and nothing else",
+    .more = "What was done is printed, one line a service. A file that is wrong changes nothing.",
     .args_min = 1,
     .args_max = 1,
     .run = run,

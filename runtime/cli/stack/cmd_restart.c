@@ -16,7 +16,8 @@ static int run(struct cmd *c, struct err *err)
 const struct verb cmd_restart = {
     .name = "restart",
     .usage = "FILE [SERVICE]",
-    .help = "restart a service, or all; returns when they are ready",
+    .help = "restart a service, or all",
+    .more = "It returns when they are ready. Ports stay bound meanwhile: who connects waits.",
     .args_min = 1,
     .args_max = 2,
     .run = run,

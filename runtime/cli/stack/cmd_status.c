@@ -125,7 +125,8 @@ static int run(struct cmd *c, struct err *err)
 const struct verb cmd_status = {
     .name = "status",
     .usage = "[--json | --prometheus] FILE",
-    .help = "what runs, and how it fares; exit status 1 if the stack is not up",
+    .help = "what runs, and how it fares",
+    .more = "The exit status is 1 if the stack is not up.",
     .opts = OPT_TABLE(rows, OPT_ANYWHERE),
     .opts_size = sizeof(struct status_opts),
     .args_min = 1,

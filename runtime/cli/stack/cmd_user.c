@@ -22,7 +22,8 @@ struct user_opts {
 
 static const struct opt rows[] = {
     OPT_FLAG(user_opts, password_stdin, "password-stdin", 0,
-             "read the password from standard input, up to the end of its first line"),
+             "read the password from standard input, up to the end of\n"
+             "                                its first line"),
 };
 
 struct call {

@@ -27,7 +27,9 @@ static int run(struct cmd *c, struct err *err)
 const struct verb cmd_validate = {
     .name = "validate",
     .usage = "FILE",
-    .help = "check a mailstack.json and its accounts; exit status 2 and one line if wrong",
+    .help = "check a mailstack.json and its accounts",
+    .more =
+        "Each fault is one line with its JSON path, and the exit status is 2. Nothing is touched.",
     .args_min = 1,
     .args_max = 1,
     .run = run,
