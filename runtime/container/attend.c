@@ -17,6 +17,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/own.h"
+#include "runtime/base/slim.h"
 #include "runtime/container/container.h"
 #include "runtime/container/notify.h"
 #include "runtime/kernel/self.h"
@@ -172,7 +173,7 @@ static int wait_for_news(struct attend *t, struct pollfd fds[AT_N])
     if (n != 0)
         return n;
     if (!t->settled)
-        self_slim();
+        slim_now();
     t->settled = true;
     return poll(fds, AT_N, -1);
 }

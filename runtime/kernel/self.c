@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
-#include <malloc.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -86,29 +84,4 @@ int self_protect(char *const *argv, struct err *err)
         return err_wrap(err, "protect the runtime's own file");
     (void)execveat(safe_fd, "", argv, environ, AT_EMPTY_PATH);
     return err_set(err, errno, "execute the protected program");
-}
-
-/* A page that is only read is the file's, and can be had again. */
-static int drop_readonly(struct dl_phdr_info *info, size_t size, void *ctx)
-{
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-
-    (void)size;
-    (void)ctx;
-    for (size_t i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-        uintptr_t from = (info->dlpi_addr + p->p_vaddr) & ~(page - 1);
-        uintptr_t to = info->dlpi_addr + p->p_vaddr + p->p_memsz;
-
-        if (p->p_type == PT_LOAD && (p->p_flags & PF_W) == 0)
-            /* NOLINTNEXTLINE(performance-no-int-to-ptr): an address is what the header gives */
-            (void)madvise((void *)from, to - from, MADV_DONTNEED);
-    }
-    return 1; /* the program itself is the first */
-}
-
-void self_slim(void)
-{
-    (void)malloc_trim(0);
-    (void)dl_iterate_phdr(drop_readonly, NULL);
 }

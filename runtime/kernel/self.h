@@ -20,8 +20,4 @@ struct err;
 
 must_check int self_protect(char *const *argv, struct err *err);
 
-/* Gives back memory that is not needed for a long wait: free heap, and the program's own text, which
- * comes back page by page as it is used. */
-void self_slim(void);
-
 #endif
