@@ -46,6 +46,11 @@ int sync_recv(int sock, struct sync_msg *out, struct err *err)
     size_t fds_n = 1;
     ssize_t n = fd_recv(sock, &f, sizeof f - 1, &fd, &fds_n, err);
 
+    /* The other side went with a message of ours unread. What it said before comes after that. */
+    if (n < 0 && err->code == ECONNRESET) {
+        fds_n = 1;
+        n = fd_recv(sock, &f, sizeof f - 1, &fd, &fds_n, err);
+    }
     if (n < 0 && err->code == ECONNRESET)
         return 0;
     if (n <= 0)

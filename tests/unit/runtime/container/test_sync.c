@@ -36,10 +36,29 @@ static void messages_arrive_with_number_text_and_descriptor(void **state)
     (void)close(ends[1]);
 }
 
+static void an_error_is_heard_though_the_other_side_went_without_listening(void **state)
+{
+    int ends[2];
+    struct sync_msg m;
+    struct err err = {0}, failure = {.code = EPERM, .text = "no"};
+
+    (void)state;
+    assert_ok(fd_socketpair(SOCK_SEQPACKET, ends, &err), &err);
+    sync_send_error(ends[1], &failure);
+    assert_ok(sync_send(ends[0], SYNC_GO, 0, -1, &err), &err); /* is never read */
+    (void)close(ends[1]);
+    assert_int_equal(sync_recv(ends[0], &m, &err), 1);
+    assert_int_equal(m.kind, SYNC_ERROR);
+    assert_string_equal(m.text, "no");
+    assert_int_equal(sync_recv(ends[0], &m, &err), 0);
+    (void)close(ends[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_arrive_with_number_text_and_descriptor),
+        cmocka_unit_test(an_error_is_heard_though_the_other_side_went_without_listening),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
