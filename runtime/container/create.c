@@ -33,6 +33,7 @@
 #include "runtime/container/scope_of.h"
 #include "runtime/container/sources.h"
 #include "runtime/container/steps.h"
+#include "runtime/container/sync.h"
 #include "runtime/kernel/device.h"
 #include "runtime/kernel/idmap.h"
 #include "runtime/kernel/mount.h"
@@ -150,6 +151,7 @@ static int decide(struct maker *m, struct err *err)
         return err_set(err, 0, "$.linux.resources: cannot be honoured with cgroups disabled");
     if (decide_cgroup(m, err) < 0)
         return err_wrap(err, "$.linux.cgroupsPath");
+    m->facts.slow_cgroups = m->env->cgroups == CONTAINER_CGROUPFS && !m->cgroup.unified;
     if (m->config->linux_.ns[OCI_NS_USER].mode == OCI_NS_HOST)
         maker_warn_caps(m, &m->config->process);
     return plan_make(m->arena, m->config, &m->facts, &m->plan, err);
@@ -217,7 +219,6 @@ static int prepare(struct maker *m, struct str *text, struct err *err)
 
 /* --- the maker's steps ------------------------------------------------------------------------ */
 
-/* An ordinary user without a delegated group runs without one, unless limits were asked for. */
 /* systemd makes a group around a process, and the container's is to be cloned into it. */
 static int start_placeholder(struct maker *m, struct err *err)
 {
@@ -261,24 +262,40 @@ static int make_scope(struct maker *m, struct err *err)
     return cgroup_adopt(&m->cgroup, err);
 }
 
-static int make_cgroup(struct maker *m, struct err *err)
+static int make_cgroup(struct maker *m, enum cgroup_part part, struct err *err)
 {
-    return m->env->cgroups == CONTAINER_SYSTEMD ? make_scope(m, err) : cgroup_make(&m->cgroup, err);
+    return m->env->cgroups == CONTAINER_SYSTEMD ? make_scope(m, err)
+                                                : cgroup_make(&m->cgroup, part, err);
 }
 
-static int step_cgroup_make(struct maker *m, size_t index, struct err *err)
+static void cgroup_is_made(struct maker *m)
 {
-    (void)index;
-    if (make_cgroup(m, err) == 0) {
-        m->state.cgroup = m->cgroup;
-        m->init.cgroup_made = true;
-        m->cgroup_fd = cgroup_open_v2(&m->cgroup);
-        return 0;
-    }
+    m->state.cgroup = m->cgroup;
+    m->cgroup_begun = false;
+}
+
+/* An ordinary user without a delegated group runs without one, unless limits were asked for. */
+static int go_without_cgroup(const struct maker *m, struct err *err)
+{
     if (geteuid() == 0 || !limits_is_empty(&m->config->linux_.resources) ||
         (err->code != EACCES && err->code != EPERM && err->code != EROFS))
         return -1;
     err_reset(err);
+    return 0;
+}
+
+static int step_cgroup_make(struct maker *m, size_t index, struct err *err)
+{
+    enum cgroup_part part = (enum cgroup_part)index;
+
+    if (make_cgroup(m, part, err) < 0)
+        return go_without_cgroup(m, err);
+    m->init.cgroup_made = true;
+    m->cgroup_begun = part == CGROUP_V2;
+    if (part != CGROUP_V1)
+        m->cgroup_fd = cgroup_open_v2(&m->cgroup);
+    if (part != CGROUP_V2)
+        cgroup_is_made(m);
     return 0;
 }
 
@@ -416,9 +433,28 @@ static int step_idmap(struct maker *m, size_t index, struct err *err)
 static int step_clone(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
-    if (m->init.cgroup_made && cgroup_doors_open(&m->cgroup, &m->init.doors, err) < 0)
+    if (m->init.cgroup_made && !m->plan.side_by_side &&
+        cgroup_doors_open(&m->cgroup, &m->init.doors, err) < 0)
         return -1;
     return maker_clone(m, err);
+}
+
+static int step_go(struct maker *m, size_t index, struct err *err)
+{
+    (void)index;
+    return maker_go(m, err);
+}
+
+/* A child that has failed already is heard by maker_serve. */
+static int step_cgroup_admit(struct maker *m, size_t index, struct err *err)
+{
+    (void)index;
+    if (sync_send(m->sync_fd, SYNC_GO, 0, -1, err) == 0)
+        return 0;
+    if (err->code != EPIPE)
+        return -1;
+    err_reset(err);
+    return 0;
 }
 
 static int step_id_maps(struct maker *m, size_t index, struct err *err)
@@ -471,6 +507,8 @@ static maker_step *const steps[STEP_KINDS] = {
     [STEP_DEVICE_NODE] = step_device_node,
     [STEP_COMPILE_FILTER] = step_compile_filter,
     [STEP_CLONE] = step_clone,
+    [STEP_GO] = step_go,
+    [STEP_CGROUP_ADMIT] = step_cgroup_admit,
     [STEP_ID_MAPS] = step_id_maps,
     [STEP_OOM_SCORE] = step_oom_score,
     [STEP_RAISE_RLIMITS] = step_raise_rlimits,
@@ -578,6 +616,8 @@ static void undo(struct maker *m)
         if (cgroup_remove(&m->state.cgroup, &ignored) < 0)
             return;
     }
+    if (m->cgroup_begun)
+        cgroup_unmake(&m->cgroup, CGROUP_V2);
     if (state_remove(m->env, m->create->id, &ignored) < 0)
         return;
 }

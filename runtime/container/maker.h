@@ -43,8 +43,9 @@ struct maker {
     struct hook_state hook_state;
     struct init init;
     struct container_child child;
-    int sync_fd;   /* our end */
-    int cgroup_fd; /* of the v2 group, or -1 */
+    int sync_fd;       /* our end */
+    int cgroup_fd;     /* of the v2 group, or -1 */
+    bool cgroup_begun; /* of the groups the v2 one is made, the others are to follow */
     bool groups_denied;
     bool gone; /* the child was told to go on */
     bool ready;

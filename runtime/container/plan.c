@@ -13,6 +13,7 @@
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/kernel/cgroup.h"
 #include "runtime/spec/oci.h"
 
 const struct plan_device plan_devices[PLAN_DEVICES] = {
@@ -73,6 +74,23 @@ static bool is_new(const struct maker *m, enum oci_ns_kind kind)
 
 /* --- the maker's part ------------------------------------------------------------------------- */
 
+static bool has_idmaps(const struct oci_config *c)
+{
+    for (size_t i = 0; i < c->mounts_n; i++)
+        if (c->mounts[i].idmap != OCI_MOUNT_NO_IDMAP)
+            return true;
+    return false;
+}
+
+/* Only where the child needs nothing more from its maker than the groups. */
+static bool may_go_ahead(const struct maker *m)
+{
+    const struct oci_linux *l = &m->c->linux_;
+
+    return m->f->root && m->f->cgroup && m->f->slow_cgroups && !m->plan->user_ns &&
+           is_new(m, OCI_NS_MOUNT) && !l->rdt.set && l->net_devices_n == 0 && !has_idmaps(m->c);
+}
+
 /* The cgroup namespace takes the group the process is in when it is made, so it is made after the
  * process was put there; a time namespace with offsets must not have a process in it before they
  * are written. With a joined user namespace all are made inside it. */
@@ -93,6 +111,11 @@ static void decide_flags(struct maker *m)
     }
     m->plan->new_user_ns = is_new(m, OCI_NS_USER);
     m->plan->user_ns = joined || m->plan->new_user_ns;
+    m->plan->side_by_side = may_go_ahead(m);
+    if (m->plan->side_by_side) {
+        m->plan->begin_flags = m->plan->clone_flags & ~(uint64_t)CLONE_NEWPID;
+        m->plan->clone_flags &= CLONE_NEWPID;
+    }
 }
 
 /* Who makes the copy of a bind mount's source? The maker, in its own context, so that a path which
@@ -130,10 +153,11 @@ static void push_nodes(struct maker *m)
 
 static void push_maker_steps(struct maker *m)
 {
-    if (m->f->cgroup) {
-        push_maker(m, STEP_CGROUP_MAKE, 0);
+    /* The v2 group first in any case: clone puts the child into it. */
+    if (m->f->cgroup)
+        push_maker(m, STEP_CGROUP_MAKE, m->plan->side_by_side ? CGROUP_V2 : CGROUP_ALL);
+    if (m->f->cgroup && !m->plan->side_by_side)
         push_maker(m, STEP_CGROUP_LIMITS, 0);
-    }
     if (m->c->linux_.rdt.set)
         push_maker(m, STEP_RDT_MAKE, 0);
     push_sources(m);
@@ -142,6 +166,12 @@ static void push_maker_steps(struct maker *m)
         push_maker(m, STEP_COMPILE_FILTER, 0);
     push_maker_each(m, STEP_NETDEV_LOOK, m->c->linux_.net_devices_n);
     push_maker(m, STEP_CLONE, 0);
+    if (m->plan->side_by_side) {
+        push_maker(m, STEP_GO, 0);
+        push_maker(m, STEP_CGROUP_MAKE, CGROUP_V1);
+        push_maker(m, STEP_CGROUP_LIMITS, 0);
+        push_maker(m, STEP_CGROUP_ADMIT, 0);
+    }
     if (m->c->linux_.rdt.set)
         push_maker(m, STEP_RDT_ENTER, 0);
     push_maker_each(m, STEP_NETDEV_MOVE, m->c->linux_.net_devices_n);
@@ -162,14 +192,17 @@ static void push_maker_steps(struct maker *m)
  * others, by the stage before the clone. */
 static void push_namespaces(struct maker *m)
 {
-    push_if(m, m->f->cgroup, STEP_CGROUP_ENTER);
+    push_if(m, m->plan->begin_flags != 0, STEP_UNSHARE);
+    if (!m->plan->side_by_side)
+        push_if(m, m->f->cgroup, STEP_CGROUP_ENTER);
     for (int i = 0; i < OCI_NS_KINDS; i++)
         if (i != OCI_NS_PID && i != OCI_NS_USER && mode(m, (enum oci_ns_kind)i) == OCI_NS_JOIN)
             push(m, STEP_JOIN, (size_t)i);
     push_if(m, m->plan->user_ns, STEP_BECOME_ROOT);
     push(m, STEP_SESSION, 0);
     push_if(m, !m->f->no_new_keyring, STEP_KEYRING);
-    push_if(m, (m->plan->unshare_flags & CLONE_NEWCGROUP) != 0, STEP_UNSHARE_CGROUP);
+    if (!m->plan->side_by_side)
+        push_if(m, (m->plan->unshare_flags & CLONE_NEWCGROUP) != 0, STEP_UNSHARE_CGROUP);
     push_if(m, (m->plan->unshare_flags & CLONE_NEWTIME) != 0, STEP_UNSHARE_TIME);
     push_if(m, is_new(m, OCI_NS_NETWORK), STEP_LOOPBACK);
     push_each(m, STEP_NETDEV_SETTLE, m->c->linux_.net_devices_n);
@@ -205,13 +238,34 @@ static bool has_hooks(const struct maker *m, enum oci_hook_kind kind)
     return m->c->hooks[kind].n > 0;
 }
 
+static bool shows_cgroups(const struct oci_mount *m)
+{
+    return !oci_mount_is_bind(m) && strcmp(m->type, "cgroup") == 0;
+}
+
+/* The groups are entered when they are to be seen, and at the latest when the mounts are done. */
+static void push_mounts(struct maker *m)
+{
+    bool outside = m->plan->side_by_side;
+
+    for (size_t i = 0; i <= m->c->mounts_n; i++) {
+        if (outside && (i == m->c->mounts_n || shows_cgroups(&m->c->mounts[i]))) {
+            push(m, STEP_CGROUP_ENTER, 0);
+            push_if(m, (m->plan->unshare_flags & CLONE_NEWCGROUP) != 0, STEP_UNSHARE_CGROUP);
+            outside = false;
+        }
+        if (i < m->c->mounts_n)
+            push(m, STEP_MOUNT, i);
+    }
+}
+
 static void push_root(struct maker *m)
 {
     bool mounts = mode(m, OCI_NS_MOUNT) != OCI_NS_HOST;
 
     push(m, STEP_PROPAGATION, 0);
     push(m, STEP_ROOT, 0);
-    push_each(m, STEP_MOUNT, m->c->mounts_n);
+    push_mounts(m);
     push_devices(m);
     push_if(m, m->p->terminal, STEP_TERMINAL);
     push_if(m, has_hooks(m, OCI_HOOK_PRESTART) || has_hooks(m, OCI_HOOK_CREATE_RUNTIME),
@@ -270,7 +324,7 @@ int plan_make(struct arena *a, const struct oci_config *c, const struct plan_fac
     const struct oci_linux *l = &c->linux_;
     struct maker m = {.c = c, .p = &c->process, .f = f, .plan = out};
     /* Every list once, and each other kind at most once. */
-    size_t n = STEP_KINDS + 2 * l->net_devices_n + l->devices_n + OCI_NS_KINDS + PLAN_DEVICES +
+    size_t n = STEP_KINDS + 1 + 2 * l->net_devices_n + l->devices_n + OCI_NS_KINDS + PLAN_DEVICES +
                PLAN_LINKS + 2 * c->mounts_n + l->devices_n + l->sysctl.n + l->masked_paths.n +
                l->readonly_paths.n + c->process.rlimits_n;
 
@@ -339,13 +393,16 @@ static const char *const names[STEP_KINDS] = {
     [STEP_COMPILE_FILTER] = "compile the filter",
     [STEP_NETDEV_LOOK] = "look at network device",
     [STEP_CLONE] = "clone",
+    [STEP_GO] = "let it begin",
     [STEP_ID_MAPS] = "write the id maps",
+    [STEP_CGROUP_ADMIT] = "let it enter the cgroup",
     [STEP_CGROUP_ENTER] = "enter the cgroup",
     [STEP_OOM_SCORE] = "set the oom score",
     [STEP_RAISE_RLIMITS] = "raise hard limits",
     [STEP_IDMAP] = "map the ids of",
     [STEP_RDT_ENTER] = "enter the resctrl group",
     [STEP_NETDEV_MOVE] = "move network device",
+    [STEP_UNSHARE] = "make namespaces",
     [STEP_JOIN] = "join namespace",
     [STEP_BECOME_ROOT] = "become root of the user namespace",
     [STEP_SESSION] = "start a session",
@@ -436,6 +493,8 @@ static void print_of_config(const struct oci_config *c, const struct step *s, st
         buf_printf(out, " %s", c->linux_.masked_paths.v[s->index]);
     else if (s->kind == STEP_READONLY)
         buf_printf(out, " %s", c->linux_.readonly_paths.v[s->index]);
+    else if (s->kind == STEP_CGROUP_MAKE && s->index != CGROUP_ALL)
+        buf_append_c(out, s->index == CGROUP_V1 ? " (v1)" : " (v2)");
     else if (s->kind == STEP_HOSTNAME)
         buf_printf(out, " %s", c->hostname);
     else if (s->kind == STEP_DOMAINNAME)
@@ -484,6 +543,8 @@ void plan_print(const struct oci_config *c, const struct oci_process *p, const s
     for (size_t i = 0; i < plan->child_n; i++) {
         buf_append_c(out, "child: ");
         plan_print_step(c, p, &plan->child[i], out);
+        if (plan->child[i].kind == STEP_UNSHARE)
+            print_flags(plan->begin_flags, out);
         buf_append_char(out, '\n');
     }
 }

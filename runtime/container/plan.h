@@ -26,7 +26,7 @@ struct oci_process;
 
 enum step_kind {
     /* of the maker */
-    STEP_CGROUP_MAKE,
+    STEP_CGROUP_MAKE, /* index: enum cgroup_part */
     STEP_CGROUP_LIMITS,
     STEP_RDT_MAKE,
     STEP_OPEN_ROOT,
@@ -35,7 +35,9 @@ enum step_kind {
     STEP_COMPILE_FILTER,
     STEP_NETDEV_LOOK, /* index: of the network device */
     STEP_CLONE,
+    STEP_GO,
     STEP_ID_MAPS,
+    STEP_CGROUP_ADMIT,
     STEP_CGROUP_ENTER,
     STEP_OOM_SCORE,
     STEP_RAISE_RLIMITS,
@@ -43,6 +45,7 @@ enum step_kind {
     STEP_RDT_ENTER,
     STEP_NETDEV_MOVE, /* index */
     /* of the new process */
+    STEP_UNSHARE,
     STEP_JOIN, /* index: enum oci_ns_kind */
     STEP_BECOME_ROOT,
     STEP_SESSION,
@@ -103,6 +106,8 @@ struct step {
 struct plan_facts {
     bool root;   /* the caller is user 0 of its user namespace: it may open what it mounts */
     bool cgroup; /* a group is made */
+    bool
+        slow_cgroups; /* on v1, in many hierarchies, which takes as long as making the namespaces */
     bool no_pivot;
     bool no_new_keyring;
     bool wait;         /* for `start`, else for the maker's word */
@@ -120,8 +125,10 @@ struct plan {
     struct step *child;
     size_t child_n;
     uint64_t clone_flags;   /* the new namespaces that clone3 makes */
+    uint64_t begin_flags;   /* those the child makes first of all */
     uint64_t unshare_flags; /* those the child makes later */
-    bool user_ns;           /* in a new or joined one */
+    bool side_by_side; /* the child makes namespaces and mounts while its maker makes cgroups */
+    bool user_ns;      /* in a new or joined one */
     bool new_user_ns;
 };
 

@@ -84,6 +84,7 @@ static int step_end(struct init *in, size_t index, struct err *err)
 }
 
 init_step *const init_steps[STEP_KINDS] = {
+    [STEP_UNSHARE] = step_unshare,
     [STEP_CGROUP_ENTER] = step_cgroup_enter,
     [STEP_JOIN] = step_join,
     [STEP_BECOME_ROOT] = step_become_root,

@@ -18,6 +18,7 @@ struct init;
 struct oci_config;
 
 /* steps_ns.c */
+int step_unshare(struct init *in, size_t index, struct err *err);
 int step_cgroup_enter(struct init *in, size_t index, struct err *err);
 int step_join(struct init *in, size_t index, struct err *err);
 int step_become_root(struct init *in, size_t index, struct err *err);

@@ -364,21 +364,31 @@ static int make_hier(const struct cgroup_hier *h, struct err *err)
     return made ? 0 : check_existing(h, err);
 }
 
-static void remove_made(const struct cgroup *g, size_t n)
+static bool is_part(const struct cgroup_hier *h, enum cgroup_part part)
+{
+    return part == CGROUP_ALL || h->v2 == (part == CGROUP_V2);
+}
+
+static void remove_made(const struct cgroup *g, enum cgroup_part part, size_t n)
 {
     char path[PATH_MAX];
     struct err ignored;
 
     for (size_t i = 0; i < n; i++)
-        if (full_path(&g->v[i], "", path, &ignored) == 0)
+        if (is_part(&g->v[i], part) && full_path(&g->v[i], "", path, &ignored) == 0)
             (void)rmdir(path); /* on the way out of another failure */
 }
 
-int cgroup_make(const struct cgroup *g, struct err *err)
+void cgroup_unmake(const struct cgroup *g, enum cgroup_part part)
+{
+    remove_made(g, part, g->n);
+}
+
+int cgroup_make(const struct cgroup *g, enum cgroup_part part, struct err *err)
 {
     for (size_t i = 0; i < g->n; i++)
-        if (make_hier(&g->v[i], err) < 0) {
-            remove_made(g, i);
+        if (is_part(&g->v[i], part) && make_hier(&g->v[i], err) < 0) {
+            remove_made(g, part, i);
             return -1;
         }
     return 0;

@@ -62,12 +62,21 @@ struct cgroup_host {
 must_check int cgroup_parse(struct arena *a, const struct cgroup_host *host, const char *path,
                             struct cgroup *out, struct err *err);
 
-/* Makes the group everywhere and checks that it is fit for a new container: one that holds
+/* Which hierarchies a call is about. */
+enum cgroup_part {
+    CGROUP_ALL,
+    CGROUP_V1,
+    CGROUP_V2
+};
+
+/* Makes the group there and checks that it is fit for a new container: one that holds
  * processes or is frozen is refused. A failure removes what was made. On v2 all available
  * controllers are passed down to it. */
-must_check int cgroup_make(const struct cgroup *g, struct err *err);
+must_check int cgroup_make(const struct cgroup *g, enum cgroup_part part, struct err *err);
 /* The same for a group that was made for us and may hold a process. */
 must_check int cgroup_adopt(const struct cgroup *g, struct err *err);
+/* Removes what cgroup_make made, if nothing is in it. */
+void cgroup_unmake(const struct cgroup *g, enum cgroup_part part);
 /* A descriptor of the v2 group for CLONE_INTO_CGROUP, or -1 without an error if there is none. */
 int cgroup_open_v2(const struct cgroup *g);
 

@@ -50,6 +50,17 @@ static void the_default_of_root(void **state)
     arena_free(a);
 }
 
+static void with_many_hierarchies_the_groups_are_made_meanwhile(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct oci_config *c = oci_default(a, OCI_DEFAULT, 0, 0);
+    struct plan_facts f = {.root = true, .cgroup = true, .slow_cgroups = true};
+
+    (void)state;
+    check("side_by_side", c, &f);
+    arena_free(a);
+}
+
 static void the_default_of_an_ordinary_user(void **state)
 {
     struct arena *a = arena_new(1 << 20);
@@ -119,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_of_root),
+        cmocka_unit_test(with_many_hierarchies_the_groups_are_made_meanwhile),
         cmocka_unit_test(the_default_of_an_ordinary_user),
         cmocka_unit_test(everything_at_once_without_no_new_privs),
         cmocka_unit_test(a_container_needs_a_mount_namespace),
