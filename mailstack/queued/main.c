@@ -136,6 +136,8 @@ static int prepare(struct daemon *d, struct queued *q, struct err *err)
     list_init(&q->dest_list);
     list_init(&q->links);
     list_init(&q->sessions);
+    list_init(&q->settling);
+    list_init(&q->commits);
     take_counters(q, d->counters);
     if (q->conf.dns)
         q->dns = dns_client_new(d->loop, q->conf.dns);
@@ -176,7 +178,7 @@ static void on_drained(struct loop_call *call)
 
 void queued_check_drained(struct queued *q)
 {
-    if (!q->draining || q->sessions_n || !list_empty(&q->links))
+    if (!q->draining || q->sessions_n || !list_empty(&q->links) || !list_empty(&q->settling))
         return;
     q->drained.fn = on_drained;
     loop_defer(q->loop, &q->drained);

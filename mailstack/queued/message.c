@@ -9,6 +9,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/map.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/own.h"
 
 #include "mailstack/lib/queue/qdir.h"
 #include "mailstack/lib/queue/qread.h"
@@ -20,6 +21,7 @@
 
 #define AGAIN_S     60    /* after the spool could not be written */
 #define TIMER_MAX_S 86400 /* the wall clock may be set meanwhile */
+#define SETTLE_MAX  64    /* messages whose records are flushed together */
 
 static void on_timer(struct loop_timer *t)
 {
@@ -39,6 +41,8 @@ static struct message *attach(struct queued *q, struct qmsg *env)
     *env = (struct qmsg){0};
     m->rcpts = mem_array(m->env.rcpts_n, sizeof(m->rcpts[0]));
     m->timer.fn = on_timer;
+    list_init(&m->settling);
+    m->flush_fd = -1;
     list_add_tail(&q->messages, &m->node);
     (void)map_put(q->by_id, str_of(m->env.id), m); /* ids are new */
     q->messages_n++;
@@ -49,6 +53,8 @@ static struct message *attach(struct queued *q, struct qmsg *env)
 static void detach(struct message *m)
 {
     loop_timer_del(&m->timer);
+    list_del(&m->settling);
+    own_close_fd(&m->flush_fd);
     list_del(&m->node);
     (void)map_del(m->q->by_id, str_of(m->env.id));
     m->q->messages_n--;
@@ -198,24 +204,26 @@ void message_outcome(struct message *m, size_t i, const struct outcome *o)
 
 /* --- what is next ----------------------------------------------------------------------------- */
 
-/* Writes every state that is not written yet; flushed if one of them is an end. */
-static int write_dirty(struct message *m)
+/* Writes every state that is not written yet. If one of them is an end, *flush_fd is a descriptor
+ * to flush it with, else -1. */
+static int write_dirty(struct message *m, int *flush_fd)
 {
     size_t *dirty = mem_array(m->env.rcpts_n, sizeof(*dirty));
-    enum qwrite_how how = QWRITE_LATER;
+    bool is_end = false;
     struct err err = {0};
     size_t n = 0;
     int rc = 0;
 
+    *flush_fd = -1;
     for (size_t i = 0; i < m->env.rcpts_n; i++) {
         if (!m->rcpts[i].dirty)
             continue;
         dirty[n++] = i;
         if (m->env.rcpts[i].state != QSTATE_PENDING || m->env.rcpts[i].told)
-            how = QWRITE_FLUSH;
+            is_end = true;
     }
     if (n)
-        rc = qwrite_records(&m->q->dir, &m->env, dirty, n, how, &err);
+        rc = qwrite_records(&m->q->dir, &m->env, dirty, n, is_end ? flush_fd : NULL, &err);
     for (size_t i = 0; i < n; i++)
         m->rcpts[dirty[i]].dirty = rc < 0;
     if (rc < 0)
@@ -274,13 +282,25 @@ static void wait_for_next(struct message *m)
         wait_for(m, next_s - clock_wall_s());
 }
 
-void message_settle(struct message *m)
+/* For reports: what they speak of, and that they were made, is on disk one by one. */
+static int write_now(struct message *m)
 {
-    int written = write_dirty(m);
+    struct err err = {0};
+    int fd;
 
+    if (write_dirty(m, &fd) < 0)
+        return -1;
+    if (qwrite_flush_all(&fd, 1, &err) == 0)
+        return 0;
+    log_error("queue.write", LOG_S("id", m->env.id), LOG_S("error", err.text));
+    return -1;
+}
+
+/* What was to be written is. */
+static void settle(struct message *m, bool written)
+{
     if (m->jobs_n == 0) {
-        /* Reports speak of what is on disk. */
-        if (written < 0 || bounce_report(m) < 0 || write_dirty(m) < 0) {
+        if (!written || bounce_report(m) < 0 || write_now(m) < 0) {
             wait_for(m, AGAIN_S);
             return;
         }
@@ -291,6 +311,63 @@ void message_settle(struct message *m)
     }
     sched_message(m);
     wait_for_next(m);
+}
+
+/* A flush that failed may have lost any of them: all ends are written anew the next time. */
+static void forget_writes(struct message *m)
+{
+    for (size_t i = 0; i < m->env.rcpts_n; i++)
+        m->rcpts[i].dirty = m->rcpts[i].dirty || m->env.rcpts[i].state != QSTATE_PENDING;
+}
+
+/* Records that were written one after the other are flushed together. Where that fails nobody is
+ * told that something is safe: the messages stay, with their states in memory. */
+static void settle_some(struct queued *q)
+{
+    struct message *some[SETTLE_MAX];
+    int fds[SETTLE_MAX];
+    struct err err = {0};
+    size_t n = 0;
+
+    for (; n < SETTLE_MAX && !list_empty(&q->settling); n++) {
+        some[n] = list_of(q->settling.next, struct message, settling);
+        list_del(&some[n]->settling);
+        fds[n] = take_fd(&some[n]->flush_fd);
+    }
+    bool flushed = qwrite_flush_all(fds, n, &err) == 0;
+
+    if (!flushed)
+        log_error("queue.write", LOG_S("error", err.text));
+    for (size_t i = 0; i < n; i++) {
+        struct message *m = some[i];
+
+        if (!flushed)
+            forget_writes(m);
+        settle(m, m->written && flushed); // NOLINT(clang-analyzer-unix.Malloc): each is there once
+    }
+}
+
+static void on_settle(struct loop_call *call)
+{
+    struct queued *q = container_of(call, struct queued, settle);
+
+    while (!list_empty(&q->settling))
+        settle_some(q);
+    queued_check_drained(q);
+}
+
+void message_settle(struct message *m)
+{
+    int fd;
+
+    m->written = write_dirty(m, &fd) == 0;
+    if (m->flush_fd < 0)
+        m->flush_fd = take_fd(&fd);
+    own_close_fd(&fd); /* one of the same file is kept already */
+    if (list_empty(&m->settling))
+        list_add_tail(&m->q->settling, &m->settling);
+    m->q->settle.fn = on_settle;
+    loop_defer(m->q->loop, &m->q->settle);
 }
 
 void message_flush(struct message *m)

@@ -2,9 +2,10 @@
 /*
  * message - one message of the spool: what became of its recipients, and what is to be done next
  *
- * Crash safety: a recipient's end is flushed (message_settle) before anything else happens with the
- * message, so that between a remote server's 250 and that record lies only the write itself. What
- * is pending after a crash is tried again; reports that are owed are made at start (bounce.h).
+ * Crash safety: a recipient's end is written (message_settle) before anything else is said to the
+ * server, and flushed in the same turn of the loop, so that between a remote server's 250 and that
+ * record lies only the write itself. What is pending after a crash is tried again; reports that are
+ * owed are made at start (bounce.h).
  *
  * Where records cannot be written (full disk), the states stand in memory and are written with the
  * next ones; the log says so.
@@ -36,6 +37,9 @@ struct message_rcpt {
 struct message {
     struct queued *q;
     struct list node;
+    struct list settling; /* in queued's list, while it is due */
+    int flush_fd;         /* records are written and not yet flushed; -1: none */
+    bool written;         /* all records could be */
     struct qmsg env;
     struct message_rcpt *rcpts; /* as many as env.rcpts */
     size_t jobs_n;
@@ -64,7 +68,8 @@ struct message *message_find(const struct queued *q, struct str id);
 
 /* What became of recipient i in this attempt; written by message_settle. */
 void message_outcome(struct message *m, size_t i, const struct outcome *o);
-/* After a job: writes, reports, removes or waits. The message may be gone afterwards. */
+/* After a job: writes what became of the recipients, at once; at the end of this turn of the loop,
+ * together with others, flushes it, reports, removes or waits. The message may be gone then. */
 void message_settle(struct message *m);
 /* Is it time for this recipient? */
 bool message_is_due(const struct message *m, const struct qrcpt *r, int64_t now_s);

@@ -50,6 +50,10 @@ struct queued {
     struct list sessions;
     size_t sessions_n;
     struct loop_call run; /* of the scheduler */
+    struct list settling; /* messages whose states are to be written at the end of this turn */
+    struct loop_call settle;
+    struct list commits; /* sessions whose message is to be made safe at the end of this turn */
+    struct loop_call commit;
     struct dialer *dialer;
     struct dns_client *dns;    /* NULL: none */
     struct tls_ctx *tls;       /* any certificate; made when first needed: it is a third of us */

@@ -23,6 +23,8 @@
 
 #define IN_MAX  (64U << 10)
 #define OUT_MAX (256U << 10)
+/* Messages that are made safe together. */
+#define COMMITS_MAX 64
 
 enum stage {
     STAGE_NEW,    /* before LHLO */
@@ -30,11 +32,13 @@ enum stage {
     STAGE_MAIL,   /* MAIL was accepted, perhaps recipients */
     STAGE_DATA,   /* the message is coming */
     STAGE_CHUNKS, /* some of it has come in chunks */
+    STAGE_COMMIT, /* all of it has come: at the end of this turn it is made safe */
 };
 
 struct session {
     struct queued *q;
     struct list node;
+    struct list commit; /* in queued's list, in STAGE_COMMIT */
     struct conn *conn;
     struct loop_call release;
     enum stage stage;
@@ -89,6 +93,7 @@ static void end(struct session *s)
     if (s->over)
         return;
     s->over = true;
+    list_del(&s->commit);
     reset(s);
     qmsg_done(&s->env);
     conn_free(s->conn);
@@ -340,20 +345,63 @@ static void accept_it(struct session *s)
     qmsg_init(&s->env);
 }
 
+static void on_input(struct conn *c);
+
+/* The promise, or that there is none. The client may have said more meanwhile. */
+static void committed(struct session *s, const struct err *failed)
+{
+    s->failed = *failed;
+    if (s->failed.text[0]) {
+        log_error("queue.write", LOG_S("id", s->env.id), LOG_S("error", s->failed.text));
+        reply_all(s, s->env.rcpts_n, failure(s));
+    } else {
+        accept_it(s);
+    }
+    reset(s);
+    on_input(s->conn);
+}
+
+static void commit_some(struct queued *q)
+{
+    struct session *some[COMMITS_MAX];
+    struct qwrite_one all[COMMITS_MAX];
+    size_t n = 0;
+
+    for (; n < COMMITS_MAX && !list_empty(&q->commits); n++) {
+        struct session *s = list_of(q->commits.next, struct session, commit);
+
+        list_del(&s->commit);
+        some[n] = s;
+        all[n] = (struct qwrite_one){.w = &s->w, .m = &s->env};
+    }
+    qwrite_commit_all(&q->dir, all, n);
+    for (size_t i = 0; i < n; i++)
+        committed(some[i], &all[i].failed);
+}
+
+/* What sessions finish from within this comes in the next turn: others want to be heard, too. */
+static void on_commit(struct loop_call *call)
+{
+    commit_some(container_of(call, struct queued, commit));
+}
+
+static void commit_later(struct session *s)
+{
+    s->stage = STAGE_COMMIT;
+    list_add_tail(&s->q->commits, &s->commit);
+    s->q->commit.fn = on_commit;
+    loop_defer(s->q->loop, &s->q->commit);
+}
+
 static void finish(struct session *s)
 {
     size_t n = s->env.rcpts_n;
 
-    if (s->dot.bare) {
-        reply_all(s, n, "554 5.6.0 a bare CR or LF in the message");
-    } else if (s->failed.text[0]) {
-        reply_all(s, n, failure(s));
-    } else if (qwrite_commit(&s->w, &s->q->dir, &s->env, &s->failed) < 0) {
-        log_error("queue.write", LOG_S("id", s->env.id), LOG_S("error", s->failed.text));
-        reply_all(s, n, failure(s));
-    } else {
-        accept_it(s);
+    if (!s->dot.bare && !s->failed.text[0]) {
+        commit_later(s);
+        return;
     }
+    reply_all(s, n, s->dot.bare ? "554 5.6.0 a bare CR or LF in the message" : failure(s));
     reset(s);
 }
 
@@ -448,11 +496,13 @@ static bool take_command(struct session *s)
 
 static bool in_message(const struct session *s)
 {
-    return s->in_chunk || s->stage == STAGE_DATA || s->stage == STAGE_CHUNKS;
+    return s->in_chunk || s->stage >= STAGE_DATA;
 }
 
 static bool take_some(struct session *s)
 {
+    if (s->stage == STAGE_COMMIT)
+        return false;
     if (s->in_chunk)
         return take_chunk(s);
     return s->stage == STAGE_DATA ? take_content(s) : take_command(s);
@@ -502,6 +552,7 @@ int session_accept(struct queued *q, int fd, struct err *err)
         return -1;
     }
     qmsg_init(&s->env);
+    list_init(&s->commit);
     list_add_tail(&q->sessions, &s->node);
     q->sessions_n++;
     conn_printf(s->conn, "220 %s LMTP ready\r\n", q->conf.hostname);

@@ -53,6 +53,13 @@ int qwrite_content(struct qwrite *w, struct str bytes, struct err *err)
     return 0;
 }
 
+/* Gets the bytes on their way to the disk without waiting for them: what is then flushed one after
+ * the other goes there together. A hint; the flush itself tells of failures. */
+static void hurry(int fd)
+{
+    (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 /* The size stands in the first line, which was written when it was not known. */
 static int finish_file(struct qwrite *w, struct qmsg *m, struct err *err)
 {
@@ -64,30 +71,74 @@ static int finish_file(struct qwrite *w, struct qmsg *m, struct err *err)
         return -1;
     if (pwrite(w->fd, first, QFILE_FIRST_N, 0) != QFILE_FIRST_N)
         return err_set(err, errno, "write the size");
-    return file_sync(w->fd, "a new message", err);
+    return 0;
+}
+
+static bool is_well(const struct qwrite_one *o)
+{
+    return o->failed.text[0] == '\0';
+}
+
+/* Safe, and then named. */
+static void name_one(const struct qdir *q, struct qwrite_one *o)
+{
+    if (file_sync(o->w->fd, "a new message", &o->failed) < 0)
+        return;
+    if (renameat(q->tmp_fd, o->m->id, q->msg_fd, o->m->id) < 0)
+        (void)err_set(&o->failed, errno, "rename '%s' in the spool", o->m->id);
+}
+
+/* Nothing was promised, and the client will come again: it must not be there twice. */
+static void unname_all(const struct qdir *q, struct qwrite_one *all, size_t n,
+                       const struct err *why)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!is_well(&all[i]))
+            continue;
+        (void)unlinkat(q->msg_fd, all[i].m->id, 0);
+        all[i].failed = *why;
+    }
+}
+
+static void close_one(const struct qdir *q, struct qwrite_one *o)
+{
+    if (!is_well(o)) {
+        qwrite_drop(o->w, q, o->m);
+        return;
+    }
+    own_close_fd(&o->w->fd);
+    o->w->fd = -1;
+    buf_done(&o->w->pending);
+}
+
+void qwrite_commit_all(const struct qdir *q, struct qwrite_one *all, size_t n)
+{
+    struct err err = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        err_reset(&all[i].failed);
+        if (finish_file(all[i].w, all[i].m, &all[i].failed) == 0 && n > 1)
+            hurry(all[i].w->fd);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (is_well(&all[i]))
+            name_one(q, &all[i]);
+    }
+    if (file_sync(q->msg_fd, "the spool", &err) < 0)
+        unname_all(q, all, n, &err);
+    for (size_t i = 0; i < n; i++)
+        close_one(q, &all[i]);
 }
 
 int qwrite_commit(struct qwrite *w, const struct qdir *q, struct qmsg *m, struct err *err)
 {
-    if (finish_file(w, m, err) < 0) {
-        qwrite_drop(w, q, m);
-        return -1;
-    }
-    if (renameat(q->tmp_fd, m->id, q->msg_fd, m->id) < 0) {
-        (void)err_set(err, errno, "rename '%s' in the spool", m->id);
-        qwrite_drop(w, q, m);
-        return -1;
-    }
-    if (file_sync(q->msg_fd, "the spool", err) < 0) {
-        /* Nothing was promised, and the client will come again: it must not be there twice. */
-        (void)unlinkat(q->msg_fd, m->id, 0);
-        qwrite_drop(w, q, m);
-        return -1;
-    }
-    own_close_fd(&w->fd);
-    w->fd = -1;
-    buf_done(&w->pending);
-    return 0;
+    struct qwrite_one one = {.w = w, .m = m};
+
+    qwrite_commit_all(q, &one, 1);
+    if (is_well(&one))
+        return 0;
+    *err = one.failed;
+    return -1;
 }
 
 void qwrite_drop(struct qwrite *w, const struct qdir *q, const struct qmsg *m)
@@ -123,7 +174,7 @@ static int heal(int fd, uint64_t end, struct buf *out, struct err *err)
 }
 
 int qwrite_records(const struct qdir *q, const struct qmsg *m, const size_t *rcpts, size_t rcpts_n,
-                   enum qwrite_how how, struct err *err)
+                   int *flush_fd, struct err *err)
 {
     own_fd int fd = openat(q->msg_fd, m->id, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
     own_buf struct buf out = BUF_INIT((size_t)RECORD_MAX * QFILE_RCPTS_MAX + 1);
@@ -135,7 +186,24 @@ int qwrite_records(const struct qdir *q, const struct qmsg *m, const size_t *rcp
     format_records(&out, m, rcpts, rcpts_n);
     if (buf_check(&out, "records", err) < 0 || fd_write_all(fd, buf_str(&out), err) < 0)
         return err_wrap(err, "'%s'", m->id);
-    if (how == QWRITE_FLUSH && fdatasync(fd) < 0)
-        return err_set(err, errno, "flush '%s'", m->id);
+    if (flush_fd)
+        *flush_fd = take_fd(&fd);
     return 0;
+}
+
+int qwrite_flush_all(int *fds, size_t n, struct err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < n && n > 1; i++) {
+        if (fds[i] >= 0)
+            hurry(fds[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (fds[i] >= 0 && fdatasync(fds[i]) < 0)
+            rc = err_set(err, errno, "flush records");
+        own_close_fd(&fds[i]);
+        fds[i] = -1;
+    }
+    return rc;
 }

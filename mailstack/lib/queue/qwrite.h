@@ -21,9 +21,9 @@
 
 #include "runtime/base/attr.h"
 #include "runtime/base/buf.h"
+#include "runtime/base/err.h"
 #include "runtime/base/str.h"
 
-struct err;
 struct qdir;
 struct qmsg;
 
@@ -42,16 +42,24 @@ must_check int qwrite_content(struct qwrite *w, struct str bytes, struct err *er
 /* The promise. m->size is set. On failure nothing is left. */
 must_check int qwrite_commit(struct qwrite *w, const struct qdir *q, struct qmsg *m,
                              struct err *err);
-void qwrite_drop(struct qwrite *w, const struct qdir *q, const struct qmsg *m);
 
-/* Appends the records of these recipients in one write. QWRITE_FLUSH: durable when it returns, for
- * an end; without, a power cut may forget it, which for a retry means to try again sooner. */
-enum qwrite_how {
-    QWRITE_LATER,
-    QWRITE_FLUSH
+/* Several at once: they share the commits of the file system's journal and the flush of the
+ * directory, each of which may be a turn of a disk. failed.text is empty where it went well. */
+struct qwrite_one {
+    struct qwrite *w;
+    struct qmsg *m;
+    struct err failed;
 };
 
+void qwrite_commit_all(const struct qdir *q, struct qwrite_one *all, size_t n);
+void qwrite_drop(struct qwrite *w, const struct qdir *q, const struct qmsg *m);
+
+/* Appends the records of these recipients in one write. Not yet durable: a power cut may forget
+ * them, which for a retry means to try again sooner. For an end, *flush_fd (if not NULL) becomes a
+ * descriptor for qwrite_flush_all. */
 must_check int qwrite_records(const struct qdir *q, const struct qmsg *m, const size_t *rcpts,
-                              size_t rcpts_n, enum qwrite_how how, struct err *err);
+                              size_t rcpts_n, int *flush_fd, struct err *err);
+/* Makes durable what these descriptors wrote, and closes them; -1 among them is passed over. */
+must_check int qwrite_flush_all(int *fds, size_t n, struct err *err);
 
 #endif

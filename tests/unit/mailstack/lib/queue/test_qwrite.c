@@ -164,14 +164,46 @@ static void an_end_is_flushed_and_a_retry_is_not(void **state)
     struct fixture *f = *state;
     size_t both[] = {0, 1};
     struct err err = {0};
+    int fd;
 
     write_message(f, 100, 'm');
     calls[0] = '\0';
-    assert_ok(qwrite_records(&f->q, &f->m, both, 2, QWRITE_FLUSH, &err), &err);
+    assert_ok(qwrite_records(&f->q, &f->m, both, 2, &fd, &err), &err);
+    assert_ok(qwrite_flush_all(&fd, 1, &err), &err);
+    assert_int_equal(fd, -1);
     assert_string_equal(calls, "write flush file ");
     calls[0] = '\0';
-    assert_ok(qwrite_records(&f->q, &f->m, both, 2, QWRITE_LATER, &err), &err);
+    assert_ok(qwrite_records(&f->q, &f->m, both, 2, NULL, &err), &err);
     assert_string_equal(calls, "write ");
+}
+
+/* Three at once, the second of which cannot be renamed. */
+static void several_share_the_flush_of_the_directory(void **state)
+{
+    struct fixture *f = *state;
+    struct qmsg m[3];
+    struct qwrite w[3];
+    struct qwrite_one all[3];
+    struct err err = {0};
+
+    for (size_t i = 0; i < 3; i++) {
+        qmsg_init(&m[i]);
+        (void)snprintf(m[i].id, sizeof(m[i].id), "M%zu", i);
+        assert_ok(qmsg_add_rcpt(&m[i], STR("x@far.test"), 0, STR_NONE, &err), &err);
+        assert_ok(qwrite_begin(&w[i], &f->q, &m[i], &err), &err);
+        all[i] = (struct qwrite_one){.w = &w[i], .m = &m[i]};
+    }
+    assert_int_equal(unlinkat(f->q.tmp_fd, "M1", 0), 0);
+    calls[0] = '\0';
+    qwrite_commit_all(&f->q, all, 3);
+    assert_string_equal(calls, "write write write flush file rename flush file rename "
+                               "flush file rename flush directory ");
+    assert_true(qdir_has(&f->q, "M0") && !qdir_has(&f->q, "M1") && qdir_has(&f->q, "M2"));
+    assert_string_equal(all[0].failed.text, "");
+    assert_err(&all[1].failed, "rename 'M1'");
+    assert_string_equal(all[2].failed.text, "");
+    for (size_t i = 0; i < 3; i++)
+        qmsg_done(&m[i]);
 }
 
 static void a_dropped_message_leaves_nothing(void **state)
@@ -193,15 +225,18 @@ static void states_are_found_again(void **state)
     struct fixture *f = *state;
     size_t both[] = {0, 1};
     struct err err = {0};
+    int fd;
     struct qmsg r;
 
     write_message(f, 100, 'm');
     qrcpt_set(&f->m.rcpts[0], QSTATE_PENDING, STR("4.0.0"), STR("mx"), STR("later"));
     f->m.rcpts[0].attempts = 1;
-    assert_ok(qwrite_records(&f->q, &f->m, both, 1, QWRITE_LATER, &err), &err);
+    assert_ok(qwrite_records(&f->q, &f->m, both, 1, NULL, &err), &err);
     qrcpt_set(&f->m.rcpts[0], QSTATE_RELAYED, STR("2.0.0"), STR("mx"), STR("250 ok"));
     qrcpt_set(&f->m.rcpts[1], QSTATE_FAILED, STR("5.0.0"), STR("mx"), STR("550 no"));
-    assert_ok(qwrite_records(&f->q, &f->m, both, 2, QWRITE_FLUSH, &err), &err);
+    assert_ok(qwrite_records(&f->q, &f->m, both, 2, &fd, &err), &err);
+    assert_ok(qwrite_flush_all(&fd, 1, &err), &err);
+    assert_int_equal(fd, -1);
     r = load(f);
     assert_int_equal(r.rcpts[0].state, QSTATE_RELAYED);
     assert_int_equal(r.rcpts[0].attempts, 1);
@@ -226,7 +261,7 @@ static void a_record_behind_a_torn_one_is_sound(void **state)
         assert_int_equal(write(fd, "0badf00d 0 relay", 16), 16);
     }
     qrcpt_set(&f->m.rcpts[1], QSTATE_DELIVERED, STR("2.0.0"), STR("mx"), STR("250 ok"));
-    assert_ok(qwrite_records(&f->q, &f->m, one, 1, QWRITE_FLUSH, &err), &err);
+    assert_ok(qwrite_records(&f->q, &f->m, one, 1, NULL, &err), &err);
     assert_ok(qread_load(&f->q, f->m.id, &r, &bad, &err), &err);
     assert_int_equal(bad, 1);
     assert_int_equal(r.rcpts[0].state, QSTATE_PENDING);
@@ -281,6 +316,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             the_name_comes_when_the_file_is_safe_and_the_promise_when_the_name_is, setup, teardown),
         cmocka_unit_test_setup_teardown(an_end_is_flushed_and_a_retry_is_not, setup, teardown),
+        cmocka_unit_test_setup_teardown(several_share_the_flush_of_the_directory, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dropped_message_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(states_are_found_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_record_behind_a_torn_one_is_sound, setup, teardown),
