@@ -15,6 +15,7 @@
  * Lifetime:  the pool outlives its jobs; filter_cancel before a job's memory goes.
  * Limits:    FILTER_CONNS_MAX connections, further jobs wait in line; FILTER_CHANGES_MAX changes.
  * Tests:     tests/mail/test_smtpd.py
+ * Fuzz:      tests/fuzz/mailstack/smtpd/fuzz_filter.c
  */
 #ifndef MR_SMTPD_FILTER_H
 #define MR_SMTPD_FILTER_H

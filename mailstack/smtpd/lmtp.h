@@ -15,6 +15,7 @@
  *            the strings look into must live until the callback.
  * Limits:    LMTP_CONNS_MAX connections; further jobs wait in line.
  * Tests:     tests/unit/mailstack/smtpd/test_lmtp.c
+ * Fuzz:      tests/fuzz/mailstack/smtpd/fuzz_lmtp.c
  */
 #ifndef MR_SMTPD_LMTP_H
 #define MR_SMTPD_LMTP_H
