@@ -43,8 +43,8 @@ struct frontd_conf {
     char *cert;
     char *key;
     char *auth_path;
-    char *imapd_path;
-    char *pop3d_path;
+    char *imapd_path; /* NULL: IMAP is not served */
+    char *pop3d_path; /* NULL: POP3 is not served */
     struct cidr plaintext[FRONTD_NETS_MAX];
     size_t plaintext_n;
     unsigned workers;

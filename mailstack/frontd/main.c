@@ -60,6 +60,11 @@ static int take_text(const struct jv *at, const char *key, char **out, struct er
     return *out ? 0 : -1;
 }
 
+static int take_opt_text(const struct jv *at, const char *key, char **out, struct err *err)
+{
+    return jv_has(at, key) ? take_text(at, key, out, err) : 0;
+}
+
 static int take_limits(const struct jv *conf, struct frontd_conf *c, struct err *err)
 {
     static const char *const keys[] = {"workers", "connections", "connections_per_ip", "login_s",
@@ -123,8 +128,8 @@ static int take_conf(const struct jv *conf, struct frontd_conf *c, struct err *e
         return -1;
     if (jv_object(conf, "sockets", &sockets, err) < 0 || jv_only(&sockets, socket_keys, err) < 0 ||
         take_text(&sockets, "auth", &c->auth_path, err) < 0 ||
-        take_text(&sockets, "imapd", &c->imapd_path, err) < 0 ||
-        take_text(&sockets, "pop3d", &c->pop3d_path, err) < 0)
+        take_opt_text(&sockets, "imapd", &c->imapd_path, err) < 0 ||
+        take_opt_text(&sockets, "pop3d", &c->pop3d_path, err) < 0)
         return -1;
     if (take_limits(conf, c, err) < 0)
         return -1;
@@ -285,9 +290,26 @@ static int work(unsigned i, void *ctx)
 
 static struct workers *workers; // one per process: the skeleton's ctx is the configuration
 
+/* What is listened on must have a daemon to be handed to. */
+static int check_hand_off(const struct frontd_conf *c, const struct given *g, struct err *err)
+{
+    const char *name;
+
+    for (size_t i = 0; given_at(g, i, &name) >= 0; i++) {
+        const struct kind *k = kind_of(name);
+
+        if (k && !(k->proto == &imap_login ? c->imapd_path : c->pop3d_path))
+            return err_set(err, 0, "\"sockets\" has nobody to take the sessions of '%s'", name);
+    }
+    return 0;
+}
+
 static int start(struct daemon *d, struct err *err)
 {
     const struct frontd_conf *c = d->ctx;
+
+    if (check_hand_off(c, d->given, err) < 0)
+        return -1;
     struct tls_ctx *t = tls_server_new(c->cert, c->key, err); /* refused here, not by each worker */
 
     if (!t)
