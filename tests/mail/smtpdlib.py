@@ -280,15 +280,16 @@ class Mail:
         return self.daemons[name]
 
     def stop(self):
+        """Ends all, whatever the end of one of them is like, and returns their exit codes."""
         codes = {}
-        for name in reversed(list(self.daemons)):
-            codes[name] = self.daemons[name].stop()
-        for s in self.sockets.values():
-            s.close()
-        self.queue.stop()
-        if self.milter:
-            self.milter.stop()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        with contextlib.ExitStack() as last:
+            last.callback(shutil.rmtree, self.dir, ignore_errors=True)
+            for server in filter(None, (self.queue, self.milter)):
+                last.callback(server.stop)
+            for s in self.sockets.values():
+                last.callback(s.close)
+            for name, daemon in self.daemons.items():
+                last.callback(lambda n=name, d=daemon: codes.__setitem__(n, d.stop()))
         return codes
 
     @property
