@@ -14,11 +14,13 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/file.h"
+#include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
 #include "runtime/container/filter.h"
 #include "runtime/container/join.h"
 #include "runtime/container/maker.h"
+#include "runtime/container/quick.h"
 #include "runtime/container/rdt_of.h"
 #include "runtime/container/state.h"
 #include "runtime/kernel/cgroup_v2.h"
@@ -109,6 +111,21 @@ static int follow_init(struct maker *m, struct err *err)
     return 0;
 }
 
+static int get_filter(struct maker *m, const struct container_view *view,
+                      const struct oci_seccomp *s, struct err *err)
+{
+    struct seccomp_program *out = &m->init.filter;
+
+    if (!s->set)
+        return 0;
+    if (view == NULL || view->filter.n == 0)
+        return filter_make(m->arena, m->env->filters, s, out, err);
+    out->code = mem_array(view->filter.n, sizeof *out->code);
+    out->n = view->filter.n;
+    memcpy(out->code, view->filter.code, out->n * sizeof *out->code);
+    return 0;
+}
+
 static int prepare(struct maker *m, const struct container_exec *e, struct err *err)
 {
     struct oci_config *c = NULL;
@@ -129,8 +146,7 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     in->filter_flags = c->linux_.seccomp.flags;
     in->filter_listens = filter_listens(&c->linux_.seccomp);
     m->seccomp = &c->linux_.seccomp;
-    if (c->linux_.seccomp.set &&
-        filter_make(m->arena, m->env->filters, &c->linux_.seccomp, &in->filter, err) < 0)
+    if (get_filter(m, e->view, &c->linux_.seccomp, err) < 0)
         return -1;
     m->cgroup_fd = cgroup_open_v2(&m->cgroup);
     cpus = in->process->cpus_initial != NULL || in->process->cpus_final != NULL;
@@ -224,7 +240,8 @@ int container_look(const struct container_env *env, const char *id, struct arena
     if (state_load(env, id, a, &v->state, err) < 0)
         return -1;
     /* A container that is just being made may have no configuration yet. */
-    if (v->state.public.status != CONTAINER_CREATING)
+    if (v->state.public.status != CONTAINER_CREATING &&
+        !quick_find(v->state.dir_fd, a, &v->config, &v->filter))
         r = state_load_config(&v->state, a, &v->config, err);
     (void)close(v->state.dir_fd);
     v->state.dir_fd = -1;

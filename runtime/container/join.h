@@ -9,6 +9,7 @@
 
 #include "runtime/base/attr.h"
 #include "runtime/container/state.h"
+#include "runtime/kernel/seccomp.h"
 
 struct err;
 struct maker;
@@ -18,6 +19,7 @@ struct oci_config;
 struct container_view {
     struct state state; /* its dir_fd is -1 */
     struct oci_config *config;
+    struct seccomp_program filter; /* n 0: to be made of the configuration */
 };
 
 /* Loads the container's state and configuration, or takes them from the view, and opens its init; a

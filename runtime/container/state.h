@@ -5,6 +5,7 @@
  *     ROOT/ID/               0700, made first: its existence reserves the id
  *     ROOT/ID/config.json    the configuration as it was at create
  *     ROOT/ID/state.json     written once the process exists
+ *     ROOT/ID/exec.*         what exec needs of a large configuration, see quick.h
  *     ROOT/ID/start.sock     while the container waits for `start`
  *
  * Status follows from these and from the process: no state.json is creating, a process that is gone

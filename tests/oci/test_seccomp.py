@@ -133,3 +133,20 @@ def test_no_agent_is_told(runtime, bundle, short_dir):
     bundle.linux["seccomp"] = dict(profile("SCMP_ACT_NOTIFY", "mkdir"), listenerPath=str(short_dir / "none"))
     out = runtime.run(bundle)
     assert out.returncode == 1 and "$.linux.seccomp.listenerPath" in out.stderr
+
+
+def test_exec_reads_what_was_kept_for_it(runtime, bundle):
+    """A long profile is kept compiled; the container's own process and an exec have the same one, and so they have
+    without the short cut."""
+    names = [f"call_{i}" for i in range(40)] + ["mkdir", "mkdirat"]
+    bundle.linux["seccomp"] = profile("SCMP_ACT_ERRNO", *names, errnoRet=5)
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    kept = [runtime.root / name / f for f in ("exec.json", "exec.filter")]
+    for path in kept:
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert "call_" not in kept[0].read_text()
+    for _ in range(2):
+        assert "Input/output error" in runtime("exec", name, "mkdir", "/dev/shm/x").stderr
+        assert runtime("exec", "--user", "7", name, "id", "-u").stdout == "7\n"
+        for path in kept:
+            path.unlink(missing_ok=True)
