@@ -23,6 +23,7 @@ struct cmd { /* one call of a verb */
     const void *opts; /* the verb's struct of options */
     const char **args;
     size_t args_n;
+    const char *criu;  /* --criu, or NULL */
     char *const *argv; /* the program's own, for executing itself or its helper */
     int code;          /* exit status on success */
 };
@@ -44,6 +45,7 @@ struct verb {
     int (*run)(struct cmd *c, struct err *err);
 };
 
+extern const struct verb cmd_checkpoint;
 extern const struct verb cmd_create;
 extern const struct verb cmd_delete;
 extern const struct verb cmd_events;
@@ -54,6 +56,7 @@ extern const struct verb cmd_list;
 extern const struct verb cmd_mounts;
 extern const struct verb cmd_pause;
 extern const struct verb cmd_ps;
+extern const struct verb cmd_restore;
 extern const struct verb cmd_resume;
 extern const struct verb cmd_run;
 extern const struct verb cmd_spec;

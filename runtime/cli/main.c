@@ -26,6 +26,7 @@ struct globals {
     const char *log_format;
     const char *cgroup_manager;
     const char *rootless;
+    const char *criu;
     struct opt_flag systemd_cgroup;
     struct opt_flag debug;
     struct opt_flag version;
@@ -50,7 +51,8 @@ static const struct opt global_rows[] = {
                "auto: whether cgroups may be missing follows from who is calling"),
     OPT_FLAG(globals, systemd_cgroup, "systemd-cgroup", 's',
              "the same as --cgroup-manager systemd"),
-    OPT_REFUSED("criu", 0, "PATH", "there is no checkpoint and restore in this version"),
+    OPT_VALUE(globals, criu, OPT_KIND_TEXT, "criu", 0, "PATH",
+              "the criu that checkpoint and restore call"),
 };
 
 static const struct opt_table global_table = OPT_TABLE(global_rows, OPT_BEFORE_ARGS);
@@ -59,9 +61,9 @@ static const struct opt_table global_table = OPT_TABLE(global_rows, OPT_BEFORE_A
  * --------------------------------------------------------------------------------------- */
 
 static const struct verb *const verbs[] = {
-    &cmd_create, &cmd_start,  &cmd_run,  &cmd_exec,     &cmd_state,  &cmd_kill,
-    &cmd_delete, &cmd_list,   &cmd_ps,   &cmd_pause,    &cmd_resume, &cmd_update,
-    &cmd_events, &cmd_mounts, &cmd_spec, &cmd_features,
+    &cmd_create, &cmd_start,  &cmd_run,        &cmd_exec,    &cmd_state,  &cmd_kill,
+    &cmd_delete, &cmd_list,   &cmd_ps,         &cmd_pause,   &cmd_resume, &cmd_update,
+    &cmd_events, &cmd_mounts, &cmd_checkpoint, &cmd_restore, &cmd_spec,   &cmd_features,
 };
 
 /* Those that mailbox-run-stack carries out; it has the same texts. */
@@ -175,6 +177,7 @@ static int set_up(struct cmd *c, const struct globals *g, struct err *err)
 {
     c->report->debug = g->debug.on;
     c->report->json = g->log_format != NULL && strcmp(g->log_format, "json") == 0;
+    c->criu = g->criu;
     c->env.warn = warn;
     c->env.warn_ctx = c->report;
     c->env.root = c->env.filters = g->root != NULL ? g->root : default_root(c->arena);

@@ -223,6 +223,27 @@ must_check int container_mounts(const struct container_env *env, const char *id,
                                 enum container_mounts how, struct oci_mount *mounts, size_t n,
                                 struct err *err);
 
+/* checkpoint writes the processes to image_path by means of criu, which ends them unless they are
+ * left running; the container is deleted then. restore makes a container of what was written. */
+struct container_checkpoint {
+    const char *criu;       /* path; NULL: as $PATH has it */
+    const char *image_path; /* absolute; made where it is missing */
+    const char *work_path;  /* for logs; NULL: the same */
+    bool leave_running;     /* these as criu has them */
+    bool tcp_established;
+    bool ext_unix_sk;
+    bool shell_job;
+    bool file_locks;
+};
+
+must_check int container_checkpoint(const struct container_env *env, const char *id,
+                                    const struct container_checkpoint *c, struct err *err);
+/* create: id, bundle and io of the container to be; its process is that of the images. */
+must_check int container_restore(const struct container_env *env,
+                                 const struct container_create *create,
+                                 const struct container_checkpoint *c,
+                                 struct container_child *child, struct err *err);
+
 /* Processes of the container, in the caller's pid namespace; array in the arena. */
 must_check int container_pids(const struct container_env *env, const char *id, struct arena *a,
                               pid_t **pids, size_t *n, struct err *err);

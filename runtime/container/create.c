@@ -209,7 +209,7 @@ static int prepare_init(struct maker *m, struct err *err)
     return maker_env(m, in->process, err);
 }
 
-static int prepare(struct maker *m, struct str *text, struct err *err)
+int maker_prepare(struct maker *m, struct str *text, struct err *err)
 {
     if (resolve(m, m->create->bundle, &m->state.public.bundle, err) < 0)
         return err_wrap(err, "the bundle");
@@ -546,7 +546,7 @@ static int open_start_socket(struct maker *m, struct err *err)
     return m->init.listen_fd < 0 ? -1 : 0;
 }
 
-static int write_config(const struct maker *m, struct str text, struct err *err)
+int maker_write_config(const struct maker *m, struct str text, struct err *err)
 {
     own_fd int fd =
         openat(m->state.dir_fd, STATE_CONFIG, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -556,7 +556,7 @@ static int write_config(const struct maker *m, struct str text, struct err *err)
     return fd_write_all(fd, text, err);
 }
 
-static int write_state(struct maker *m, struct err *err)
+int maker_write_state(struct maker *m, struct err *err)
 {
     struct proc_stat st;
 
@@ -592,11 +592,11 @@ static int open_notify(struct maker *m, struct err *err)
 
 static int carry_out(struct maker *m, struct str text, struct err *err)
 {
-    if (write_config(m, text, err) < 0 || open_notify(m, err) < 0)
+    if (maker_write_config(m, text, err) < 0 || open_notify(m, err) < 0)
         return -1;
     if (m->facts.wait && open_start_socket(m, err) < 0)
         return -1;
-    if (walk(m, err) < 0 || maker_go(m, err) < 0 || write_state(m, err) < 0 ||
+    if (walk(m, err) < 0 || maker_go(m, err) < 0 || maker_write_state(m, err) < 0 ||
         maker_serve(m, err) < 0 || maker_publish(m, err) < 0)
         return -1;
     forget_nodes(m);
@@ -604,7 +604,7 @@ static int carry_out(struct maker *m, struct str text, struct err *err)
     return m->facts.wait ? 0 : start_hooks(m, err);
 }
 
-static void undo(struct maker *m)
+void maker_undo(struct maker *m)
 {
     struct err ignored;
 
@@ -631,14 +631,14 @@ static int make(struct maker *m, struct err *err)
     struct str text = STR_NONE;
 
     if (container_id_check(m->create->id, err) < 0 || maker_check_io(m, m->io, err) < 0 ||
-        maker_init(m, err) < 0 || prepare(m, &text, err) < 0)
+        maker_init(m, err) < 0 || maker_prepare(m, &text, err) < 0)
         return -1;
     m->state.dir_fd = state_reserve(m->env, m->create->id, err);
     if (m->state.dir_fd < 0)
         return -1;
     if (carry_out(m, text, err) == 0)
         return 0;
-    undo(m);
+    maker_undo(m);
     return -1;
 }
 
@@ -677,7 +677,7 @@ int container_plan_text(const struct container_env *env, const struct container_
 
     quiet.warn = NULL; /* the start itself will say it */
     if (r == 0)
-        r = prepare(&m, &text, err);
+        r = maker_prepare(&m, &text, err);
     if (r == 0)
         plan_print(m.config, &m.config->process, &m.plan, out);
     if (m.arena != NULL)

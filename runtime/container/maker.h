@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "runtime/base/attr.h"
+#include "runtime/base/str.h"
 #include "runtime/container/container.h"
 #include "runtime/container/init.h"
 #include "runtime/container/plan.h"
@@ -63,6 +64,13 @@ must_check int maker_env(struct maker *m, const struct oci_process *p, struct er
 /* Labels that config.json asks for need a kernel that knows them. */
 must_check int maker_check_labels(const struct oci_process *p, const char *mount_label,
                                   struct err *err);
+
+/* What create and restore have in common (create.c): everything that is decided before the id is
+ * reserved; the files of the state; taking back what a failure left. */
+must_check int maker_prepare(struct maker *m, struct str *text, struct err *err);
+must_check int maker_write_config(const struct maker *m, struct str text, struct err *err);
+must_check int maker_write_state(struct maker *m, struct err *err);
+void maker_undo(struct maker *m);
 
 /* Warns of capabilities that the process will not have because this one has not. */
 void maker_warn_caps(const struct maker *m, const struct oci_process *p);

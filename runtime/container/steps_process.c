@@ -72,6 +72,20 @@ static void own_stdio(int fd, const struct oci_user *u)
         return;
 }
 
+/* The host's /dev/null becomes that of the container, so that no descriptor leads to a mount of the
+ * host. */
+static int reopen_null(const struct init *in, int fd, struct err *err)
+{
+    own_fd int own_null = -1;
+
+    if (!device_is_null(fd))
+        return 0;
+    own_null = dir_try_beneath(in->root_fd, "dev/null", O_RDWR | O_NOCTTY);
+    if (own_null < 0 || !device_is_null(own_null)) /* it has none: the host's is as good */
+        return 0;
+    return dup3(own_null, fd, 0) < 0 ? err_set(err, errno, "make descriptor %d", fd) : 0;
+}
+
 int step_stdio(struct init *in, size_t index, struct err *err)
 {
     (void)index;
@@ -83,6 +97,9 @@ int step_stdio(struct init *in, size_t index, struct err *err)
             if (in->io->stdio[i] >= 0 && in->io->stdio[i] != i && dup3(in->io->stdio[i], i, 0) < 0)
                 return err_set(err, errno, "make descriptor %d", i);
     }
+    for (int i = 0; i < 3; i++)
+        if (reopen_null(in, i, err) < 0)
+            return -1;
     for (int i = 0; i < 3; i++) {
         if (!in->process->terminal && fcntl(i, F_SETFD, 0) < 0 && errno != EBADF)
             return err_set(err, errno, "keep descriptor %d", i);

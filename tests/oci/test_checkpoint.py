@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""checkpoint and restore where criu is installed and able, and what is said where it is not."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from ocilib import wait
+
+
+def criu_works():
+    if shutil.which("criu") is None:
+        return False
+    return subprocess.run(["criu", "check"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def images(tmp_path):
+    return tmp_path / "images"
+
+
+COUNT = "i=0; while :; do i=$((i+1)); echo $i > /run/count; sleep 0.05; done"
+
+
+@pytest.fixture
+def counter(runtime, bundle, own_rootfs, tmp_path):
+    """A container that counts in a file of a tmpfs, and one of the host that shows it."""
+    if not criu_works():
+        pytest.skip("criu is not installed, or not able to work with this kernel")
+    bundle.mount(destination="/run", type="tmpfs", source="tmpfs")
+    bundle.shell(COUNT).save()
+    name = runtime.new_id()
+    runtime("run", "--detach", "--bundle", bundle.path, name, check=True, capture_output=False, text=None,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait(lambda: count(runtime, name) > 3, "the container counts")
+    return name
+
+
+def count(runtime, name):
+    return int(runtime("exec", name, "cat", "/run/count").stdout or 0)
+
+
+def test_it_goes_on_where_it_was(runtime, bundle, counter, images):
+    before = count(runtime, counter)
+    runtime.ok("checkpoint", "--image-path", images, counter, timeout=120)
+    assert "does not exist" in runtime("state", counter).stderr
+    runtime("restore", "--detach", "--image-path", images, "--bundle", bundle.path, counter, check=True,
+            capture_output=False, text=None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
+    assert runtime.state(counter)["status"] == "running"
+    wait(lambda: count(runtime, counter) > before, "it counts on")
+    groups = (lambda pid: open(f"/proc/{pid}/cgroup", encoding="ascii").read())(runtime.state(counter)["pid"])
+    assert counter in groups
+
+
+def test_it_may_be_left_running(runtime, counter, images):
+    runtime.ok("checkpoint", "--leave-running", "--image-path", images, counter, timeout=120)
+    assert runtime.state(counter)["status"] == "running"
+    assert (images / "inventory.img").exists()
+
+
+def test_without_criu_it_is_refused(runtime, bundle, images):
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    for args in (("checkpoint",), ("restore", "--bundle", bundle.path)):
+        out = runtime("--criu", "/no/such/criu", *args, "--image-path", images, name)
+        assert out.returncode == 1 and "criu" in out.stderr and "not installed" in out.stderr
+    assert runtime.state(name)["status"] == "running"
+    assert not os.path.exists(images)
+
+
+def test_a_criu_that_is_not_able_is_told(runtime, bundle, images):
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    out = runtime("--criu", "/bin/false", "checkpoint", "--image-path", images, name)
+    assert out.returncode == 1 and "not able" in out.stderr
+
+
+def test_what_is_not_done_is_refused(runtime, bundle, images):
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    for option in ("--lazy-pages", "--pre-dump", "--auto-dedup"):
+        assert option in runtime("checkpoint", option, "--image-path", images, name).stderr
