@@ -64,7 +64,6 @@ def test_version_says_name_version_and_spec():
         (("--cgroup-manager", "else", "list"), "--cgroup-manager"),
         (("--log-format", "xml", "list"), "--log-format"),
         (("--root", "/", "list"), "--root"),
-        (("--criu", "x", "list"), "--criu"),
     ],
 )
 def test_wrong_calls_give_one_line_and_status_1(args, text):
