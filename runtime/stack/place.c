@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -145,6 +146,55 @@ static int put_file(int dir_fd, const struct render_file *f, gid_t gid, struct e
     return 0;
 }
 
+static bool is_of(const struct rendered *files, const char *path)
+{
+    for (size_t i = 0; i < files->n; i++)
+        if (strcmp(files->v[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+static int prune(int dir_fd, struct str prefix, const struct rendered *files, struct err *err);
+
+static int prune_one(int dir_fd, struct str prefix, const char *name, const struct rendered *files,
+                     struct err *err)
+{
+    own_buf struct buf path = BUF_INIT(PATH_MAX);
+    own_fd int sub_fd = -1;
+
+    buf_printf(&path, "%.*s%s", STR_ARG(prefix), name);
+    if (is_of(files, buf_c(&path)))
+        return 0;
+    sub_fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (sub_fd < 0) {
+        if (unlinkat(dir_fd, name, 0) < 0)
+            return err_set(err, errno, "remove '%s'", buf_c(&path));
+        return 0;
+    }
+    buf_append_char(&path, '/');
+    if (prune(sub_fd, buf_str(&path), files, err) < 0)
+        return -1;
+    (void)unlinkat(dir_fd, name, AT_REMOVEDIR); /* stays where something in it stays */
+    return 0;
+}
+
+/* What the configuration does not name any more, a key of a domain that is gone, say. */
+static int prune(int dir_fd, struct str prefix, const struct rendered *files, struct err *err)
+{
+    DIR *dir = fdopendir(fcntl(dir_fd, F_DUPFD_CLOEXEC, 0));
+    const struct dirent *e;
+    int rc = 0;
+
+    if (!dir)
+        return err_set(err, errno, "list the configuration");
+    rewinddir(dir);
+    while (rc == 0 && (e = readdir(dir)) != NULL) /* NOLINT(concurrency-mt-unsafe): one thread */
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            rc = prune_one(dir_fd, prefix, e->d_name, files, err);
+    (void)closedir(dir);
+    return rc;
+}
+
 int place_conf(const struct gen *g, const struct layout *l, const struct svc *s, struct err *err)
 {
     const char *path = layout_of(g->a, l, s->name, "conf");
@@ -160,7 +210,7 @@ int place_conf(const struct gen *g, const struct layout *l, const struct svc *s,
     for (size_t i = 0; i < files->n; i++)
         if (put_file(dir, &files->v[i], gid, err) < 0)
             return err_wrap(err, "configuration of '%s'", s->name);
-    return 0;
+    return prune(dir, STR_NONE, files, err);
 }
 
 int place_service(const struct gen *g, const struct layout *l, const struct svc *s, struct err *err)

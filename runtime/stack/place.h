@@ -30,7 +30,7 @@ must_check int place_storage(const struct stack_config *c, const struct svc_tabl
 /* RUN/SERVICE with its conf, bundle. */
 must_check int place_service(const struct gen *g, const struct layout *l, const struct svc *s,
                              struct err *err);
-/* Just the configuration, replaced file by file. */
+/* Just the configuration, replaced file by file; what is no part of it any more is removed. */
 must_check int place_conf(const struct gen *g, const struct layout *l, const struct svc *s,
                           struct err *err);
 

@@ -148,6 +148,10 @@ static void files_are_for_their_service_to_read(void **state)
     assert_true(st.st_gid == svc_uid(v, s.c) && (st.st_mode & 0777) == 0750);
     assert_int_equal(fstatat(t->fd, "top/x-1/filterd/bundle/config.json", &st, 0), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
+    g.v[v->index].files.n = 1; /* the domain is gone, and so is its key */
+    assert_ok(place_conf(&g, &l, v, &err), &err);
+    assert_int_equal(fstatat(t->fd, "top/x-1/filterd/conf/dkim", &st, 0), -1);
+    assert_int_equal(fstatat(t->fd, "top/x-1/filterd/conf/filterd.json", &st, 0), 0);
     stackconf_done(&s);
 }
 
