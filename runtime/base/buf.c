@@ -79,6 +79,7 @@ static bool grow(struct buf *b, size_t n)
     if (cap < b->n + n + 1)
         cap = b->n + n + 1;
     set_cap(b, cap < b->max + 1 ? cap : b->max + 1);
+    b->p[b->n] = '\0'; /* whoever reserves may find that there is nothing to commit */
     return true;
 }
 
@@ -89,7 +90,7 @@ char *buf_reserve(struct buf *b, size_t n)
 
 void buf_commit(struct buf *b, size_t n)
 {
-    if (n == 0)
+    if (b->p == NULL && n == 0)
         return;
     assert(n < b->cap - b->n);
     b->n += n;

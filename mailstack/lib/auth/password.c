@@ -104,7 +104,8 @@ static int check_digest(const EVP_MD *md, struct str text, struct str password, 
         return -1;
     if (!EVP_Digest(salted.p, salted.n, got, &got_n, md, NULL))
         return err_set(err, 0, "compute a digest");
-    explicit_bzero(salted.p, salted.n);
+    if (salted.p)
+        explicit_bzero(salted.p, salted.n);
     return same((struct str){(const char *)got, got_n}, str_head(buf_str(&raw), n));
 }
 

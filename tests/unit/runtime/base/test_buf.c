@@ -97,6 +97,31 @@ static void reserve_and_commit(void **state)
     assert_int_equal(b.n, 5);
 }
 
+/* A file that turns out to be empty, a peer that sent nothing. */
+static void what_was_reserved_and_not_filled_is_still_terminated(void **state)
+{
+    struct buf b = BUF_INIT(100);
+    char *to;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) { /* storage that others have used before */
+        char *dirty = malloc(101);
+
+        memset(dirty, 'x', 101);
+        free(dirty);
+    }
+    assert_non_null(buf_reserve(&b, 100));
+    assert_string_equal(buf_c(&b), "");
+    buf_commit(&b, 0);
+    assert_string_equal(buf_c(&b), "");
+    buf_append_c(&b, "ab");
+    to = buf_reserve(&b, 10);
+    memset(to, 'y', 10);
+    buf_commit(&b, 0);
+    assert_string_equal(buf_c(&b), "ab");
+    buf_done(&b);
+}
+
 static void consume_and_truncate_keep_the_rest(void **state)
 {
     own_buf struct buf b = BUF_INIT(100);
@@ -217,6 +242,7 @@ int main(void)
         cmocka_unit_test(nothing_goes_beyond_the_maximum_and_the_mark_stays),
         cmocka_unit_test(an_append_that_does_not_fit_appends_nothing),
         cmocka_unit_test(reserve_and_commit),
+        cmocka_unit_test(what_was_reserved_and_not_filled_is_still_terminated),
         cmocka_unit_test(consume_and_truncate_keep_the_rest),
         cmocka_unit_test(storage_can_be_given_back),
         cmocka_unit_test(taking_moves_the_bytes),
