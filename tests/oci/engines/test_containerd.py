@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from enginelib import (
-    RUNTIME, Engine, groups, home, need_program, need_root, remove_groups, stop, wait
+    RUNTIME, Engine, end_shims, groups, home, need_program, need_root, remove_groups, stop, wait
 )
 
 
@@ -47,6 +47,7 @@ def ctr(root_tar):
             engine("containers", "rm", name)
     finally:
         stop(daemon)
+        end_shims(base)
         log.close()
         shutil.rmtree(base, ignore_errors=True)
         remove_groups("default", before)

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from enginelib import (
-    IMAGE, RUNTIME, Engine, groups, home, need_program, need_root, remove_groups, stop, wait
+    IMAGE, RUNTIME, Engine, end_shims, groups, home, need_program, need_root, remove_groups, stop, wait
 )
 
 
@@ -41,6 +41,7 @@ def docker(root_tar):
             engine("rm", "-f", name)
     finally:
         stop(daemon)
+        end_shims(base)
         log.close()
         shutil.rmtree(base, ignore_errors=True)
         remove_groups("docker", before)

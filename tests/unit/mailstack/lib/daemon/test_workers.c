@@ -120,7 +120,8 @@ static void a_replaced_set_leaves_and_the_new_one_stays(void **state)
     assert_int_equal(hear(w, 2, &last), 2);
     workers_replace(all);
     workers_replace(all); /* before any of them has left */
-    assert_int_equal(hear(w, 4, &last), 4);
+    /* Those in the middle may be ended before they have said anything. */
+    assert_in_range(hear(w, 4, &last), 2, 4);
     assert_int_equal(hear(w, 1, &last), 0); /* those who left are not started again */
     workers_drain(all);
     assert_ok(loop_run(w->loop, &err), &err);
