@@ -225,7 +225,7 @@ static void authenticate(struct link *l)
 
 static void ready(struct link *l)
 {
-    log_debug("queue.ready", LOG_S("host", l->name), LOG_S("tls", l->tls));
+    log_info("queue.connect", LOG_S("host", l->name), LOG_S("tls", l->tls[0] ? l->tls : "none"));
     link_txn_begin(l, l->job);
 }
 

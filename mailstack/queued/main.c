@@ -2,6 +2,7 @@
 /*
  * queued - keeps mail for other servers and sends it (queued(8))
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,6 +29,7 @@
 
 #define ACCEPT_MAX    16 /* per turn and listener */
 #define LISTENERS_MAX 8
+#define STATUS_MS     1000
 
 struct listener {
     struct loop_io io;
@@ -169,6 +171,26 @@ static void reload(struct daemon *d)
     if (use_ca(&s->q, &err) < 0)
         log_warn("queue.reload", LOG_S("result", "the old authorities stay"),
                  LOG_S("error", err.text));
+}
+
+static void on_status(struct loop_timer *t)
+{
+    struct queued *q = container_of(t, struct queued, status);
+    char text[64];
+
+    if (q->messages_n)
+        (void)snprintf(text, sizeof(text), "STATUS=%zu in the queue", q->messages_n);
+    else
+        (void)snprintf(text, sizeof(text), "STATUS=");
+    daemon_notify(text);
+}
+
+/* Not with every message, and never while nothing happens. */
+void queued_changed(struct queued *q)
+{
+    q->status.fn = on_status;
+    if (!q->status.loop)
+        loop_timer_set(q->loop, &q->status, STATUS_MS);
 }
 
 static void on_drained(struct loop_call *call)

@@ -47,6 +47,7 @@ static struct message *attach(struct queued *q, struct qmsg *env)
     (void)map_put(q->by_id, str_of(m->env.id), m); /* ids are new */
     q->messages_n++;
     counter_add(q->waiting, 1);
+    queued_changed(q);
     return m;
 }
 
@@ -59,6 +60,7 @@ static void detach(struct message *m)
     (void)map_del(m->q->by_id, str_of(m->env.id));
     m->q->messages_n--;
     counter_add(m->q->waiting, -1);
+    queued_changed(m->q);
     qmsg_done(&m->env);
     free(m->rcpts);
     free(m);

@@ -66,8 +66,11 @@ struct queued {
     struct counter *failed;
     struct counter *reports;
     struct counter *waiting; /* gauge: messages in the spool */
+    struct loop_timer status;
 };
 
+/* The number of messages changed: the supervisor's `status` hears of it soon. */
+void queued_changed(struct queued *q);
 /* While draining: ends the loop when nothing is under way any more. */
 void queued_check_drained(struct queued *q);
 
