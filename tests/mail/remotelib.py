@@ -62,6 +62,7 @@ class Remote:
                 s, _ = self.listener.accept()
             except OSError:
                 return
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # replies to pipelined commands do not wait for each other
             s.settimeout(30)
             with self.lock:
                 self.sessions += 1
