@@ -41,6 +41,7 @@ static const struct {
     [LINK_BODY] = {"the server to take the message", 180000},
     [LINK_FINAL] = {"the reply to the message", 600000},
     [LINK_RSET] = {"the reply to RSET", 60000},
+    [LINK_IDLE] = {"the next message", 0},
     [LINK_QUIT] = {"the reply to QUIT", 5000},
 };
 
@@ -73,6 +74,7 @@ void link_end(struct link *l)
     if (l->over)
         return;
     l->over = true;
+    loop_timer_del(&l->idle);
     dialer_cancel(&l->call);
     mx_done(&l->mx);
     conn_free(l->conn);
@@ -89,6 +91,50 @@ void link_quit(struct link *l)
 {
     conn_write_c(l->conn, "QUIT\r\n");
     link_enter(l, LINK_QUIT);
+}
+
+static void on_idle(struct loop_timer *t)
+{
+    link_quit(container_of(t, struct link, idle));
+}
+
+void link_rest(struct link *l)
+{
+    link_enter(l, LINK_IDLE);
+    l->idle.fn = on_idle;
+    loop_timer_set(l->q->loop, &l->idle, LINK_IDLE_MS);
+}
+
+static struct link *find_idle(struct queued *q, const struct dest *d)
+{
+    list_for_each (it, next, &q->links) {
+        struct link *l = list_of(it, struct link, node);
+
+        if (l->state == LINK_IDLE && (!d || l->d == d))
+            return l;
+    }
+    return NULL;
+}
+
+bool link_take(struct dest *d)
+{
+    struct link *l = find_idle(d->q, d);
+
+    if (!l)
+        return false;
+    loop_timer_del(&l->idle);
+    link_txn_begin(l, sched_next(d));
+    return true;
+}
+
+void link_make_room(struct queued *q)
+{
+    struct link *l = find_idle(q, NULL);
+
+    if (!l)
+        return;
+    loop_timer_del(&l->idle);
+    link_quit(l);
 }
 
 /* No address is left, or there was none. Where other connections to the dest live, only this one
@@ -322,7 +368,7 @@ static void (*const on_reply[LINK_STATES])(struct link *l, const struct smtp_rep
 /* What does not read like a reply, or was not asked for, ends the connection. */
 static void lost(struct link *l, const char *why)
 {
-    if (l->state == LINK_QUIT)
+    if (l->state >= LINK_IDLE)
         link_end(l);
     else if (l->state >= LINK_ENVELOPE)
         link_txn_lost(l, why);
@@ -531,7 +577,7 @@ void link_drain_all(struct queued *q)
     list_for_each (it, next, &q->links) {
         struct link *l = list_of(it, struct link, node);
 
-        if (l->state >= LINK_ENVELOPE && l->state < LINK_QUIT)
+        if (l->state >= LINK_ENVELOPE && l->state < LINK_IDLE)
             continue;
         if (l->job)
             sched_give_back(l->job);

@@ -11,7 +11,9 @@
  * be sent TLS is demanded. MAIL and RCPTs go out in one write where the server has PIPELINING; DATA
  * only when a recipient was accepted.
  *
- * A connection that the server gave up between two messages gives the job back untried.
+ * A connection without a job waits LINK_IDLE_MS for the next one to the same dest, or until another
+ * dest needs its place. One that the server gave up between two messages gives the job back
+ * untried.
  *
  * Waits:     RFC 5321 section 4.5.3.2, a little shorter at the beginning.
  * Limits:    LINK_JOBS_MAX messages over one connection.
@@ -40,6 +42,7 @@ struct smtp_reply;
 
 #define LINK_JOBS_MAX   100
 #define LINK_CONNECT_MS 30000
+#define LINK_IDLE_MS    2000 /* not to hold a place at a busy server for long */
 
 enum link_state {
     LINK_RESOLVE,
@@ -55,6 +58,7 @@ enum link_state {
     LINK_BODY,
     LINK_FINAL,
     LINK_RSET,
+    LINK_IDLE, /* no job is there, one may come */
     LINK_QUIT,
 };
 
@@ -68,6 +72,7 @@ struct link {
     enum link_state state;
     struct loop_call begin;
     struct loop_call release; /* memory goes at the end of the turn */
+    struct loop_timer idle;
     bool over;
 
     struct mx mx;
@@ -96,12 +101,17 @@ struct link {
 
 /* Opens a connection for this job. */
 void link_start(struct dest *d, struct job *j);
+/* Gives the job to a connection to the dest that is idle; false: there is none. */
+bool link_take(struct dest *d);
+/* Ends one that is idle, for the place it takes. */
+void link_make_room(struct queued *q);
 /* Ends what has no transaction under way; others end by themselves with their job. */
 void link_drain_all(struct queued *q);
 
 /* --- between link.c and link_txn.c --- */
 void link_enter(struct link *l, enum link_state state); /* with its deadline */
 void link_quit(struct link *l);                         /* in order, with QUIT */
+void link_rest(struct link *l);                         /* until the next job */
 void link_end(struct link *l);                          /* at once */
 const char *link_wait_name(enum link_state state);
 

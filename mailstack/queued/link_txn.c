@@ -70,13 +70,16 @@ static void finish_job(struct link *l)
     sched_job_done(j);
 }
 
-/* The next job over the same connection, or good-bye. */
+/* The next job over the same connection, now or soon, or good-bye. */
 static void next_job(struct link *l)
 {
-    struct job *j = l->jobs_done < LINK_JOBS_MAX ? sched_next(l->d) : NULL;
+    bool may_have_more = l->jobs_done < LINK_JOBS_MAX && !l->q->draining;
+    struct job *j = may_have_more ? sched_next(l->d) : NULL;
 
     if (j)
         link_txn_begin(l, j);
+    else if (may_have_more)
+        link_rest(l);
     else
         link_quit(l);
 }

@@ -214,32 +214,62 @@ void sched_link_over(struct dest *d)
     run_later(q);
 }
 
+static bool is_full(const struct queued *q)
+{
+    return q->links_n >= q->conf.senders || q->links_n >= SCHED_LINKS_MAX;
+}
+
 static bool may_open(const struct dest *d)
 {
     const struct queued *q = d->q;
 
     return d->ready_n && d->links_n < q->conf.per_domain &&
-           (d->links_max == 0 || d->links_n < d->links_max) &&
-           (!counts(d) || (q->links_n < q->conf.senders && q->links_n < SCHED_LINKS_MAX));
+           (d->links_max == 0 || d->links_n < d->links_max) && (!counts(d) || !is_full(q));
 }
 
-/* One connection for each dest in turn, until the limits are reached; who got one goes to the end.
- */
+static bool serve_one(struct dest *d)
+{
+    if (d->ready_n == 0)
+        return false;
+    if (link_take(d))
+        return true;
+    if (!may_open(d))
+        return false;
+    link_start(d, sched_next(d));
+    return true;
+}
+
+/* One job of each dest in turn, until the limits are reached. */
+static void serve(struct queued *q)
+{
+    bool served = true;
+
+    while (served) {
+        served = false;
+        list_for_each (it, next, &q->dest_list)
+            served = serve_one(list_of(it, struct dest, node)) || served;
+    }
+}
+
+static bool some_wait_for_a_place(struct queued *q)
+{
+    list_for_each (it, next, &q->dest_list) {
+        const struct dest *d = list_of(it, struct dest, node);
+
+        if (d->ready_n && counts(d) && d->links_n < q->conf.per_domain)
+            return true;
+    }
+    return false;
+}
+
 static void on_run(struct loop_call *call)
 {
     struct queued *q = container_of(call, struct queued, run);
-    bool opened = !q->draining;
 
-    while (opened) {
-        opened = false;
-        list_for_each (it, next, &q->dest_list) {
-            struct dest *d = list_of(it, struct dest, node);
-
-            if (!may_open(d))
-                continue;
-            link_start(d, sched_next(d));
-            opened = true;
-        }
+    if (!q->draining) {
+        serve(q);
+        if (is_full(q) && some_wait_for_a_place(q))
+            link_make_room(q);
     }
     if (!list_empty(&q->dest_list)) { /* the next turn begins with another one */
         struct list *first = q->dest_list.next;

@@ -205,6 +205,46 @@ def test_connections_are_reused_and_limited(make):
         assert r.sessions < 20 and most[0] <= 2
 
 
+def test_a_connection_waits_a_little_for_the_next_message(make):
+    q = make()
+    q.add_mx("far.test", (10, "mx.far.test", "127.0.0.2"))
+    with Remote(q.port, "127.0.0.2") as r:
+        for i in range(5):
+            q.send("a@home.test", [f"b{i}@far.test"])
+            r.wait(i + 1)
+            time.sleep(0.05)
+        assert r.sessions == 1 and "QUIT" not in r.lines
+        wait_for(lambda: "QUIT" in r.lines)
+
+
+def test_an_idle_connection_makes_room_for_another_domain(make):
+    q = make(limits={"senders": 1, "per_domain": 1})
+    q.add_mx("one.test", (10, "mx.one.test", "127.0.0.2"))
+    q.add_mx("two.test", (10, "mx.two.test", "127.0.0.3"))
+    with Remote(q.port, "127.0.0.2") as one, Remote(q.port, "127.0.0.3") as two:
+        start = time.monotonic()
+        for i in range(3):
+            q.send("a@home.test", ["x@one.test"])
+            one.wait(i + 1)
+            q.send("a@home.test", ["x@two.test"])
+            two.wait(i + 1)
+        assert time.monotonic() - start < 1.9 and one.sessions == 3
+
+
+def test_an_idle_connection_that_the_server_closes_costs_nothing(make):
+    q = make()
+    q.add_mx("far.test", (10, "mx.far.test", "127.0.0.2"))
+    with Remote(q.port, "127.0.0.2") as r:
+        for i in range(5):
+            q.send("a@home.test", ["b@far.test"])
+            r.wait(i + 1)
+            q.wait_empty()
+            with r.lock:
+                for s in r.open:
+                    s.shutdown(2)
+        assert len(r.messages) == 5 and q.queued.log().count("queue.deferred") == 0
+
+
 # --- failures -------------------------------------------------------------------------------------
 
 
