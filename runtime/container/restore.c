@@ -86,7 +86,7 @@ static int make_group(struct maker *m, struct err *err)
 
     if (m->cgroup.n == 0)
         return 0;
-    if (cgroup_make(&m->cgroup, err) < 0)
+    if (cgroup_make(&m->cgroup, CGROUP_ALL, err) < 0)
         return -1;
     m->state.cgroup = m->cgroup;
     if (limits_make(m->arena, res, &limits, err) < 0 || limits_apply(&m->cgroup, &limits, err) < 0)
