@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
@@ -17,10 +18,23 @@
 
 /* --- loading and dumping --------------------------------------------------------------------- */
 
+/* Where hashes of keys begin, so that nobody can choose keys that collide. The library would read a
+ * device, which takes longer and may be absent; only the first call of a process counts. */
+static void seed_hashes(void)
+{
+    size_t seed = 0;
+
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == (ssize_t)sizeof seed && seed != 0)
+        json_object_seed(seed);
+}
+
 json_t *jv_load_str(struct str text, const char *name, struct err *err)
 {
     json_error_t why;
-    json_t *doc = json_loadb(text.n == 0 ? "" : text.p, text.n, JSON_REJECT_DUPLICATES, &why);
+    json_t *doc = NULL;
+
+    seed_hashes();
+    doc = json_loadb(text.n == 0 ? "" : text.p, text.n, JSON_REJECT_DUPLICATES, &why);
 
     if (doc == NULL)
         (void)err_set(err, 0, "%s: line %d, column %d: %s", name, why.line, why.column, why.text);

@@ -29,7 +29,6 @@
 #include "runtime/container/limits.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/notify.h"
-#include "runtime/container/quick.h"
 #include "runtime/container/rdt_of.h"
 #include "runtime/container/scope_of.h"
 #include "runtime/container/sources.h"
@@ -564,10 +563,7 @@ int maker_write_state(struct maker *m, struct err *err)
         return -1;
     m->state.public.pid = m->child.pid;
     m->state.public.pid_start = st.start;
-    if (state_write(m->state.dir_fd, &m->state, err) < 0)
-        return -1;
-    quick_keep(m->state.dir_fd, m->config, &m->init.filter);
-    return 0;
+    return state_write(m->state.dir_fd, &m->state, err);
 }
 
 static int start_hooks(struct maker *m, struct err *err)

@@ -111,15 +111,29 @@ static int follow_init(struct maker *m, struct err *err)
     return 0;
 }
 
+/* Who executes once in a container, as health checks do, is likely to do so again. */
+static void keep_for_next(struct maker *m, const struct oci_config *c)
+{
+    const char *path = state_path(m->arena, m->env, m->state.public.id);
+    own_fd int fd = path == NULL ? -1 : open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd >= 0)
+        quick_keep(fd, c, &m->init.filter);
+}
+
 static int get_filter(struct maker *m, const struct container_view *view,
-                      const struct oci_seccomp *s, struct err *err)
+                      const struct oci_config *c, struct err *err)
 {
     struct seccomp_program *out = &m->init.filter;
 
-    if (!s->set)
+    if (!c->linux_.seccomp.set)
         return 0;
-    if (view == NULL || view->filter.n == 0)
-        return filter_make(m->arena, m->env->filters, s, out, err);
+    if (view == NULL || view->filter.n == 0) {
+        if (filter_make(m->arena, m->env->filters, &c->linux_.seccomp, out, err) < 0)
+            return -1;
+        keep_for_next(m, c);
+        return 0;
+    }
     out->code = mem_array(view->filter.n, sizeof *out->code);
     out->n = view->filter.n;
     memcpy(out->code, view->filter.code, out->n * sizeof *out->code);
@@ -146,7 +160,7 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     in->filter_flags = c->linux_.seccomp.flags;
     in->filter_listens = filter_listens(&c->linux_.seccomp);
     m->seccomp = &c->linux_.seccomp;
-    if (get_filter(m, e->view, &c->linux_.seccomp, err) < 0)
+    if (get_filter(m, e->view, c, err) < 0)
         return -1;
     m->cgroup_fd = cgroup_open_v2(&m->cgroup);
     cpus = in->process->cpus_initial != NULL || in->process->cpus_final != NULL;

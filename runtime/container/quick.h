@@ -3,12 +3,13 @@
  * quick - what exec needs of a configuration, kept so that it is read quickly
  *
  * A profile of hundreds of system calls is most of a configuration, and to read and compile it, or
- * to look it up, takes longer than an exec may. Beside config.json the state therefore has
+ * to look it up, takes longer than an exec may. From the first exec on the state has, beside
+ * config.json,
  *
- *     ROOT/ID/exec.filter    the compiled program, as the container's own process has it
+ *     ROOT/ID/exec.filter    the compiled program
  *     ROOT/ID/exec.json      the configuration without the profile's rules; written last
  *
- * for containers whose profile is worth it and asks nobody. They are as private as all of the
+ * of a container whose profile is worth it and asks nobody. They are as private as all of the
  * state.
  *
  * Errors:    quick_keep has none: without the two files exec reads config.json.

@@ -321,7 +321,7 @@ static int make_levels(const struct cgroup_hier *h, bool *made, struct err *err)
         else if (errno != EEXIST)
             return err_set(err, errno, "make cgroup '%s'", path);
         if (h->v2 ? cgroup_v2_level(path, base, c == '\0', err) < 0
-                  : cgroup_v1_level(path, h->controllers, err) < 0)
+                  : cgroup_v1_level(path, h->controllers, *made, err) < 0)
             return -1;
         if (c == '\0')
             return 0;

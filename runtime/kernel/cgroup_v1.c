@@ -16,11 +16,12 @@
 
 #define LIST_MAX 65536
 
-static int inherit(int dir_fd, const char *file, const char *parent_file, struct err *err)
+static int inherit(int dir_fd, const char *file, const char *parent_file, bool fresh,
+                   struct err *err)
 {
     own_buf struct buf mine = BUF_INIT(LIST_MAX), parents = BUF_INIT(LIST_MAX);
 
-    if (file_read(dir_fd, file, &mine, err) < 0)
+    if (!fresh && file_read(dir_fd, file, &mine, err) < 0)
         return -1;
     if (str_trim(buf_str(&mine)).n > 0)
         return 0;
@@ -29,7 +30,7 @@ static int inherit(int dir_fd, const char *file, const char *parent_file, struct
     return file_poke(dir_fd, file, str_trim(buf_str(&parents)), err);
 }
 
-int cgroup_v1_level(const char *path, const char *controllers, struct err *err)
+int cgroup_v1_level(const char *path, const char *controllers, bool fresh, struct err *err)
 {
     own_fd int dir_fd = -1;
 
@@ -38,8 +39,8 @@ int cgroup_v1_level(const char *path, const char *controllers, struct err *err)
     dir_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0)
         return err_set(err, errno, "open cgroup '%s'", path);
-    if (inherit(dir_fd, "cpuset.cpus", "../cpuset.cpus", err) < 0 ||
-        inherit(dir_fd, "cpuset.mems", "../cpuset.mems", err) < 0)
+    if (inherit(dir_fd, "cpuset.cpus", "../cpuset.cpus", fresh, err) < 0 ||
+        inherit(dir_fd, "cpuset.mems", "../cpuset.mems", fresh, err) < 0)
         return err_wrap(err, "cgroup '%s'", path);
     return 0;
 }
