@@ -96,7 +96,7 @@ int layout_find(struct arena *a, const char *file, struct layout *out, struct er
     out->top = top_dir(a, err);
     if (!out->top)
         return -1;
-    out->run = arena_printf(a, "%s/%s", out->top, out->id);
+    out->run = arena_printf(a, "%s/.%s", out->top, out->id); /* no container has such an id */
     out->containers = arena_printf(a, "%s/containers", out->run);
     out->cgroup = cgroup_parent(a);
     return 0;

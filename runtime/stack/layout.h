@@ -4,7 +4,7 @@
  *
  * The run directory is found without reading the file, so that `down` works when it is broken:
  *
- *     RUN/             /run/mailbox-run/NAME-HASH, of the file's name and its real path; 0700
+ *     RUN/             /run/mailbox-run/.NAME-HASH, of the file's name and its real path; 0700
  *                      ($XDG_RUNTIME_DIR/mailbox-run/NAME-HASH for an ordinary user)
        (locked by the supervisor while it lives: the directory itself)
  *       control.sock   the supervisor's

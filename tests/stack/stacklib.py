@@ -64,7 +64,7 @@ class Stack:
         return {name: s["pid"] for name, s in self.services().items()}
 
     def run_dir(self):
-        found = [p for p in os.listdir("/run/mailbox-run") if p.startswith(self.prefix + "-")]
+        found = [p for p in os.listdir("/run/mailbox-run") if p.startswith(f".{self.prefix}-")]
         assert len(found) == 1, found
         return os.path.join("/run/mailbox-run", found[0])
 

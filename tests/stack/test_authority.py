@@ -186,6 +186,6 @@ def test_the_network_of_dnsd_lets_out_dns_alone(stack, need_tool):
     stack.up()
     if stack.status()["dns_network"] != "own":
         pytest.skip(stack.status()["dns_network"])
-    table = "mailbox-run-" + os.path.basename(stack.run_dir())
+    table = "mailbox-run-" + os.path.basename(stack.run_dir()).lstrip(".")
     rules = subprocess.run(["nft", "list", "table", "ip", table], capture_output=True, text=True, check=True).stdout
     assert "udp dport 53 accept" in rules and "tcp dport 53 accept" in rules and rules.count(" drop") >= 3

@@ -24,7 +24,7 @@ class UserStack(MailStack):
         return r
 
     def run_dir(self):
-        found, = [p for p in (self.dir / "run/mailbox-run").iterdir() if p.name.startswith(self.prefix + "-")]
+        found, = [p for p in (self.dir / "run/mailbox-run").iterdir() if p.name.startswith(f".{self.prefix}-")]
         return str(found)
 
 

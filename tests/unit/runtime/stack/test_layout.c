@@ -40,6 +40,8 @@ static void one_file_has_one_place_however_it_is_named(void **state)
     by_link = find(a, tmpdir_path(t, "other.json"));
     assert_string_equal(direct.run, by_link.run);
     assert_string_equal(direct.file, by_link.file);
+    /* A container's id begins with no dot: list and delete do not take a stack for one. */
+    assert_string_equal(direct.run, arena_printf(a, "%s/.%s", direct.top, direct.id));
     assert_true(str_starts(str_of(direct.id), STR("mailstack-")));
     assert_string_equal(layout_of(a, &direct, "smtpd", NULL),
                         arena_printf(a, "%s/smtpd", direct.run));
