@@ -39,7 +39,8 @@ struct err;
 
 #define QFILE_FIRST_N      46
 #define QFILE_ENVELOPE_MAX (2U << 20)
-#define QFILE_RECORDS_MAX  (64U << 20) /* what is read of them; more are never written */
+#define QFILE_RECORDS_MAX  (64U << 20) /* what is read of them, from the end */
+#define QFILE_RETRIES_MAX  (1U << 20)  /* behind so many bytes only ends are written */
 #define QFILE_RCPTS_MAX    1000
 #define QFILE_VALUE_MAX    1024 /* of one value, escaped or not; longer texts are cut when written */
 #define QFILE_SIZE_MAX     (UINT64_C(1) << 40)

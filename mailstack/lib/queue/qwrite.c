@@ -156,15 +156,17 @@ static void format_records(struct buf *out, const struct qmsg *m, const size_t *
         qfile_format_record(out, m, rcpts[i]);
 }
 
-/* A line feed first if the last record was torn: ours must not become a part of it. */
-static int heal(int fd, uint64_t end, struct buf *out, struct err *err)
+/* How many bytes of records there are. A line feed goes to `out` if the last of them was torn: ours
+ * must not become a part of it. */
+static int look(int fd, uint64_t end, uint64_t *records_n, struct buf *out, struct err *err)
 {
     struct stat st;
     char last;
 
     if (fstat(fd, &st) < 0)
         return err_set(err, errno, "look at the file");
-    if ((uint64_t)st.st_size <= end)
+    *records_n = (uint64_t)st.st_size > end ? (uint64_t)st.st_size - end : 0;
+    if (*records_n == 0)
         return 0;
     if (pread(fd, &last, 1, st.st_size - 1) != 1)
         return err_set(err, errno, "read the last record");
@@ -178,11 +180,14 @@ int qwrite_records(const struct qdir *q, const struct qmsg *m, const size_t *rcp
 {
     own_fd int fd = openat(q->msg_fd, m->id, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
     own_buf struct buf out = BUF_INIT((size_t)RECORD_MAX * QFILE_RCPTS_MAX + 1);
+    uint64_t records_n = 0;
 
     if (fd < 0)
         return err_set(err, errno, "open '%s' in the spool", m->id);
-    if (heal(fd, m->head_n + m->size, &out, err) < 0)
+    if (look(fd, m->head_n + m->size, &records_n, &out, err) < 0)
         return -1;
+    if (!flush_fd && records_n > QFILE_RETRIES_MAX)
+        return 0;
     format_records(&out, m, rcpts, rcpts_n);
     if (buf_check(&out, "records", err) < 0 || fd_write_all(fd, buf_str(&out), err) < 0)
         return err_wrap(err, "'%s'", m->id);

@@ -55,7 +55,8 @@ void qwrite_commit_all(const struct qdir *q, struct qwrite_one *all, size_t n);
 void qwrite_drop(struct qwrite *w, const struct qdir *q, const struct qmsg *m);
 
 /* Appends the records of these recipients in one write. Not yet durable: a power cut may forget
- * them, which for a retry means to try again sooner. For an end, *flush_fd (if not NULL) becomes a
+ * them, which for a retry means to try again sooner; and behind QFILE_RETRIES_MAX bytes of records
+ * retries are not written at all. For an end, *flush_fd (if not NULL) becomes a
  * descriptor for qwrite_flush_all. */
 must_check int qwrite_records(const struct qdir *q, const struct qmsg *m, const size_t *rcpts,
                               size_t rcpts_n, int *flush_fd, struct err *err);

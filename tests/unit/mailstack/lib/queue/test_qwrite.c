@@ -245,6 +245,44 @@ static void states_are_found_again(void **state)
     qmsg_done(&r);
 }
 
+static off_t size_of(const struct fixture *f)
+{
+    struct stat st;
+
+    assert_int_equal(fstatat(f->q.msg_fd, f->m.id, &st, 0), 0);
+    return st.st_size;
+}
+
+/* Somebody may retry every second for a year. */
+static void retries_do_not_grow_without_end_and_ends_are_written(void **state)
+{
+    struct fixture *f = *state;
+    size_t both[] = {0, 1};
+    struct err err = {0};
+    off_t before;
+    struct qmsg r;
+    int fd;
+
+    write_message(f, 10, 'm');
+    {
+        own_fd int out = openat(f->q.msg_fd, f->m.id, O_WRONLY | O_CLOEXEC);
+
+        assert_int_equal(pwrite(out, "\n", 1, QFILE_RETRIES_MAX + 1000), 1);
+    }
+    before = size_of(f);
+    assert_ok(qwrite_records(&f->q, &f->m, both, 2, NULL, &err), &err);
+    assert_int_equal(size_of(f), before);
+    qrcpt_set(&f->m.rcpts[1], QSTATE_DELIVERED, STR("2.0.0"), STR("mx"), STR("250 ok"));
+    assert_ok(qwrite_records(&f->q, &f->m, both, 2, &fd, &err), &err);
+    assert_ok(qwrite_flush_all(&fd, 1, &err), &err);
+    assert_true(size_of(f) > before);
+    size_t bad;
+
+    assert_ok(qread_load(&f->q, f->m.id, &r, &bad, &err), &err);
+    assert_int_equal(r.rcpts[1].state, QSTATE_DELIVERED);
+    qmsg_done(&r);
+}
+
 /* As after a crash in the middle of the write: the next record stands on a line of its own. */
 static void a_record_behind_a_torn_one_is_sound(void **state)
 {
@@ -319,6 +357,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(several_share_the_flush_of_the_directory, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dropped_message_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(states_are_found_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(retries_do_not_grow_without_end_and_ends_are_written, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_record_behind_a_torn_one_is_sound, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_ends_early_is_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_nothing, setup, teardown),
