@@ -152,12 +152,16 @@ void stack_load_account_file(struct stack_field *f, const struct stack_config *c
     struct stack_field in = {.a = f->a, .report = f->report, .doc = c->accounts_file};
     struct err err = {0};
     own_json json_t *doc = jv_load_file(AT_FDCWD, c->accounts_file, STACK_ACCOUNTS_MAX, &err);
+    struct jv top = {0};
+    struct jv accounts = {.up = &top, .key = "accounts"};
+    struct jv file = {.up = &accounts, .key = "file"};
     struct jv root = jv_root(doc);
     void *it = NULL;
     struct jv m;
 
-    if (!doc) { /* the path stands in the error */
-        stack_complain(f, &err);
+    if (!doc) { /* one complaint, and not one more for each name that it would have held */
+        stack_complain_at(f, &file, "%s", err.text);
+        f->no_files = true;
         return;
     }
     if (jv_is_object(&root, &err) < 0) {

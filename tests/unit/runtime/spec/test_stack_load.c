@@ -166,6 +166,21 @@ static void each_fault_is_one_line_with_its_path(void **state)
     }
 }
 
+static void an_accounts_file_that_is_missing_is_one_line(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(load(w,
+                          "{\"hostname\": \"mail.example.org\", \"domains\": {\"example.org\": "
+                          "{\"aliases\": {\"a\": [\"alice\", \"bob\"]}}}, "
+                          "\"accounts\": {\"file\": \"nope.json\"}}",
+                          NULL),
+                     -1);
+    assert_int_equal(lines(&w->report), 1);
+    if (str_find_str(buf_str(&w->report), STR("$.accounts.file: open '")) < 0)
+        fail_msg("%s", buf_c(&w->report));
+}
+
 static void accounts_are_checked_in_their_own_file(void **state)
 {
     static const struct {
@@ -276,6 +291,7 @@ int main(void)
         CASE(the_least_has_sound_defaults),
         CASE(the_example_is_valid),
         CASE(each_fault_is_one_line_with_its_path),
+        CASE(an_accounts_file_that_is_missing_is_one_line),
         CASE(accounts_are_checked_in_their_own_file),
         CASE(all_faults_are_told_at_once_but_not_without_end),
         CASE(a_document_that_is_too_large_is_not_parsed),
