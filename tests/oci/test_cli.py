@@ -334,7 +334,8 @@ def test_ps_shows_the_processes(runtime, bundle):
     assert "PID" in table.splitlines()[0] and "sleep 61" in table
     pids = json.loads(runtime.ok("ps", "-f", "json", name))
     assert runtime.state(name)["pid"] in pids and len(pids) == 3
-    short = runtime.ok("ps", name, "-o", "pid,comm").splitlines()
+    # -e: else ps means the processes of its own terminal, if there is one
+    short = runtime.ok("ps", name, "-eo", "pid,comm").splitlines()
     assert len(short) == 4
     assert runtime("ps", name, "--no-such-option").returncode == 1
 
