@@ -341,7 +341,7 @@ int stack_address_split(struct str s, struct str *local, struct str *domain, str
     struct str d;
 
     if (s.n > STACK_ADDRESS_MAX || !str_rcut(s, '@', &l, &d) || l.n == 0 || l.n > 64)
-        return err_set(err, 0, "'%.*s' is no address as alice@example.org", STR_ARG(s));
+        return err_set(err, 0, "'%.*s' is not an address like alice@example.org", STR_ARG(s));
     for (size_t i = 0; i < l.n; i++)
         if ((unsigned char)l.p[i] <= ' ' || l.p[i] == 0x7f || strchr("@<>(),;:\\\"[]/", l.p[i]))
             return err_set(err, 0, "'%.*s' has a character that an address here may not have",

@@ -112,6 +112,21 @@ static const char *find_key(const json_t *doc, const char *address)
     return NULL;
 }
 
+/* The code is for the caller; its text, of files, would mislead a person. */
+static int is_there(const char *address, struct err *err)
+{
+    (void)err_set(err, 0, "there is an account '%s' already", address);
+    err->code = EEXIST;
+    return -1;
+}
+
+static int is_missing(const char *address, struct err *err)
+{
+    (void)err_set(err, 0, "there is no account '%s'", address);
+    err->code = ENOENT;
+    return -1;
+}
+
 int accounts_set(const char *file, const char *address, const char *hash, enum accounts_how how,
                  struct err *err)
 {
@@ -123,9 +138,9 @@ int accounts_set(const char *file, const char *address, const char *hash, enum a
         return -1;
     key = find_key(e.doc, address);
     if (key && how == ACCOUNTS_ADD)
-        return err_set(err, EEXIST, "account '%s'", address);
+        return is_there(address, err);
     if (!key && how == ACCOUNTS_CHANGE)
-        return err_set(err, ENOENT, "account '%s'", address);
+        return is_missing(address, err);
     account = key ? json_object_get(e.doc, key) : json_object();
     if (!json_is_object(account))
         return err_set(err, EINVAL, "account '%s' is no object", address);
@@ -144,7 +159,7 @@ int accounts_del(const char *file, const char *address, struct err *err)
         return -1;
     key = find_key(e.doc, address);
     if (!key)
-        return err_set(err, ENOENT, "account '%s'", address);
+        return is_missing(address, err);
     if (json_object_del(e.doc, key) < 0)
         return err_set(err, EINVAL, "account '%s'", address);
     return edit_end(&e, err);

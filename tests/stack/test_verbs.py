@@ -78,7 +78,7 @@ def test_user_add_passwd_list_del(stack):
 
 
 @pytest.mark.parametrize("args, given, words", [
-    (("add", "alice@example.org"), "x", "File exists"),
+    (("add", "alice@example.org"), "x", "already"),
     (("passwd", "nobody@example.org"), "x", "No such file"),
     (("add", "bob@elsewhere.example"), "x", "is no domain of"),
     (("add", "bob"), "x", "is no address"),

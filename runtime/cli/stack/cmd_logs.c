@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "runtime/cli/stack/cmd.h"
 #include "runtime/spec/stack.h"
 #include "runtime/stack/logs.h"
+#include "runtime/stack/svc.h"
 
 #define LINES_DEFAULT 100
 #define LINES_MAX     1000000
@@ -139,6 +141,18 @@ static int follow(struct reader *r, const char *dir, const char *path, struct er
     }
 }
 
+/* "stack" is the supervisor's own label. */
+static int check_service(struct cmd *c, const char *service, struct err *err)
+{
+    struct svc_table table;
+
+    if (!service || strcmp(service, "stack") == 0)
+        return 0;
+    if (svc_load(c->arena, &table, err) < 0)
+        return -1;
+    return svc_get(&table, service) ? 0 : err_set(err, 0, "there is no service '%s'", service);
+}
+
 static int run(struct cmd *c, struct err *err)
 {
     const struct logs_opts *o = c->opts;
@@ -151,7 +165,7 @@ static int run(struct cmd *c, struct err *err)
     const char *path;
     int rc;
 
-    if (cmd_load_file(c, c->args[0], &config, err) < 0)
+    if (cmd_load_file(c, c->args[0], &config, err) < 0 || check_service(c, r.service, err) < 0)
         return -1;
     dir = arena_printf(c->arena, "%s/log", config->storage);
     path = arena_printf(c->arena, "%s/" LOGS_NAME, dir);

@@ -36,6 +36,8 @@ struct call {
 /* --- the password -------------------------------------------------------------------------------
  */
 
+#define INTERRUPT '\003' /* Ctrl-C; no password has control characters */
+
 struct secret { /* wiped when its scope ends */
     char text[ACCOUNTS_PASSWORD_MAX];
     size_t n;
@@ -59,6 +61,8 @@ static int read_line(int fd, struct secret *out, struct err *err)
             return err_set(err, errno, "read the password");
         if (n == 0 || ch == '\n')
             break;
+        if (ch == INTERRUPT)
+            return err_set(err, 0, "interrupted");
         if (out->n == sizeof(out->text))
             return err_set(err, 0, "the password is too long");
         out->text[out->n++] = ch;
@@ -77,8 +81,9 @@ static int ask_once(int tty, const char *prompt, struct secret *out, struct err 
     if (tcgetattr(tty, &was) < 0)
         return err_set(err, errno, "the terminal");
     quiet = was;
-    quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK);
+    quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ISIG);
     quiet.c_lflag |= ECHONL;
+    quiet.c_cc[VEOL] = INTERRUPT; /* a character: a signal would leave the terminal quiet */
     /* Quiet first: what is typed at the sight of the prompt must be neither shown nor flushed. */
     if (tcsetattr(tty, TCSAFLUSH, &quiet) < 0)
         return err_set(err, errno, "the terminal");
