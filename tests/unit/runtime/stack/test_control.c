@@ -208,6 +208,7 @@ static void conversations_have_a_limit(void **state)
     assert_int_equal(w->control.asks_n, 0);
     own_fd int fd = dial(w, STR("status\n"));
 
+    assert_true(fd >= 0);
     assert_int_equal(w->asked, 1);
 }
 
