@@ -367,10 +367,11 @@ static int make_cwd(const struct init *in, struct err *err)
 int step_make_cwd(struct init *in, size_t index, struct err *err)
 {
     struct err ignored;
-    own_fd int fd = dir_make_beneath(in->root_fd, in->process->cwd, DIR_DIRECTORY, 0755, &ignored);
+    int fd = dir_make_beneath(in->root_fd, in->process->cwd, DIR_DIRECTORY, 0755, &ignored);
 
     (void)index;
     (void)err;
+    own_close_fd(&fd);
     return 0;
 }
 
