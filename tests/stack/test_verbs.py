@@ -79,11 +79,11 @@ def test_user_add_passwd_list_del(stack):
 
 @pytest.mark.parametrize("args, given, words", [
     (("add", "alice@example.org"), "x", "already"),
-    (("passwd", "nobody@example.org"), "x", "No such file"),
+    (("passwd", "nobody@example.org"), "x", "there is no account"),
     (("add", "bob@elsewhere.example"), "x", "is no domain of"),
-    (("add", "bob"), "x", "is no address"),
+    (("add", "bob"), "x", "is not an address"),
     (("add", "bob@example.org"), "", "is empty"),
-    (("del", "nobody@example.org"), "", "No such file"),
+    (("del", "nobody@example.org"), "", "there is no account"),
 ])
 def test_what_user_refuses(stack, args, given, words):
     verb, address = args
