@@ -14,7 +14,7 @@ def hook(script, **more):
 
 def test_order_and_state(runtime, bundle, own_rootfs, tmp_path):
     log = tmp_path / "log"
-    line = '{ printf "%s " KIND; cat; } >> FILE'
+    line = 'printf "%s\\n" "KIND $(cat)" >> FILE'  # in one write: poststart and the process are side by side
     bundle.mount(destination="/log", type="bind", source=str(tmp_path), options=["bind"])
     bundle.config["hooks"] = {
         k: [hook(line.replace("KIND", k).replace(
