@@ -75,8 +75,15 @@ static int add_swap(struct list *l, const struct oci_memory *m, struct err *err)
 {
     struct limit *x = NULL;
 
-    if (!m->swap.set)
+    /* 0 with a limit of memory is how some say that nothing is said about swap. */
+    if (!m->swap.set || (m->swap.v == 0 && m->limit.set))
         return 0;
+    if (m->swap.v == 0) { /* no swap at all, which v1 cannot say without a limit of memory */
+        x = add(l, "memory", NULL, "memory.swap.max");
+        x->v2_value = "0";
+        x->optional = true;
+        return 0;
+    }
     x = add(l, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max");
     x->v1_value = number(l, m->swap.v);
     if (m->swap.v < 0) {
@@ -194,6 +201,22 @@ static const struct {
     [OCI_THROTTLE_WRITE_IOPS] = {"blkio.throttle.write_iops_device", "wiops"},
 };
 
+/* 10 .. 1000, the range of config.json and of the BFQ scheduler, to 1 .. 10000 of io.weight. */
+static uint64_t io_weight(uint64_t w)
+{
+    return w <= 10 ? 1 : 1 + ((w > 1000 ? 1000 : w) - 10) * 9999 / 990;
+}
+
+/* Without BFQ another scheduler has the weights. */
+static void or_io_weight(struct list *l, const char *v1, const char *v2_value)
+{
+    struct limit *x = &l->out->v[l->out->n - 1];
+
+    x->v1_other = v1;
+    x->v2_other = "io.weight";
+    x->v2_other_value = v2_value;
+}
+
 static void add_throttle(struct list *l, enum oci_throttle kind, const struct oci_blkio_device *d)
 {
     struct limit *x = add(l, "blkio", throttles[kind].v1, "io.max");
@@ -210,6 +233,8 @@ static void add_blkio(struct list *l, const struct oci_blkio *b)
 {
     /* io.bfq.weight has the range that config.json speaks of. */
     add_u64(l, b->weight, "blkio", "blkio.bfq.weight", "io.bfq.weight");
+    if (b->weight.set)
+        or_io_weight(l, "blkio.weight", number_u(l, io_weight(b->weight.v)));
     add_u64(l, b->leaf_weight, "blkio", "blkio.leaf_weight", NULL);
     for (size_t i = 0; i < b->weight_devices.n; i++) {
         const struct oci_blkio_device *d = &b->weight_devices.v[i];
@@ -220,6 +245,9 @@ static void add_blkio(struct list *l, const struct oci_blkio *b)
         x = add(l, "blkio", "blkio.bfq.weight_device", "io.bfq.weight");
         x->v1_value = x->v2_value =
             arena_printf(l->a, "%" PRId64 ":%" PRId64 " %" PRIu64, d->major, d->minor, d->weight.v);
+        or_io_weight(l, "blkio.weight_device",
+                     arena_printf(l->a, "%" PRId64 ":%" PRId64 " %" PRIu64, d->major, d->minor,
+                                  io_weight(d->weight.v)));
     }
     for (int k = 0; k < OCI_THROTTLES; k++)
         for (size_t i = 0; i < b->throttle[k].n; i++)
@@ -270,7 +298,9 @@ static int add_unified(struct list *l, const struct oci_resources *r, struct err
         struct limit *x = NULL;
 
         if (strchr(p->key, '/') != NULL || strchr(p->key, '.') == NULL)
-            return err_set(err, 0, "$.linux.resources.unified: '%s' is no file of a cgroup",
+            return err_set(err, 0,
+                           "$.linux.resources.unified: the specified key has not the form "
+                           "CONTROLLER.VALUE `%s`",
                            p->key);
         x = add(l, "unified", NULL, p->key);
         x->v2_value = p->value;
@@ -398,6 +428,9 @@ static int apply_one(const struct cgroup *g, const struct limit *l, struct err *
                        h->v2 ? l->v1_file : l->v2_file);
     if (cgroup_write(h, file, h->v2 ? l->v2_value : l->v1_value, err) == 0)
         return 0;
+    file = h->v2 ? l->v2_other : l->v1_other;
+    if (file != NULL && err->code == ENOENT)
+        return cgroup_write(h, file, h->v2 ? l->v2_other_value : l->v1_value, err);
     return l->optional && err->code == ENOENT ? 0 : -1;
 }
 

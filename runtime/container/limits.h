@@ -30,7 +30,10 @@ struct limit {
     const char *v1_value;
     const char *v2_file;
     const char *v2_value;
-    bool optional; /* a kernel that does not have the file is fine */
+    bool optional;        /* a kernel that does not have the file is fine */
+    const char *v1_other; /* where the first file is missing; NULL: none */
+    const char *v2_other;
+    const char *v2_other_value;
 };
 
 struct limits {

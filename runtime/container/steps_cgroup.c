@@ -26,12 +26,14 @@ static bool has_namespace(const struct init *in)
     return in->config->linux_.ns[OCI_NS_CGROUP].mode != OCI_NS_HOST;
 }
 
-static int open_group(const struct init *in, const struct cgroup_hier *h, struct err *err)
+/* data: of the mount's options, for the file system. */
+static int open_group(const struct init *in, const struct cgroup_hier *h, const char *data,
+                      struct err *err)
 {
     char path[PATH_MAX];
     struct mount_new fresh = {.type = h->v2 ? "cgroup2" : "cgroup",
                               .source = "cgroup",
-                              .data = h->v2 ? NULL : h->controllers};
+                              .data = h->v2 ? data : h->controllers};
 
     if (has_namespace(in))
         return mount_new(&fresh, err);
@@ -41,9 +43,9 @@ static int open_group(const struct init *in, const struct cgroup_hier *h, struct
 }
 
 static int attach_group(const struct init *in, const struct cgroup_hier *h, int target_fd,
-                        const struct mount_change *c, struct err *err)
+                        const struct mount_change *c, const char *data, struct err *err)
 {
-    own_fd int fd = open_group(in, h, err);
+    own_fd int fd = open_group(in, h, data, err);
 
     if (fd < 0 || mount_set(fd, MOUNT_ONE, c, err) < 0)
         return -1;
@@ -91,7 +93,8 @@ static int mount_v1(const struct init *in, int target_fd, const struct mount_cha
         dir_fd = openat(top_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (dir_fd < 0)
             return err_set(err, errno, "open '%s'", name);
-        if (attach_group(in, h, dir_fd, c, err) < 0 || link_names(top_fd, h->controllers, err) < 0)
+        if (attach_group(in, h, dir_fd, c, NULL, err) < 0 ||
+            link_names(top_fd, h->controllers, err) < 0)
             return err_wrap(err, "'%s'", name);
     }
     return mount_set(top_fd, MOUNT_ONE, &ro, err);
@@ -120,7 +123,9 @@ int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err)
     /* Without a group of its own the namespace shows the caller's: to look at only. */
     if (!in->cgroup_made)
         c.set |= MOUNT_ATTR_RDONLY;
+    if (m->data != NULL && !(in->cgroup->unified && has_namespace(in)))
+        return err_set(err, EINVAL, "options of a cgroup file system, '%.64s'", m->data);
     if (in->cgroup->unified && in->cgroup->n > 0)
-        return attach_group(in, &in->cgroup->v[0], target_fd, &c, err);
+        return attach_group(in, &in->cgroup->v[0], target_fd, &c, m->data, err);
     return mount_v1(in, target_fd, &c, err);
 }

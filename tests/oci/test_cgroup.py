@@ -151,3 +151,10 @@ def test_running_out_of_memory_is_an_event(runtime, bundle, own_rootfs):
         assert events.next()["type"] == "stats"
         (own_rootfs / "go").touch()
         assert events.next() == {"type": "oom", "id": name}
+
+
+def test_options_of_the_cgroup_mount_are_not_left_out(runtime, bundle):
+    mount = next(m for m in bundle.config["mounts"] if m["type"] == "cgroup")
+    mount["options"] = mount.get("options", []) + ["no_such_option"]
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "/sys/fs/cgroup" in out.stderr and "no_such_option" in out.stderr

@@ -81,9 +81,46 @@ static void every_container_may_use_the_null_device(void **state)
     assert_true(found);
 }
 
+static void a_weight_has_another_file_without_bfq(void **state)
+{
+    struct oci_resources r = {.blkio = {.weight = {true, 500}}};
+    struct arena *a = arena_new(1 << 16);
+    struct limits l;
+    struct err err = {0};
+
+    (void)state;
+    assert_ok(limits_make(a, &r, &l, &err), &err);
+    assert_int_equal(l.n, 1);
+    assert_string_equal(l.v[0].v1_other, "blkio.weight");
+    assert_string_equal(l.v[0].v2_other, "io.weight");
+    assert_string_equal(l.v[0].v2_other_value, "4950");
+    arena_free(a);
+}
+
+static void no_swap_is_zero_on_v2_and_unsaid_with_a_limit(void **state)
+{
+    struct oci_resources r = {.memory = {.swap = {true, 0}}};
+    struct arena *a = arena_new(1 << 16);
+    struct limits l;
+    struct err err = {0};
+
+    (void)state;
+    assert_ok(limits_make(a, &r, &l, &err), &err);
+    assert_int_equal(l.n, 1);
+    assert_string_equal(l.v[0].v2_value, "0");
+    assert_null(l.v[0].v1_file);
+    r.memory.limit = (struct oci_i64){true, 1 << 20};
+    assert_ok(limits_make(a, &r, &l, &err), &err);
+    assert_int_equal(l.n, 1);
+    assert_string_equal(l.v[0].v2_file, "memory.max");
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_weight_has_another_file_without_bfq),
+        cmocka_unit_test(no_swap_is_zero_on_v2_and_unsaid_with_a_limit),
         cmocka_unit_test(both_versions_get_what_they_understand),
         cmocka_unit_test(swap_below_memory_is_refused),
         cmocka_unit_test(every_container_may_use_the_null_device),
