@@ -50,6 +50,7 @@ def test_list_show_flush_and_rm(stack):
     assert queue(stack, "list", file).stdout == "the queue is empty\n"
     stack.submit("alice", ["x@far.test"], MESSAGE)
     message = wait(lambda: [m for m in listed(stack) if m["recipients"][0]["attempts"]])[0]
+    wait(lambda: stack.services()["queued"]["status"] == "1 in the queue")
     text = queue(stack, "list", file).stdout
     assert message["id"] in text and "to <x@far.test>  1 attempt, next in" in text and "refused" in text and "1 message, " in text
     shown = queue(stack, "show", file, message["id"]).stdout
