@@ -147,6 +147,7 @@ struct stack_relay {
     uint16_t port;
     const char *user;     /* NULL: no authentication */
     const char *password; /* what password_file holds */
+    const char *ca;       /* absolute; who signs its certificate; NULL: any is taken */
 };
 
 enum stack_tls_mode {

@@ -53,10 +53,11 @@ static const char *read_password(struct stack_field *f, const struct jv *at, con
 
 static void load_relay(struct stack_field *f, const struct jv *smtp, struct stack_config *c)
 {
-    static const char *const keys[] = {"host", "port", "user", "password_file", NULL};
+    static const char *const keys[] = {"host", "port", "user", "password_file", "ca", NULL};
     struct jv at = stack_obj(f, smtp, "relay");
     struct stack_relay *r = &c->smtp.relay;
     const char *file;
+    const char *ca;
 
     if (!at.v)
         return;
@@ -66,6 +67,8 @@ static void load_relay(struct stack_field *f, const struct jv *smtp, struct stac
     r->port = (uint16_t)stack_count(f, &at, "port", 587, 65535);
     r->user = stack_text(f, &at, "user", NULL);
     file = stack_text(f, &at, "password_file", NULL);
+    ca = stack_text(f, &at, "ca", NULL);
+    r->ca = ca ? stack_path(f, c->dir, ca) : NULL;
     if (!r->host)
         stack_complain_at(f, &at, "a relay needs a \"host\"");
     if ((r->user != NULL) != (file != NULL))

@@ -15,6 +15,7 @@
 #include "runtime/stack/keys.h"
 #include "runtime/stack/svc.h"
 
+#define RELAY_CA "relay-ca.pem"
 #define CONF_MAX (8U << 20) /* what a daemon reads at most */
 
 struct pen { /* what the writers of the sections need */
@@ -248,6 +249,8 @@ static void render_relay(struct pen *p)
         jw_c(&p->w, "user", r->user);
         jw_c(&p->w, "password", r->password);
     }
+    if (r->ca)
+        jw_c(&p->w, "ca", "/etc/mailstack/" RELAY_CA);
     jw_end(&p->w);
 }
 
@@ -368,6 +371,18 @@ static int put_accounts(struct gather *g, const struct stack_config *c, struct e
     return 0;
 }
 
+static int put_relay(struct gather *g, const struct stack_config *c, struct err *err)
+{
+    own_buf struct buf text = BUF_INIT(KEYS_PEM_MAX);
+
+    if (!c->smtp.relay.ca)
+        return 0;
+    if (file_read(AT_FDCWD, c->smtp.relay.ca, &text, err) < 0)
+        return err_wrap(err, "smtp.relay.ca");
+    put(g, RELAY_CA, &text);
+    return 0;
+}
+
 static size_t files_max(const struct stack_config *c)
 {
     size_t n = 4;
@@ -393,6 +408,8 @@ int render_all(struct arena *a, const struct stack_config *c, const struct svc_t
     if ((s->secrets & SVC_DKIM) && put_dkim(&g, c, err) < 0)
         return -1;
     if ((s->secrets & SVC_ACCOUNTS) && put_accounts(&g, c, err) < 0)
+        return -1;
+    if ((s->secrets & SVC_RELAY) && put_relay(&g, c, err) < 0)
         return -1;
     return 0;
 }

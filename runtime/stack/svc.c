@@ -96,7 +96,8 @@ static int load_secrets(struct arena *a, const struct jv *at, struct svc *s, str
     static const struct {
         const char *name;
         unsigned bit;
-    } known[] = {{"tls", SVC_TLS}, {"dkim", SVC_DKIM}, {"accounts", SVC_ACCOUNTS}};
+    } known[] = {
+        {"tls", SVC_TLS}, {"dkim", SVC_DKIM}, {"accounts", SVC_ACCOUNTS}, {"relay", SVC_RELAY}};
     struct stack_strings names = {0};
 
     if (load_strings(a, at, "secrets", &names, err) < 0)

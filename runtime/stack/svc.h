@@ -27,7 +27,8 @@ struct err;
 enum svc_secret {
     SVC_TLS = 1,
     SVC_DKIM = 2,
-    SVC_ACCOUNTS = 4
+    SVC_ACCOUNTS = 4,
+    SVC_RELAY = 8 /* who signs the relay's certificate */
 };
 
 struct svc_socket {

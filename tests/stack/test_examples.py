@@ -23,11 +23,14 @@ def take(stack, source, ports):
     stack.ports = dict(zip(stack.config["listen"], ports))
     stack.config["listen"] = {name: [f"127.0.0.1:{port}"] for name, port in stack.ports.items()}
     stack.config["storage"] = str(stack.dir / "data")
+    cert, key = stack.dir / "cert.pem", stack.dir / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "1",
+                    "-subj", "/CN=mail.example.org"], check=True, capture_output=True)
     if stack.config["tls"].get("mode") == "files":
-        cert, key = stack.dir / "cert.pem", stack.dir / "key.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "1",
-                        "-subj", "/CN=mail.example.org"], check=True, capture_output=True)
         stack.config["tls"] |= {"cert": str(cert), "key": str(key)}
+    relay = stack.config.get("smtp", {}).get("relay")
+    if relay:
+        relay["ca"] = str(cert)
     stack.write()
 
 

@@ -43,6 +43,27 @@ static void every_service_gets_json_with_its_host_name(void **state)
     stackconf_done(&s);
 }
 
+static void the_authorities_of_the_relay_are_queueds(void **state)
+{
+    const struct tmpdir *t = *state;
+    struct rendered r;
+    struct stackconf s;
+    struct err err = {0};
+
+    assert_ok(file_put(t->fd, "ca.pem", STR("authorities"), 0600, &err), &err);
+    stackconf_load(&s, "/nowhere", STACKCONF_LISTEN, "");
+    s.c->smtp.relay = (struct stack_relay){
+        .set = true, .host = "relay.example", .port = 587, .ca = tmpdir_path(t, "ca.pem")};
+    assert_true(str_find_str(json_of(&s, "queued"), STR("/etc/mailstack/relay-ca.pem")) >= 0);
+    assert_ok(render_all(s.a, s.c, &s.t, svc_get(&s.t, "queued"), &r, &err), &err);
+    assert_int_equal(r.n, 2);
+    assert_str(r.v[1].content, "authorities");
+    s.c->smtp.relay.ca = tmpdir_path(t, "gone.pem");
+    assert_int_equal(render_all(s.a, s.c, &s.t, svc_get(&s.t, "queued"), &r, &err), -1);
+    assert_err(&err, "smtp.relay.ca");
+    stackconf_done(&s);
+}
+
 /* What a service may not know does not stand in its file. */
 static void nobody_learns_what_is_not_his(void **state)
 {
@@ -176,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_service_gets_json_with_its_host_name),
         CASE(nobody_learns_what_is_not_his),
+        CASE(the_authorities_of_the_relay_are_queueds),
         cmocka_unit_test(only_sockets_that_exist_are_named),
         cmocka_unit_test(no_name_breaks_the_json),
         CASE(secrets_go_where_the_row_says),
