@@ -24,6 +24,7 @@ struct stack_field {
     struct arena *a;
     struct buf *report;
     const char *doc; /* the file's name as it stands in front of a complaint */
+    const char *dir; /* what relative paths are relative to */
     unsigned complaints;
     bool no_files; /* stack_load_str: other files are not read */
 };

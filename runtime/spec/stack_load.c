@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mailstack.json from its top; one function a section */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/arena.h"
@@ -285,7 +286,7 @@ static int load_doc(struct stack_field *f, const json_t *doc, struct stack_confi
         return -1;
     }
     c->file = f->doc;
-    c->dir = arena_copy(f->a, path_dir(str_of(f->doc)));
+    c->dir = f->dir;
     load_all(f, &root, c);
     if (f->complaints > STACK_COMPLAINTS)
         buf_printf(f->report, "%s: and %u more\n", f->doc, f->complaints - STACK_COMPLAINTS);
@@ -300,7 +301,9 @@ int stack_load(struct arena *a, const char *file, struct stack_config **out, str
     struct stack_field f = {.a = a, .report = report, .doc = arena_copy(a, str_of(file))};
     struct err err = {0};
     own_json json_t *doc = jv_load_file(AT_FDCWD, file, STACK_TEXT_MAX, &err);
+    own_free char *real = realpath(file, NULL); /* whichever link it was named by */
 
+    f.dir = arena_copy(a, path_dir(str_of(real ? real : file)));
     if (doc)
         return load_doc(&f, doc, out);
     buf_printf(report, "%s\n", err.text);
@@ -310,8 +313,11 @@ int stack_load(struct arena *a, const char *file, struct stack_config **out, str
 int stack_load_str(struct arena *a, struct str text, const char *file, struct stack_config **out,
                    struct buf *report)
 {
-    struct stack_field f = {
-        .a = a, .report = report, .doc = arena_copy(a, str_of(file)), .no_files = true};
+    struct stack_field f = {.a = a,
+                            .report = report,
+                            .doc = arena_copy(a, str_of(file)),
+                            .dir = arena_copy(a, path_dir(str_of(file))),
+                            .no_files = true};
     struct err err = {0};
     own_json json_t *doc = text.n <= STACK_TEXT_MAX ? jv_load_str(text, file, &err) : NULL;
 

@@ -28,6 +28,14 @@ def test_a_good_file_is_valid(tmp_path):
     assert r.stdout.endswith(": valid\n")
 
 
+def test_a_link_leads_to_the_same_paths(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "link.json").symlink_to(tmp_path / "stack.json")
+    assert validate(tmp_path, GOOD).returncode == 0
+    r = subprocess.run([PROGRAM, "validate", tmp_path / "elsewhere" / "link.json"], capture_output=True, text=True, check=False)
+    assert (r.returncode, r.stderr) == (0, "")
+
+
 def test_an_account_has_no_plus_in_its_name(tmp_path):
     (tmp_path / "accounts.json").write_text('{"alice@example.org": {"password": "{PLAIN}x"}, "a+b@example.org": {"password": "!"}}')
     (tmp_path / "stack.json").write_text(json.dumps(GOOD))
