@@ -92,7 +92,7 @@ void buf_commit(struct buf *b, size_t n)
 {
     if (b->p == NULL && n == 0)
         return;
-    assert(n < b->cap - b->n);
+    assert(b->p != NULL && n < b->cap - b->n);
     b->n += n;
     b->p[b->n] = '\0';
 }
