@@ -118,6 +118,7 @@ static void add_watch(struct proc *p, uint64_t number, int folder_fd)
     }
     list_add_tail(&p->watches, &w->node);
     p->watches_n++;
+    say(p, 'N', number); /* of what came between its last look and the watch, nobody tells */
 }
 
 static void del_watch(struct proc *p, uint64_t number)
