@@ -99,7 +99,34 @@ static void a_file_that_is_not_there_is_an_error(void **state)
     arena_free(a);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, tmpdir_setup, tmpdir_teardown)
+/* An ordinary user's lies where his session keeps such things, and nowhere else. */
+static void an_ordinary_user_has_a_place_of_his_own(void **state)
+{
+    const struct tmpdir *t = *state;
+    struct arena *a = arena_new(1u << 20);
+    struct layout l;
+    struct err err = {0};
+
+    put(t, "mailstack.json");
+    if (geteuid() == 0) {
+        assert_string_equal(find(a, tmpdir_path(t, "mailstack.json")).top, "/run/mailbox-run");
+    } else {
+        assert_string_equal(find(a, tmpdir_path(t, "mailstack.json")).top,
+                            "/run/user/x/mailbox-run");
+        assert_int_equal(unsetenv("XDG_RUNTIME_DIR"), 0);
+        assert_int_equal(layout_find(a, tmpdir_path(t, "mailstack.json"), &l, &err), -1);
+        assert_err(&err, "XDG_RUNTIME_DIR");
+    }
+    arena_free(a);
+}
+
+static int set_up(void **state)
+{
+    assert_int_equal(setenv("XDG_RUNTIME_DIR", "/run/user/x", 1), 0);
+    return tmpdir_setup(state);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tmpdir_teardown)
 
 int main(void)
 {
@@ -108,6 +135,7 @@ int main(void)
         CASE(two_files_have_two_places),
         CASE(no_name_leaves_the_place),
         CASE(a_file_that_is_not_there_is_an_error),
+        CASE(an_ordinary_user_has_a_place_of_his_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
