@@ -121,7 +121,7 @@ static void ask(struct session *s)
 
 static void sasl_failed(struct session *s, const struct err *err)
 {
-    conn_printf(s->client, "%s BAD %s\r\n", s->tag, err->text);
+    conn_printf(s->client, "%s BAD %.*s\r\n", s->tag, err_plain_n(err), err->text);
     session_bad(s);
 }
 
@@ -243,7 +243,7 @@ static bool input(struct session *s)
 
     keep_tag(s, cmd.tag);
     if (parsed < 0) {
-        conn_printf(s->client, "%s BAD %s\r\n", s->tag, err.text);
+        conn_printf(s->client, "%s BAD %.*s\r\n", s->tag, err_plain_n(&err), err.text);
         session_bad(s);
     } else {
         run(s, &cmd);

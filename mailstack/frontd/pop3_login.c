@@ -96,7 +96,7 @@ static void ask(struct session *s)
 
 static void sasl_failed(struct session *s, const struct err *err)
 {
-    conn_printf(s->client, "-ERR %s\r\n", err->text);
+    conn_printf(s->client, "-ERR %.*s\r\n", err_plain_n(err), err->text);
     session_bad(s);
 }
 

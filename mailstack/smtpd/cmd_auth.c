@@ -73,7 +73,7 @@ static void go_on(struct session *s, enum sasl_result r, const struct err *err)
         return;
     case SASL_ERROR:
         sasl_done(&s->sasl);
-        session_bad(s, "501 5.5.2 %s", err->text);
+        session_bad(s, "501 5.5.2 %.*s", err_plain_n(err), err->text);
         return;
     }
 }

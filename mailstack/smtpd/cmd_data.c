@@ -33,7 +33,7 @@ void cmd_bdat(struct session *s, struct str args)
 
     /* Where the chunk ends is not known: nothing behind it can be understood. */
     if (smtp_bdat_parse(args, &size, &is_last, &err) < 0) {
-        session_reply(s, "501 5.5.4 %s", err.text);
+        session_reply(s, "501 5.5.4 %.*s", err_plain_n(&err), err.text);
         session_finish(s);
         return;
     }

@@ -65,7 +65,7 @@ static void bad_syntax(struct session *s, const struct err *err)
                        : err->code == EBADMSG ? "501 5.5.4"
                                               : "501 5.1.7";
 
-    session_bad(s, "%s %s", code, err->text);
+    session_bad(s, "%s %.*s", code, err_plain_n(err), err->text);
 }
 
 void cmd_mail(struct session *s, struct str args)

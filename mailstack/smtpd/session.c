@@ -188,7 +188,7 @@ static void (*const commands[SMTP_VERBS])(struct session *s, struct str args) = 
 static bool bad_line(struct session *s, const struct err *err)
 {
     log_info("smtp.line", LOG_S("client", s->addr), LOG_S("error", err->text));
-    session_reply(s, "500 5.5.2 %s", err->text);
+    session_reply(s, "500 5.5.2 %.*s", err_plain_n(err), err->text);
     session_finish(s);
     return false;
 }

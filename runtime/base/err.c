@@ -84,6 +84,18 @@ int(err_wrap)(struct err *err, const char *fmt, ...)
     return -1;
 }
 
+int err_plain_n(const struct err *err)
+{
+    const char *what = err->code ? strerrordesc_np(err->code) : NULL;
+    size_t n = strlen(err->text);
+    size_t what_n = what ? strlen(what) + 2 : 0; /* with ": " */
+
+    if (what && n >= what_n && strcmp(err->text + n - what_n + 2, what) == 0 &&
+        err->text[n - what_n] == ':')
+        n -= what_n;
+    return (int)n; /* below ERR_TEXT_MAX */
+}
+
 void err_reset(struct err *err)
 {
     err->code = 0;

@@ -30,6 +30,10 @@ int err_set(struct err *err, int code, const char *fmt, ...) fmt_printf(3, 4);
 /* Puts "context: " in front of the text. Always returns -1. */
 int err_wrap(struct err *err, const char *fmt, ...) fmt_printf(2, 3);
 
+/* The length of the text without the description of the code at its end, for "%.*s": what a peer is
+ * told, whom the names of errno would only confuse. */
+int err_plain_n(const struct err *err);
+
 /* The analyzer sees one file at a time: this tells it what they return. Their
  * definitions put the name into parentheses. */
 #ifdef __clang_analyzer__

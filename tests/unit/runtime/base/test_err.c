@@ -76,6 +76,22 @@ static void an_argument_may_look_into_the_text_itself(void **state)
     assert_int_equal(err.code, 0);
 }
 
+static void a_peer_is_not_told_the_description(void **state)
+{
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(err_plain_n(&err), 0);
+    (void)err_set(&err, EINVAL, "path without '<'");
+    assert_int_equal(err_plain_n(&err), strlen("path without '<'"));
+    (void)err_wrap(&err, "sender");
+    assert_int_equal(err_plain_n(&err), strlen("sender: path without '<'"));
+    (void)err_set(&err, 0, "the value: Invalid argument");
+    assert_int_equal(err_plain_n(&err), strlen(err.text));
+    (void)err_set(&err, ENOENT, "%s", "");
+    assert_int_equal(err_plain_n(&err), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +100,7 @@ int main(void)
         cmocka_unit_test(errno_is_left_alone),
         cmocka_unit_test(any_length_ends_terminated_and_a_cut_ends_in_dots),
         cmocka_unit_test(an_argument_may_look_into_the_text_itself),
+        cmocka_unit_test(a_peer_is_not_told_the_description),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
