@@ -10,7 +10,7 @@ import pytest
 from realstack import MailStack
 from stacklib import SERVICES
 
-USER = 12345
+USER = 30000 + os.getpid() % 20000  # nobody else's, that of other tests not either
 
 
 class UserStack(MailStack):
