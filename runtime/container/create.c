@@ -138,6 +138,7 @@ static int decide(struct maker *m, struct err *err)
 {
     m->facts = (struct plan_facts){
         .root = geteuid() == 0,
+        .rootfs = m->state.public.rootfs,
         .cgroup = m->env->cgroups != CONTAINER_CGROUPS_DISABLED,
         .no_pivot = (m->create->flags & CONTAINER_NO_PIVOT) != 0,
         .no_new_keyring = (m->create->flags & CONTAINER_NO_NEW_KEYRING) != 0,
@@ -366,7 +367,7 @@ static int step_open_root(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
     m->init.root_fd = mount_clone(AT_FDCWD, m->init.rootfs, MOUNT_TREE, err);
-    return m->init.root_fd < 0 ? -1 : sources_detach(m, m->init.root_fd, false, err);
+    return m->init.root_fd < 0 ? -1 : sources_detach(m->config, m->init.root_fd, false, err);
 }
 
 /* 4294967295, nobody's id, where there is no mapping. */

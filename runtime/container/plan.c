@@ -118,15 +118,40 @@ static void decide_flags(struct maker *m)
     }
 }
 
-/* Who makes the copy of a bind mount's source? The maker, in its own context, so that a path which
- * the container's user could not search works too; unless only the child has the privilege. */
+/* Is the root, where the container's mounts are attached, beneath the path? */
+static bool is_above_root(const struct maker *m, const char *path)
+{
+    size_t n = strlen(path);
+
+    while (n > 0 && path[n - 1] == '/')
+        n--;
+    return m->f->rootfs == NULL ||
+           (strncmp(m->f->rootfs, path, n) == 0 && (m->f->rootfs[n] == '/' || n == 0));
+}
+
+/* Who makes the copy of a bind mount's source? The child, when the mount's turn has come, so that
+ * the kernel lists the mounts in the order of the configuration. But the maker, in its own context,
+ * where a path could not be searched by the container's user or ids are mapped; where the copy is
+ * to stay a peer of the host's mount; and where the copy would hold the container's own mounts. */
+static bool is_maker_s(const struct maker *m, const struct oci_mount *o)
+{
+    bool shared = false;
+
+    for (size_t i = 0; i < o->propagation_n; i++)
+        shared |= (o->propagation[i] & MS_SHARED) != 0;
+    return m->plan->user_ns || o->idmap != OCI_MOUNT_NO_IDMAP ||
+           (shared && (m->c->linux_.rootfs_propagation & MS_SHARED) != 0) ||
+           ((o->ms_set & MS_REC) != 0 && (o->source == NULL || is_above_root(m, o->source)));
+}
+
 static void push_sources(struct maker *m)
 {
     if (!m->f->root || mode(m, OCI_NS_MOUNT) == OCI_NS_HOST)
         return;
     push_maker(m, STEP_OPEN_ROOT, 0);
     for (size_t i = 0; i < m->c->mounts_n; i++)
-        if (oci_mount_is_bind(&m->c->mounts[i]) && (m->c->mounts[i].ms_set & MS_REMOUNT) == 0)
+        if (oci_mount_is_bind(&m->c->mounts[i]) && (m->c->mounts[i].ms_set & MS_REMOUNT) == 0 &&
+            is_maker_s(m, &m->c->mounts[i]))
             push_maker(m, STEP_OPEN_SOURCE, i);
 }
 

@@ -104,8 +104,9 @@ struct step {
 };
 
 struct plan_facts {
-    bool root;   /* the caller is user 0 of its user namespace: it may open what it mounts */
-    bool cgroup; /* a group is made */
+    const char *rootfs; /* absolute path of the root; NULL: unknown */
+    bool root;          /* the caller is user 0 of its user namespace: it may open what it mounts */
+    bool cgroup;        /* a group is made */
     bool
         slow_cgroups; /* on v1, in many hierarchies, which takes as long as making the namespaces */
     bool no_pivot;

@@ -31,17 +31,17 @@ int sources_init(struct maker *m, struct err *err)
 /* A copy made here is a peer of what it was copied from; as a slave it hears of the host's mounts
  * but never tells the host of its own. Only a container that asks for shared propagation stays a
  * peer. */
-int sources_detach(const struct maker *m, int mount_fd, bool shared, struct err *err)
+int sources_detach(const struct oci_config *c, int mount_fd, bool shared, struct err *err)
 {
-    unsigned long root = m->config->linux_.rootfs_propagation;
-    struct mount_change c = {.propagation = (root & MS_PRIVATE) != 0 ? MS_PRIVATE : MS_SLAVE};
+    unsigned long root = c->linux_.rootfs_propagation;
+    struct mount_change x = {.propagation = (root & MS_PRIVATE) != 0 ? MS_PRIVATE : MS_SLAVE};
 
     if (shared && (root & MS_SHARED) != 0)
         return 0;
-    return mount_set(mount_fd, MOUNT_TREE, &c, err);
+    return mount_set(mount_fd, MOUNT_TREE, &x, err);
 }
 
-static bool asks_shared(const struct oci_mount *m)
+bool sources_shared(const struct oci_mount *m)
 {
     for (size_t i = 0; i < m->propagation_n; i++)
         if ((m->propagation[i] & MS_SHARED) != 0)
@@ -59,7 +59,7 @@ int sources_open(struct maker *m, size_t index, struct err *err)
         return err_set(err, EINVAL, "the source of a bind mount");
     fd = mount_clone(AT_FDCWD, path, (o->ms_set & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, err);
     m->init.source_fds[index] = fd;
-    return fd < 0 ? -1 : sources_detach(m, fd, asks_shared(o), err);
+    return fd < 0 ? -1 : sources_detach(m->config, fd, sources_shared(o), err);
 }
 
 static int open_user_ns(const struct maker *m, const struct oci_mount *o, struct err *err)

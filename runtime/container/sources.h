@@ -17,6 +17,8 @@
 
 struct err;
 struct maker;
+struct oci_config;
+struct oci_mount;
 
 /* Room for a descriptor of each mount of m->config. */
 must_check int sources_init(struct maker *m, struct err *err);
@@ -26,6 +28,9 @@ must_check int sources_open(struct maker *m, size_t index, struct err *err);
 must_check int sources_idmap(struct maker *m, size_t index, struct err *err);
 /* Makes a copy hear of the host's mounts without telling of its own; with `shared` it stays a peer
  * where the container's root asks for that. */
-must_check int sources_detach(const struct maker *m, int mount_fd, bool shared, struct err *err);
+must_check int sources_detach(const struct oci_config *c, int mount_fd, bool shared,
+                              struct err *err);
+/* The mount asks for shared propagation. */
+bool sources_shared(const struct oci_mount *m);
 
 #endif

@@ -17,6 +17,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/own.h"
 #include "runtime/container/init.h"
+#include "runtime/container/sources.h"
 #include "runtime/container/steps.h"
 #include "runtime/kernel/copyup.h"
 #include "runtime/kernel/device.h"
@@ -135,6 +136,9 @@ static int open_source(struct init *in, size_t index, struct err *err)
         return err_set(err, EINVAL, "the source of a bind mount");
     in->source_fds[index] =
         mount_clone(AT_FDCWD, path, (m->ms_set & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, err);
+    if (in->source_fds[index] < 0 ||
+        sources_detach(in->config, in->source_fds[index], sources_shared(m), err) < 0)
+        return -1;
     return in->source_fds[index];
 }
 
