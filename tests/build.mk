@@ -49,8 +49,8 @@ test-run:
 .PHONY: test-vm
 test-vm: ## runtime and stack tests in a guest with cgroup v2, under qemu (as root; takes long)
 	$(Q)tests/tools/deps.sh $(DEPS) $(DEPS_TEST) $(DEPS_VM)
-	$(Q)$(MAKE) all unit-build
-	$(Q)tests/vm/vm.py prepare $(BUILD)/vm
+	$(Q)$(AS_OWNER) $(MAKE) all unit-build
+	$(Q)$(AS_OWNER) tests/vm/vm.py prepare $(BUILD)/vm
 	$(Q)tests/vm/vm.py run $(BUILD)/vm tests/vm/suite.sh $(BUILD)
 
 # --- sanitizers: the unit tests built another way -------------------------------------------------

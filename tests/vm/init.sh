@@ -52,6 +52,7 @@ busybox cat > /root/run/enter <<'END'
 echo $$ > /sys/fs/cgroup/command/cgroup.procs
 exec setsid bash /run/command
 END
+echo "guest: up" > /root/dev/hvc0
 in_root sh /run/enter < /root/dev/null > /root/dev/hvc0 2>&1
 echo "guest: exit status $?" > /root/dev/hvc0
 busybox sync
