@@ -2,6 +2,7 @@
 """A stack under test: its mailstack.json, the program, and what its fake daemons say (fake_daemon.c)."""
 import json
 import os
+import pathlib
 import select
 import signal
 import socket
@@ -123,3 +124,15 @@ def read_until(fd, text, seconds=30):
             break
         seen += part
     return seen
+
+
+def alive(pids):
+    """Those that are there and no zombie: whose parent was killed is reaped by process 1 when it likes."""
+    found = []
+    for pid in pids:
+        try:
+            state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        found += [pid] if state not in "ZX" else []
+    return found

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real stack over its life: up twice, down, up again; nothing left behind, nothing lost."""
-import pathlib
-
 from realstack import MailStack
+from stacklib import alive
 
 import pytest
 
@@ -13,18 +12,6 @@ def mail(need_root, short_dir, build_dir, free_ports, no_leaks):
     yield s
     s.end()
     no_leaks(s.prefix + "-")
-
-
-def alive(pids):
-    """Those that are there and no zombie: whose parent was killed is reaped by process 1 when it likes."""
-    found = []
-    for pid in pids:
-        try:
-            state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        found += [pid] if state not in "ZX" else []
-    return found
 
 
 def uids(mail, user):

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from realstack import MailStack
-from stacklib import SERVICES
+from stacklib import SERVICES, alive
 
 USER = 30000 + os.getpid() % 20000  # nobody else's, that of other tests not either
 
@@ -41,7 +41,7 @@ def mail(need_root, need_tool, short_dir, build_dir, free_ports, no_leaks):
     s.end()
     no_leaks(s.prefix + "-")
     assert not (short_dir / "run" / "mailbox-run").exists()
-    assert not subprocess.run(["pgrep", "-u", str(USER)], capture_output=True, text=True, check=False).stdout
+    assert not alive(subprocess.run(["pgrep", "-u", str(USER)], capture_output=True, text=True, check=False).stdout.split())
 
 
 def test_an_ordinary_user_has_a_mail_server(mail):
