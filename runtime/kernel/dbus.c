@@ -31,7 +31,7 @@ enum field {
 
 /* --- appending -------------------------------------------------------------------------------- */
 
-static void align(struct buf *b, size_t to)
+static void pad_to(struct buf *b, size_t to)
 {
     while (b->n % to != 0 && !b->failed)
         buf_append_u8(b, 0);
@@ -45,7 +45,7 @@ static void put_le(struct buf *b, uint64_t v, size_t n)
 
 void dbus_put_u32(struct buf *body, uint32_t v)
 {
-    align(body, 4);
+    pad_to(body, 4);
     put_le(body, v, 4);
 }
 
@@ -56,7 +56,7 @@ void dbus_put_bool(struct buf *body, bool v)
 
 void dbus_put_u64(struct buf *body, uint64_t v)
 {
-    align(body, 8);
+    pad_to(body, 8);
     put_le(body, v, 8);
 }
 
@@ -82,23 +82,23 @@ void dbus_put_signature(struct buf *body, const char *sig)
 
 void dbus_put_struct(struct buf *body)
 {
-    align(body, 8);
+    pad_to(body, 8);
 }
 
-size_t dbus_array_begin(struct buf *body, size_t to)
+size_t dbus_array_begin(struct buf *body, size_t align)
 {
     size_t at = 0;
 
     dbus_put_u32(body, 0);
     at = body->n - 4;
-    align(body, to);
+    pad_to(body, align);
     return at;
 }
 
 /* The length counts from the first element, without the padding in front of it. */
-void dbus_array_end(struct buf *body, size_t at, size_t to)
+void dbus_array_end(struct buf *body, size_t at, size_t align)
 {
-    size_t first = (at + 4 + to - 1) / to * to;
+    size_t first = (at + 4 + align - 1) / align * align;
     uint32_t n = (uint32_t)(body->n - first);
 
     if (body->failed)
@@ -144,7 +144,7 @@ static void format(const struct dbus_msg *m, struct buf *out)
         dbus_put_u32(out, m->reply_serial);
     }
     dbus_array_end(out, at, 8);
-    align(out, 8);
+    pad_to(out, 8);
     buf_append(out, m->body);
 }
 
