@@ -48,12 +48,12 @@ busybox cp /command /root/run/command
 # The modules of this kernel, for what the command may want to load.
 [ -d "/root$(busybox cat /kernel_dir)" ] && in_root mkdir -p /lib/modules && in_root mount --bind "$(busybox cat /kernel_dir)" /lib/modules
 
-busybox cat > /root/run/enter <<'END'
-echo $$ > /sys/fs/cgroup/command/cgroup.procs
-exec setsid bash /run/command
+# Not in a chroot: from there no user namespace can be made.
+busybox cat > /root/run/start <<'END'
+echo "guest: up" > /dev/hvc0
+setsid sh -c 'echo $$ > /sys/fs/cgroup/command/cgroup.procs; exec bash /run/command' < /dev/null > /dev/hvc0 2>&1
+echo "guest: exit status $?" > /dev/hvc0
+/bin/busybox sync
+/bin/busybox reboot -f
 END
-echo "guest: up" > /root/dev/hvc0
-in_root sh /run/enter < /root/dev/null > /root/dev/hvc0 2>&1
-echo "guest: exit status $?" > /root/dev/hvc0
-busybox sync
-busybox reboot -f
+exec busybox switch_root /root /bin/busybox sh /run/start < /root/dev/null
