@@ -99,6 +99,7 @@ programs: $(addprefix $(BUILD)/,$(PROGRAMS))
 up: ## install what is missing (as root), build, and run the example stack in the foreground
 	$(Q)$(MAKE) deps
 	$(Q)$(AS_OWNER) $(MAKE) all
+	@echo "the example's accounts: alice@example.org with alice-password, bob@example.org with bob-password"
 	$(Q)exec $(BUILD)/mailbox-run up specs/mailstack.json
 
 # --- installation -------------------------------------------------------------------------------
@@ -125,7 +126,7 @@ uninstall: ## remove what install installed
 	for page in $(MAN); do rm -f $(MAN_DIR)/man$${page##*.}/$${page##*/}; done
 
 clean: ## remove build/
-	rm -rf build
+	@rm -rf build || { echo "what the example stack stored in build/demo is root's: sudo make clean" >&2; exit 1; }
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile */build.mk | sed 's/:.*## /\t/' | sort | expand -t 16
