@@ -187,7 +187,10 @@ static int is_alive(struct cmd *c, struct err *err)
     int rc = container_state(&c->env, c->args[0], a, &state, err);
 
     /* Deleted while we watched: the end, and no error. */
-    rc = rc < 0 ? (err->code == ENOENT ? 0 : -1) : state.status != CONTAINER_STOPPED;
+    if (rc < 0)
+        rc = err->code == ENOENT ? 0 : -1;
+    else /* what is half made looks like what is half deleted: there is nothing to see of either */
+        rc = state.status != CONTAINER_STOPPED && state.status != CONTAINER_CREATING;
     arena_free(a);
     return rc;
 }

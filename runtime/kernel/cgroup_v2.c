@@ -220,6 +220,35 @@ static int load(const struct bpf_insn *code, int n, struct err *err)
     return fd >= 0 ? fd : err_set(err, errno, "load the program for devices");
 }
 
+#define OLD_MAX 64 /* programs that a group can have: BPF_CGROUP_MAX_PROGS */
+
+/* The programs of the group itself; without the right to ask there are none of ours. */
+static unsigned list_programs(int dir_fd, unsigned ids[OLD_MAX])
+{
+    union bpf_attr attr = {.query = {.target_fd = (unsigned)dir_fd,
+                                     .attach_type = BPF_CGROUP_DEVICE,
+                                     .prog_ids = (uintptr_t)ids,
+                                     .prog_cnt = OLD_MAX}};
+
+    return sys_bpf(BPF_PROG_QUERY, &attr, sizeof attr) < 0 ? 0 : attr.query.prog_cnt;
+}
+
+/* All programs of a group must agree, so those of before an update would forbid what it allows. */
+static int detach_old(int dir_fd, const unsigned *ids, unsigned n, struct err *err)
+{
+    for (unsigned i = 0; i < n; i++) {
+        union bpf_attr by_id = {.prog_id = ids[i]};
+        own_fd int old_fd = sys_bpf(BPF_PROG_GET_FD_BY_ID, &by_id, sizeof by_id);
+        union bpf_attr attr = {.target_fd = (unsigned)dir_fd,
+                               .attach_bpf_fd = (unsigned)old_fd,
+                               .attach_type = BPF_CGROUP_DEVICE};
+
+        if (old_fd < 0 || sys_bpf(BPF_PROG_DETACH, &attr, sizeof attr) < 0)
+            return err_set(err, errno, "detach the former program for devices");
+    }
+    return 0;
+}
+
 int cgroup_v2_devices(const struct cgroup_hier *h, const struct cgroup_devices *d, struct err *err)
 {
     own_free struct bpf_insn *code = mem_array(CGROUP_V2_INSNS_MAX, sizeof *code);
@@ -228,6 +257,7 @@ int cgroup_v2_devices(const struct cgroup_hier *h, const struct cgroup_devices *
     union bpf_attr attr = {.attach_type = BPF_CGROUP_DEVICE, .attach_flags = BPF_F_ALLOW_MULTI};
     own_fd int prog_fd = n < 0 ? err_set(err, E2BIG, "too many device rules") : load(code, n, err);
     own_fd int dir_fd = -1;
+    unsigned old[OLD_MAX], old_n = 0;
 
     if (prog_fd < 0)
         return -1;
@@ -236,9 +266,10 @@ int cgroup_v2_devices(const struct cgroup_hier *h, const struct cgroup_devices *
     dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0)
         return err_set(err, errno, "open cgroup '%s'", path);
+    old_n = list_programs(dir_fd, old);
     attr.target_fd = (unsigned)dir_fd;
     attr.attach_bpf_fd = (unsigned)prog_fd;
     if (sys_bpf(BPF_PROG_ATTACH, &attr, sizeof attr) < 0)
         return err_set(err, errno, "attach the program for devices to cgroup '%s'", path);
-    return 0;
+    return detach_old(dir_fd, old, old_n, err);
 }

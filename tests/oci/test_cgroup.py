@@ -56,6 +56,20 @@ def test_devices_are_denied_unless_allowed(runtime, bundle):
     assert out.stdout == "opened\n", out.stderr
 
 
+def test_an_update_changes_what_devices_are_allowed(runtime, bundle):
+    bundle.linux["devices"] = [{"path": "/dev/kmsg-x", "type": "c", "major": 1, "minor": 11}]
+    caps = ["CAP_DAC_OVERRIDE", "CAP_MKNOD", "CAP_SYSLOG"]
+    bundle.process["capabilities"] = dict.fromkeys(("bounding", "effective", "permitted"), caps)
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    look = ("exec", name, "sh", "-c", "exec 3< /dev/kmsg-x && echo opened")
+    assert "not permitted" in runtime(*look).stderr
+    deny = {"allow": False, "access": "rwm"}
+    allow = {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}
+    for rules, opens in (([deny, allow], True), ([deny], False), ([deny, allow], True)):
+        runtime.ok("update", "-r", "-", name, input=json.dumps({"devices": rules}), stdin=None)
+        assert (runtime(*look).stdout == "opened\n") == opens
+
+
 def test_the_path_of_the_config_is_used_and_removed(runtime, bundle):
     name = runtime.new_id()
     bundle.linux["cgroupsPath"] = f"/{name}-parent/child"
