@@ -107,6 +107,20 @@ static void on_answer(struct auth_login *q, const struct auth_login_answer *a)
     conn_pause(s->client, false);
 }
 
+static bool is_v4(const struct in6_addr *ip)
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+    return memcmp(ip, mapped, sizeof(mapped)) == 0;
+}
+
+/* As everybody writes it: 192.0.2.1, not ::ffff:192.0.2.1. */
+static const char *ip_text(const struct in6_addr *ip, char out[INET6_ADDRSTRLEN])
+{
+    return is_v4(ip) ? inet_ntop(AF_INET, &ip->s6_addr[12], out, INET6_ADDRSTRLEN)
+                     : inet_ntop(AF_INET6, ip, out, INET6_ADDRSTRLEN);
+}
+
 void session_login(struct session *s, struct str user, struct str password)
 {
     char ip[INET6_ADDRSTRLEN] = "";
@@ -114,7 +128,7 @@ void session_login(struct session *s, struct str user, struct str password)
         .user = user,
         .password = password,
         .service = s->proto->service,
-        .remote = str_of(inet_ntop(AF_INET6, &s->ip, ip, sizeof(ip))),
+        .remote = str_of(ip_text(&s->ip, ip)),
         .tls = conn_has_tls(s->client),
     };
 
@@ -150,12 +164,19 @@ static size_t of_this_ip(const struct frontd *f, const struct in6_addr *ip)
     return n;
 }
 
+static unsigned port_of(const struct sockaddr_storage *a)
+{
+    struct sockaddr_in6 v6; /* the port is where that of IPv4 is */
+
+    memcpy(&v6, a, sizeof(v6));
+    return ntohs(v6.sin6_port);
+}
+
 static bool take_address(struct session *s, int fd)
 {
     struct sockaddr_storage a;
     socklen_t n = sizeof(a);
-    char ip[INET6_ADDRSTRLEN] = "";
-    unsigned port = 0;
+    char ip[INET6_ADDRSTRLEN];
     int on = 1;
 
     memset(&a, 0, sizeof(a));
@@ -163,21 +184,8 @@ static bool take_address(struct session *s, int fd)
         return false;
     (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on,
                      sizeof(on)); /* a relay has no other deadline */
-    if (a.ss_family == AF_INET) {
-        struct sockaddr_in v4;
-
-        memcpy(&v4, &a, sizeof(v4));
-        (void)inet_ntop(AF_INET, &v4.sin_addr, ip, sizeof(ip));
-        port = ntohs(v4.sin_port);
-    } else {
-        struct sockaddr_in6 v6;
-
-        memcpy(&v6, &a, sizeof(v6));
-        (void)inet_ntop(AF_INET6, &v6.sin6_addr, ip, sizeof(ip));
-        port = ntohs(v6.sin6_port);
-    }
-    (void)snprintf(s->remote, sizeof(s->remote), a.ss_family == AF_INET ? "%s:%u" : "[%s]:%u", ip,
-                   port);
+    (void)snprintf(s->remote, sizeof(s->remote), is_v4(&s->ip) ? "%s:%u" : "[%s]:%u",
+                   ip_text(&s->ip, ip), port_of(&a));
     return true;
 }
 
