@@ -82,13 +82,22 @@ def test_dev_console_leads_nowhere_in_the_container_either(runtime, bundle, own_
     assert out.returncode == 1 and "/dev/console" in out.stderr
 
 
-@both("mask")
-def test_a_masked_path_that_is_a_link_is_masked_where_it_leads(attacked, bundle, own_rootfs):
-    """An absolute link must be followed within the root: here to /hidden, not to the host's."""
+def test_a_masked_path_that_is_a_link_is_masked_where_it_leads(runtime, bundle, own_rootfs, tmp_path):
+    """Within the root: an absolute link does not lead to the host's directory of that name."""
     (own_rootfs / "hidden").mkdir()
     (own_rootfs / "hidden/key").write_text("secret")
-    (own_rootfs / "way").symlink_to("/proc/self/root/hidden")
-    bundle.linux["maskedPaths"] = ["/way"]
-    out = attacked.run(bundle.shell("cat /hidden/key"))
-    if attacked.defended:
-        assert "secret" not in out.stdout
+    for name, target in (("way", "/hidden"), ("up", "../../../hidden"), ("far", "way")):
+        (own_rootfs / name).symlink_to(target)
+        bundle.linux["maskedPaths"] = [f"/{name}"]
+        assert "secret" not in runtime.run(bundle.shell("cat /hidden/key")).stdout
+
+
+@both("mask")
+def test_a_mask_covers_what_is_there_or_the_start_fails(attacked, bundle, own_rootfs):
+    """A link through /proc could lead a mask anywhere, or nowhere, and what it was to hide would be open."""
+    (own_rootfs / "secret").mkdir()
+    (own_rootfs / "secret/key").write_text("seen")
+    (own_rootfs / "secret/way").symlink_to("/proc/self/fd/0")
+    bundle.linux["maskedPaths"] = ["/secret/way"]
+    out = attacked.run(bundle.shell("echo STARTED"))
+    assert ("STARTED" in out.stdout) != attacked.defended

@@ -12,6 +12,7 @@ import pytest
 
 from attacklib import both
 from ocilib import read_until, wait
+from test_seccomp import agent, notify  # noqa: F401
 
 # What the runtime itself needs between the earliest point of a filter and execve, and a program cannot use for good.
 OWN_CALLS = ["setresuid", "setresgid", "setgroups", "capset", "close_range", "accept4", "recvmsg", "chdir"]
@@ -52,6 +53,23 @@ def test_no_process_is_without_the_filter(runtime, bundle, nnp):
     out = runtime.ok("exec", name, "sh", "-c", "cat /proc/[0-9]*/status")
     modes = [line for line in out.splitlines() if line.startswith("Seccomp:")]
     assert len(modes) >= 3 and set(modes) == {"Seccomp:\t2"}
+
+
+# --- the descriptor by which another program answers for the kernel
+
+
+def test_the_notify_descriptor_is_not_the_containers(runtime, bundle, agent):
+    """Who has it answers every call of the container as allowed. It goes to the agent alone, and what the container can
+    see of its own descriptors, of other processes' and of the runtime's while it enters shows none."""
+    bundle.linux["seccomp"] = notify(agent, "mkdir", "mkdirat")
+    look = "for f in /proc/[0-9]*/fd/*; do readlink $f; done; mkdir /dev/shm/x"
+    name = runtime.start_detached(bundle.shell(f"{look}; sleep 60"))
+    wait(lambda: "Too many users" in (bundle.path / "err").read_text(), "the agent's answer")
+    out = runtime("exec", name, "sh", "-c", look)
+    assert "Too many users" in out.stderr
+    for seen in (out.stdout, (bundle.path / "out").read_text()):
+        assert "pipe:" in seen or "/dev/null" in seen
+        assert "seccomp" not in seen and "socket" not in seen and "eventfd" not in seen, seen
 
 
 # --- filters that were compiled before
