@@ -262,11 +262,19 @@ static void close_dir(DIR *const *dir)
         (void)closedir(*dir); /* opened for reading: nothing can be lost */
 }
 
+/* A root file system has directories that their owner may not write to; root need not ask. */
+static void make_writable(int fd)
+{
+    if (geteuid() != 0 && faccessat(fd, NAME_OF_CWD, W_OK | X_OK, AT_EACCESS) < 0)
+        (void)fchmod(fd, 0700); /* what it does not help is told by what fails next */
+}
+
 static int remove_children(struct removal *r, int fd, const char *name, struct err *err)
 {
     __attribute__((cleanup(close_dir))) DIR *dir = fdopendir(fd);
     const struct dirent *e;
 
+    make_writable(fd);
     if (dir == NULL) {
         own_close_fd(&fd);
         return err_set(err, errno, "list '%s'", name);

@@ -190,6 +190,22 @@ static void many_entries_go_in_one_call(void **state)
     assert_ok(file_sync_dir(t->fd, ".", &err), &err);
 }
 
+/* Of an ordinary user: an unpacked image has such directories. */
+static void a_tree_with_directories_of_0555_is_removed(void **state)
+{
+    const struct tmpdir *t = *state;
+    struct err err = {0};
+
+    assert_ok(file_mkdir_p(t->fd, "a/b/c", 0755, &err), &err);
+    assert_ok(file_put(t->fd, "a/b/f", STR("x"), 0400, &err), &err);
+    assert_ok(file_put(t->fd, "a/b/c/f", STR("x"), 0000, &err), &err);
+    assert_int_equal(fchmodat(t->fd, "a/b/c", 0555, 0), 0);
+    assert_int_equal(fchmodat(t->fd, "a/b", 0555, 0), 0);
+    assert_int_equal(fchmodat(t->fd, "a", 0500, 0), 0);
+    assert_ok(file_remove_tree(t->fd, "a", &err), &err);
+    assert_int_equal(faccessat(t->fd, "a", F_OK, 0), -1);
+}
+
 #define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, tmpdir_setup, tmpdir_teardown)
 
 int main(void)
@@ -200,6 +216,7 @@ int main(void)
         WITH_DIR(a_failed_replacement_changes_nothing),
         WITH_DIR(poking_writes_into_what_exists_only),
         WITH_DIR(directories_are_made_as_deep_as_asked),
+        WITH_DIR(a_tree_with_directories_of_0555_is_removed),
         WITH_DIR(a_tree_is_removed_without_following_links),
         WITH_DIR(depth_exhausts_no_descriptors),
         WITH_DIR(many_entries_go_in_one_call),
