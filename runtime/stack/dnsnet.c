@@ -144,7 +144,7 @@ int dnsnet_up(struct dnsnet *d, const struct stack_config *c, struct err *err)
     uint32_t seed = 0;
 
     if (svc_is_rootless())
-        return err_set(err, EPERM, "it is an ordinary user's");
+        return err_set(err, 0, "the stack is an ordinary user's");
     for (const char *p = d->id; *p; p++)
         seed = seed * 31 + (unsigned char)*p;
     if (c->dns.network_set)
