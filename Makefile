@@ -126,7 +126,7 @@ uninstall: ## remove what install installed
 	for page in $(MAN); do rm -f $(MAN_DIR)/man$${page##*.}/$${page##*/}; done
 
 clean: ## remove build/
-	@rm -rf build || { echo "what the example stack stored in build/demo is root's: sudo make clean" >&2; exit 1; }
+	@rm -rf build 2>/dev/null || { echo "what the example stack stored in build/demo is root's: sudo make clean" >&2; exit 1; }
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile */build.mk | sed 's/:.*## /\t/' | sort | expand -t 16
