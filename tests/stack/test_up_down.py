@@ -36,7 +36,7 @@ def test_warm_up_takes_less_than_a_second(stack):
         stack.up()
         took.append(time.monotonic() - began)
         stack.down()
-    assert min(took) < 1.0, took  # the figures are tests/bench's
+    assert min(took) < 1.0 * float(os.environ.get("MR_SLOWER", "1")), took  # the figures are tests/bench's
 
 
 def test_up_twice_changes_nothing(stack):

@@ -9,6 +9,7 @@
 # PYTEST_SECONDS (2700) bounds the whole of pytest.
 set -u
 
+export MR_SLOWER=30 # what a test may take longer under emulation where it measures time
 build=$1
 results=/tmp/results
 mkdir -p "$results"
@@ -37,7 +38,7 @@ echo "== end-to-end tests"
 read -r -a tests <<<"${VM_TESTS:-tests/oci tests/stack --ignore=tests/oci/engines}"
 # shellcheck disable=SC2086 # PYTEST_ARGS is a list
 MR_BUILD=$build PYTHONDONTWRITEBYTECODE=1 tests/tools/reap.py "${PYTEST_SECONDS:-2700}" /usr/bin/python3 -m pytest \
-    -p no:cacheprovider --color=no -q -ra --dist loadfile -n 2 --junit-xml="$results/junit.xml" ${PYTEST_ARGS-} "${tests[@]}"
+    -p no:cacheprovider --color=no -v -ra --dist loadfile -n 2 --junit-xml="$results/junit.xml" ${PYTEST_ARGS-} "${tests[@]}"
 status=$?
 counts=$(/usr/bin/python3 tests/tools/junit.py "$results/junit.xml" 2>/dev/null) || counts="0 1 0"
 # shellcheck disable=SC2086 # three numbers
