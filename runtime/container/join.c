@@ -59,6 +59,9 @@ int join_prepare(struct maker *m, const char *id, const struct container_view *v
     in->proc_fd = in->join_fd < 0 ? -1 : proc_open(err);
     if (in->proc_fd < 0)
         return -1;
+    in->root_fd = proc_open_root(in->proc_fd, s->pid, s->pid_start, err);
+    if (in->root_fd < 0)
+        return -1;
     in->join_flags = m->state.ns_flags;
     in->bundle = s->bundle;
     m->groups_denied = (m->state.ns_flags & CLONE_NEWUSER) != 0 && denies_groups(s->pid);

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/base/err.h"
@@ -42,6 +43,27 @@ int step_cgroup_enter(struct init *in, size_t index, struct err *err)
     return cgroup_doors_enter(&in->doors, in->in_v2 ? CGROUP_ENTER_V1 : CGROUP_ENTER_ALL, err);
 }
 
+/* The root and working directory are those of the mount namespace now, which are the container's;
+ * but where the runtime that made it was itself in a chroot, the pivot exchanged that, and above it
+ * the host's root is still there. Then it is the root of the container's init that counts. */
+static int take_root(struct init *in, struct err *err)
+{
+    own_fd int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat of_namespace;
+    struct stat of_init;
+
+    if (fd < 0 || fstat(fd, &of_namespace) < 0 || fstat(in->root_fd, &of_init) < 0)
+        return err_set(err, errno, "open '/'");
+    if (of_namespace.st_dev == of_init.st_dev && of_namespace.st_ino == of_init.st_ino) {
+        (void)close(in->root_fd);
+        in->root_fd = take_fd(&fd);
+        return 0;
+    }
+    if (fchdir(in->root_fd) < 0 || chroot(".") < 0)
+        return err_set(err, errno, "change the root to that of the container's init");
+    return 0;
+}
+
 /* index OCI_NS_KINDS: an exec, which joins all of them at once through the pidfd. */
 int step_join(struct init *in, size_t index, struct err *err)
 {
@@ -53,10 +75,8 @@ int step_join(struct init *in, size_t index, struct err *err)
         return err_set(err, errno, "setns");
     if (!all)
         return 0;
-    /* The root and working directory are those of the container now. */
     in->in_container = true;
-    in->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return in->root_fd < 0 ? err_set(err, errno, "open '/'") : 0;
+    return take_root(in, err);
 }
 
 /* EINVAL: the namespace maps no id 0. Then the set-up goes on as nobody, with full capabilities. */

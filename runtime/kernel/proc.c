@@ -139,6 +139,20 @@ int proc_pidfd(pid_t pid, uint64_t start, struct err *err)
     return take_fd(&fd);
 }
 
+int proc_open_root(int proc_fd, pid_t pid, uint64_t start, struct err *err)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof path, "%d/root", pid);
+    own_fd int fd = openat(proc_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_set(err, errno, "open '/proc/%s'", path);
+    if (!proc_is_alive(pid, start))
+        return err_set(err, ESRCH, "process %d", pid);
+    return take_fd(&fd);
+}
+
 int proc_open_ns(pid_t pid, const char *name, struct err *err)
 {
     char path[64];

@@ -41,6 +41,10 @@ bool proc_is_alive(pid_t pid, uint64_t start);
 /* A pidfd of the process with that pid and start time; ESRCH if it is gone. */
 must_check int proc_pidfd(pid_t pid, uint64_t start, struct err *err);
 
+/* The root directory of the process with that pid and start time, by O_PATH; ESRCH if it is gone.
+ */
+must_check int proc_open_root(int proc_fd, pid_t pid, uint64_t start, struct err *err);
+
 /* Opens /proc/PID/ns/NAME. */
 must_check int proc_open_ns(pid_t pid, const char *name, struct err *err);
 
