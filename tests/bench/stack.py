@@ -335,7 +335,7 @@ ROWS = (("up, the first time (s)", lambda f: f["cold"], "{:.2f}"), ("up, later (
 
 def show(figures, args):
     print(f"\nmail stack: {args.rounds} rounds, {args.messages} messages of {SIZE} bytes over {CONNECTIONS} connections to {len(USERS)} users\n")
-    print(f"{'':32}" + "".join(f"{name:>20}" for name in figures) + ("               ratio" if len(figures) > 1 else ""))
+    print(f"{'':32}" + "".join(f"{name:>20}" for name in figures) + ("       theirs / ours" if len(figures) > 1 else ""))
     for label, get, form in ROWS:
         values = [get(f) for f in figures.values()]
         ratio = f"{values[1] / values[0]:20.2f}" if len(values) > 1 and values[0] else ""
