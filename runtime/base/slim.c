@@ -14,10 +14,9 @@ static void give_back(uintptr_t at, size_t n)
 {
     uintptr_t page = (uintptr_t)getpagesize();
     uintptr_t from = at & ~(page - 1);
+    void *start = (void *)from; // NOLINT(performance-no-int-to-ptr): an address of the program
 
-    /* What cannot be given back is kept. */
-    (void)madvise((void *)from, (at + n) - from,
-                  MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
+    (void)madvise(start, (at + n) - from, MADV_DONTNEED); /* what cannot be given back is kept */
 }
 
 void slim_now(void)

@@ -104,7 +104,7 @@ static void arguments_are_compared_as_asked(void **state)
             " \"action\": \"SCMP_ACT_ALLOW\", \"args\": [{\"index\": 1, \"value\": 5, \"op\": \"%s\"}]}]}",
             cases[i].op);
         assert_ok(make(a, buf_c(&section), &p, &err), &err);
-        for (char v = '4'; v <= '6'; v++) {
+        for (int v = '4'; v <= '6'; v++) {
             bool let = strchr(cases[i].below, v) != NULL;
 
             assert_int_equal(ask(&p, SYS_dup3, 99, (uint64_t)(v - '0')) == SECCOMP_RET_ALLOW, let);
