@@ -168,7 +168,7 @@ static void media_types_of_both_worlds_are_known(void **state)
 
 static void references_are_judged(void **state)
 {
-    static const char *const good[] = {"smtpd", "busybox:1.36", "docker.io/library/a:b", "a@b+c"};
+    static const char *const good[] = {"smtpd", "busybox:1.36", "registry.example/a:b", "a@b+c"};
     static const char *const bad[] = {"", "-a", "/a", ".", "a b", "a\nb", "a\\b", "a\xc3\xa4"};
 
     (void)state;
