@@ -12,6 +12,7 @@
 #include "runtime/base/own.h"
 
 #include "mailstack/filterd/crypto.h"
+#include "mailstack/lib/daemon/keys.h"
 
 static const char *const keys[] = {"hostname", "log_level", "listen",      "domains", "spf",
                                    "dkim",     "dmarc",     "executables", "sign",    "state",
@@ -20,16 +21,6 @@ static const char *const sign_keys[] = {"domain", "selector", "algorithm", "key"
 static const char *const limit_keys[] = {"workers", NULL};
 static const char *const socket_keys[] = {"dns", NULL};
 static const char *const executables[] = {"accept", "junk", "reject", NULL};
-
-static int take_str(const struct jv *at, const char *key, char **out, struct err *err)
-{
-    struct str s;
-
-    if (jv_str(at, key, &s, err) < 0)
-        return -1;
-    *out = str_dup_c(s, err);
-    return *out == NULL ? -1 : 0;
-}
 
 /* Is this one of "domains"? */
 static int check_domain(const struct jv *root, const struct jv *key, const char *domain,
@@ -59,7 +50,7 @@ static int read_key(struct dkim_sign_key *k, const struct jv *at, struct err *er
     own_free char *path = NULL;
     int rc;
 
-    if (take_str(at, "key", &path, err) < 0)
+    if (keys_text(at, "key", &path, err) < 0)
         return -1;
     rc = file_read(AT_FDCWD, path, &pem, err);
     if (rc == 0)
@@ -79,8 +70,9 @@ static int load_key(struct dkim_sign_key *k, const struct jv *root, const struct
     size_t which;
 
     if (jv_is_object(at, err) < 0 || jv_only(at, sign_keys, err) < 0 ||
-        take_str(at, "domain", &k->domain, err) < 0 || check_domain(root, at, k->domain, err) < 0 ||
-        take_str(at, "selector", &k->selector, err) < 0 ||
+        keys_text(at, "domain", &k->domain, err) < 0 ||
+        check_domain(root, at, k->domain, err) < 0 ||
+        keys_text(at, "selector", &k->selector, err) < 0 ||
         jv_enum(&algorithm, names, &which, err) < 0)
         return -1;
     if (!dkim_is_domain(str_of(k->domain)) || !dkim_is_domain(str_of(k->selector)))
@@ -128,7 +120,7 @@ static int load_state(struct conf *c, const struct jv *at, struct err *err)
 
     if (!jv_has(at, "state"))
         return 0;
-    if (take_str(at, "state", &c->state, err) < 0)
+    if (keys_text(at, "state", &c->state, err) < 0)
         return -1;
     return c->state[0] == '/' ? 0 : jv_err(&state, err, "expected an absolute path");
 }
@@ -158,7 +150,7 @@ static int load_sockets(struct conf *c, const struct jv *at, struct err *err)
     if (sockets.v != NULL && jv_only(&sockets, socket_keys, err) < 0)
         return -1;
     if (sockets.v != NULL && jv_has(&sockets, "dns"))
-        return take_str(&sockets, "dns", &c->dns, err);
+        return keys_text(&sockets, "dns", &c->dns, err);
     if (c->spf || c->dkim || c->dmarc)
         return jv_err(at, err, "spf, dkim and dmarc need \"sockets\": {\"dns\"}");
     return 0;
@@ -167,7 +159,7 @@ static int load_sockets(struct conf *c, const struct jv *at, struct err *err)
 static int load(struct conf *c, const struct jv *at, struct err *err)
 {
     if (jv_is_object(at, err) < 0 || jv_only(at, keys, err) < 0 ||
-        take_str(at, "hostname", &c->hostname, err) < 0)
+        keys_text(at, "hostname", &c->hostname, err) < 0)
         return -1;
     if (load_rules(c, at, err) < 0 || load_sign(c, at, err) < 0 || load_state(c, at, err) < 0 ||
         load_limits(c, at, err) < 0)

@@ -18,6 +18,7 @@
 #include "mailstack/frontd/frontd.h"
 #include "mailstack/lib/daemon/daemon.h"
 #include "mailstack/lib/daemon/given.h"
+#include "mailstack/lib/daemon/keys.h"
 #include "mailstack/lib/daemon/workers.h"
 #include "mailstack/lib/net/conn.h"
 #include "mailstack/lib/net/tls.h"
@@ -50,21 +51,6 @@ static void conf_free(struct frontd_conf *c)
     free(c);
 }
 
-static int take_text(const struct jv *at, const char *key, char **out, struct err *err)
-{
-    struct str s;
-
-    if (jv_str(at, key, &s, err) < 0)
-        return -1;
-    *out = str_dup_c(s, err);
-    return *out ? 0 : -1;
-}
-
-static int take_opt_text(const struct jv *at, const char *key, char **out, struct err *err)
-{
-    return jv_has(at, key) ? take_text(at, key, out, err) : 0;
-}
-
 static int take_limits(const struct jv *conf, struct frontd_conf *c, struct err *err)
 {
     static const char *const keys[] = {"workers", "connections", "connections_per_ip", "login_s",
@@ -92,26 +78,6 @@ static int take_limits(const struct jv *conf, struct frontd_conf *c, struct err 
     return 0;
 }
 
-static int take_nets(const struct jv *conf, struct frontd_conf *c, struct err *err)
-{
-    struct jv list;
-
-    if (jv_opt_array(conf, "plaintext_login", &list, err) < 0)
-        return -1;
-    if (jv_n(&list) > FRONTD_NETS_MAX)
-        return jv_err(&list, err, "more than %d networks", FRONTD_NETS_MAX);
-    for (size_t i = 0; i < jv_n(&list); i++) {
-        struct jv e = jv_elem(&list, i);
-        struct str text;
-
-        if (jv_as_str(&e, &text, err) < 0)
-            return -1;
-        if (cidr_parse(text, &c->plaintext[c->plaintext_n++], err) < 0)
-            return jv_err(&e, err, "%s", err->text);
-    }
-    return 0;
-}
-
 static int take_conf(const struct jv *conf, struct frontd_conf *c, struct err *err)
 {
     static const char *const keys[] = {"hostname",        "log_level", "listen",  "tls",
@@ -122,18 +88,18 @@ static int take_conf(const struct jv *conf, struct frontd_conf *c, struct err *e
     struct jv sockets;
 
     if (jv_is_object(conf, err) < 0 || jv_only(conf, keys, err) < 0 ||
-        take_text(conf, "hostname", &c->hostname, err) < 0 ||
+        keys_text(conf, "hostname", &c->hostname, err) < 0 ||
         jv_object(conf, "tls", &tls, err) < 0 || jv_only(&tls, tls_keys, err) < 0 ||
-        take_text(&tls, "cert", &c->cert, err) < 0 || take_text(&tls, "key", &c->key, err) < 0)
+        keys_text(&tls, "cert", &c->cert, err) < 0 || keys_text(&tls, "key", &c->key, err) < 0)
         return -1;
     if (jv_object(conf, "sockets", &sockets, err) < 0 || jv_only(&sockets, socket_keys, err) < 0 ||
-        take_text(&sockets, "auth", &c->auth_path, err) < 0 ||
-        take_opt_text(&sockets, "imapd", &c->imapd_path, err) < 0 ||
-        take_opt_text(&sockets, "pop3d", &c->pop3d_path, err) < 0)
+        keys_text(&sockets, "auth", &c->auth_path, err) < 0 ||
+        keys_opt_text(&sockets, "imapd", &c->imapd_path, err) < 0 ||
+        keys_opt_text(&sockets, "pop3d", &c->pop3d_path, err) < 0)
         return -1;
     if (take_limits(conf, c, err) < 0)
         return -1;
-    return take_nets(conf, c, err);
+    return keys_networks(conf, c->plaintext, FRONTD_NETS_MAX, &c->plaintext_n, err);
 }
 
 static int load(struct daemon *d, const struct jv *conf, struct err *err)

@@ -5,19 +5,11 @@
 
 #include "runtime/base/err.h"
 
+#include "mailstack/lib/daemon/keys.h"
+
 static const char *const keys[] = {"hostname", "log_level", "listen", "mail",
                                    "format",   "quota",     "limits", NULL};
 static const char *const limit_keys[] = {"sessions", "idle_s", NULL};
-
-static int take_str(const struct jv *at, const char *key, char **out, struct err *err)
-{
-    struct str s;
-
-    if (jv_str(at, key, &s, err) < 0)
-        return -1;
-    *out = str_dup_c(s, err);
-    return *out == NULL ? -1 : 0;
-}
 
 static int load_limits(struct conf *c, const struct jv *at, struct err *err)
 {
@@ -36,22 +28,12 @@ static int load_limits(struct conf *c, const struct jv *at, struct err *err)
     return 0;
 }
 
-static int load_format(const struct jv *at, struct err *err)
-{
-    struct jv format = jv_member(at, "format");
-    struct str s;
-
-    if (jv_opt_str(at, "format", STR("maildir"), &s, err) < 0)
-        return -1;
-    return str_eq_c(s, "maildir") ? 0 : jv_err(&format, err, "expected \"maildir\"");
-}
-
 static int load(struct conf *c, const struct jv *at, struct err *err)
 {
     if (jv_is_object(at, err) < 0 || jv_only(at, keys, err) < 0)
         return -1;
-    if (take_str(at, "hostname", &c->hostname, err) < 0 ||
-        take_str(at, "mail", &c->mail, err) < 0 || load_format(at, err) < 0)
+    if (keys_text(at, "hostname", &c->hostname, err) < 0 ||
+        keys_text(at, "mail", &c->mail, err) < 0 || keys_format(at, err) < 0)
         return -1;
     if (jv_opt_size(at, "quota", INT64_MAX, 0, &c->quota, err) < 0)
         return -1;

@@ -8,6 +8,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 
+#include "mailstack/lib/daemon/keys.h"
 #include "mailstack/lib/proto/smtp_path.h"
 
 #define MESSAGE_SIZE 52428800 /* defaults, as in specs/README.md */
@@ -17,21 +18,6 @@
 #define PER_IP       50
 #define IDLE_S       300
 #define RECIPIENTS   100
-
-static int take_text(const struct jv *at, const char *key, char **out, struct err *err)
-{
-    struct str s;
-
-    if (jv_str(at, key, &s, err) < 0)
-        return -1;
-    *out = str_dup_c(s, err);
-    return *out ? 0 : -1;
-}
-
-static int take_opt_text(const struct jv *at, const char *key, char **out, struct err *err)
-{
-    return jv_has(at, key) ? take_text(at, key, out, err) : 0;
-}
 
 static int take_limits(const struct jv *conf, struct conf *c, struct err *err)
 {
@@ -57,26 +43,6 @@ static int take_limits(const struct jv *conf, struct conf *c, struct err *err)
     c->connections = (size_t)all;
     c->connections_per_ip = (size_t)per_ip;
     c->idle_ms = (idle_s ? idle_s : 1) * 1000;
-    return 0;
-}
-
-static int take_nets(const struct jv *conf, struct conf *c, struct err *err)
-{
-    struct jv list;
-
-    if (jv_opt_array(conf, "plaintext_login", &list, err) < 0)
-        return -1;
-    if (jv_n(&list) > CONF_NETS_MAX)
-        return jv_err(&list, err, "more than %d networks", CONF_NETS_MAX);
-    for (size_t i = 0; i < jv_n(&list); i++) {
-        struct jv e = jv_elem(&list, i);
-        struct str text;
-
-        if (jv_as_str(&e, &text, err) < 0)
-            return -1;
-        if (cidr_parse(text, &c->plaintext[c->plaintext_n++], err) < 0)
-            return jv_err(&e, err, "%s", err->text);
-    }
     return 0;
 }
 
@@ -116,13 +82,13 @@ static int take_sockets(const struct jv *conf, struct conf *c, struct err *err)
     struct jv at;
 
     if (jv_object(conf, "sockets", &at, err) < 0 || jv_only(&at, keys, err) < 0 ||
-        take_text(&at, "auth", &c->auth_path, err) < 0 ||
-        take_text(&at, "map", &c->map_path, err) < 0 ||
-        take_text(&at, "lmtp", &c->lmtp_path, err) < 0 ||
-        take_opt_text(&at, "milter", &c->milter_path, err) < 0 ||
-        take_opt_text(&at, "queue", &c->queue_path, err) < 0)
+        keys_text(&at, "auth", &c->auth_path, err) < 0 ||
+        keys_text(&at, "map", &c->map_path, err) < 0 ||
+        keys_text(&at, "lmtp", &c->lmtp_path, err) < 0 ||
+        keys_opt_text(&at, "milter", &c->milter_path, err) < 0 ||
+        keys_opt_text(&at, "queue", &c->queue_path, err) < 0)
         return -1;
-    return take_opt_text(&at, "dns", &c->dns_path, err);
+    return keys_opt_text(&at, "dns", &c->dns_path, err);
 }
 
 static int take_tls(const struct jv *conf, struct conf *c, struct err *err)
@@ -131,9 +97,9 @@ static int take_tls(const struct jv *conf, struct conf *c, struct err *err)
     struct jv at;
 
     if (jv_object(conf, "tls", &at, err) < 0 || jv_only(&at, keys, err) < 0 ||
-        take_text(&at, "cert", &c->cert, err) < 0)
+        keys_text(&at, "cert", &c->cert, err) < 0)
         return -1;
-    return take_text(&at, "key", &c->key, err);
+    return keys_text(&at, "key", &c->key, err);
 }
 
 static int take_conf(const struct jv *conf, struct conf *c, struct err *err)
@@ -147,7 +113,7 @@ static int take_conf(const struct jv *conf, struct conf *c, struct err *err)
     int64_t recipients;
 
     if (jv_is_object(conf, err) < 0 || jv_only(conf, keys, err) < 0 ||
-        take_text(conf, "hostname", &c->hostname, err) < 0 ||
+        keys_text(conf, "hostname", &c->hostname, err) < 0 ||
         jv_opt_size(conf, "message_size", SIZE_LIMIT, MESSAGE_SIZE, &c->message_size, err) < 0 ||
         jv_opt_int(conf, "recipients", (struct jv_range){1, 10000}, RECIPIENTS, &recipients, err) <
             0 ||
@@ -157,7 +123,8 @@ static int take_conf(const struct jv *conf, struct conf *c, struct err *err)
     c->recipients = (size_t)recipients;
     c->scratch = str_dup_c(scratch, err);
     if (!c->scratch || take_domains(conf, c, err) < 0 || take_tls(conf, c, err) < 0 ||
-        take_nets(conf, c, err) < 0 || take_limits(conf, c, err) < 0)
+        keys_networks(conf, c->plaintext, CONF_NETS_MAX, &c->plaintext_n, err) < 0 ||
+        take_limits(conf, c, err) < 0)
         return -1;
     return take_sockets(conf, c, err);
 }

@@ -3,11 +3,15 @@
 import json
 import os
 import pathlib
-import select
 import signal
 import socket
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "oci"))
+
+from ocilib import read_until  # noqa: E402,F401
 
 SERVICES = ["authd", "dnsd", "lmtpd", "imapd", "pop3d", "filterd", "queued", "smtpd", "frontd"]
 # Who to ask: the services without a port by a unix socket of theirs.
@@ -107,23 +111,6 @@ class Stack:
 
     def kill_supervisor(self):
         os.kill(self.status()["pid"], signal.SIGKILL)
-
-
-def read_until(fd, text, seconds=30):
-    """What a terminal shows up to `text`, its end, or the end of the time."""
-    seen = b""
-    end = time.monotonic() + seconds
-    while text not in seen:
-        if not select.select([fd], [], [], max(0, end - time.monotonic()))[0]:
-            break
-        try:
-            part = os.read(fd, 4096)
-        except OSError:
-            break
-        if not part:
-            break
-        seen += part
-    return seen
 
 
 def alive(pids):
