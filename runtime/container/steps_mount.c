@@ -379,6 +379,43 @@ static int mask_file(struct init *in, struct err *err)
     return mount_clone(in->null_fd, "", MOUNT_ONE, err);
 }
 
+static bool same_words(const char *a, const char *b)
+{
+    for (;;) {
+        bool ends_a, ends_b;
+        size_t n;
+
+        a += strspn(a, "/");
+        b += strspn(b, "/");
+        n = strcspn(a, "/");
+        ends_a = n == 0;
+        ends_b = strcspn(b, "/") == 0;
+        if (ends_a || ends_b)
+            return ends_a && ends_b;
+        if (strcspn(b, "/") != n || strncmp(a, b, n) != 0)
+            return false;
+        a += n;
+        b += n;
+    }
+}
+
+/* A directory that is masked already has no second name, unless by a link or listed twice: then two
+ * of them have changed places since, and the other one would stay open. */
+static bool was_exchanged(const struct init *in, size_t index, int target_fd)
+{
+    const struct oci_strings *all = &in->config->linux_.masked_paths;
+    own_fd int fd = -1;
+
+    if (in->mask_fd < 0 || !dir_is_same(target_fd, in->mask_fd))
+        return false;
+    for (size_t i = 0; i < index; i++)
+        if (same_words(all->v[i], all->v[index]))
+            return false;
+    fd = sys_openat2(in->root_fd, all->v[index], O_PATH | O_CLOEXEC, 0,
+                     RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+    return fd >= 0 || errno != ELOOP;
+}
+
 int step_mask(struct init *in, size_t index, struct err *err)
 {
     const char *path = in->config->linux_.masked_paths.v[index];
@@ -390,6 +427,8 @@ int step_mask(struct init *in, size_t index, struct err *err)
         return there;
     if (fstat(target_fd, &st) < 0)
         return err_set(err, errno, "look at it");
+    if (was_exchanged(in, index, target_fd))
+        return err_set(err, EXDEV, "it was exchanged with one that is masked");
     fd = S_ISDIR(st.st_mode) ? mask_directory(in, err) : mask_file(in, err);
     if (fd < 0 || mount_attach(fd, target_fd, err) < 0)
         return -1;
