@@ -32,6 +32,7 @@ in_root mount -t tmpfs -o mode=1777 tmp /tmp
 in_root mount -t securityfs securityfs /sys/kernel/security
 in_root mount -t bpf bpf /sys/fs/bpf
 in_root mount -t cgroup2 -o nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
+[ -d /root/sys/fs/selinux ] && in_root mount -t selinuxfs selinuxfs /sys/fs/selinux
 in_root ln -sf /proc/self/fd /dev/fd
 in_root ln -sf /proc/self/fd/0 /dev/stdin
 in_root ln -sf /proc/self/fd/1 /dev/stdout
@@ -39,24 +40,30 @@ in_root ln -sf /proc/self/fd/2 /dev/stderr
 in_root ip link set lo up
 in_root hostname guest
 
-# A group that holds processes passes no controllers down, so the command has one of its own beside the containers'.
-for controller in $(in_root cat /sys/fs/cgroup/cgroup.controllers); do
-    echo "+$controller" > /root/sys/fs/cgroup/cgroup.subtree_control
-done
-in_root mkdir /sys/fs/cgroup/command
 busybox cp /command /root/run/command
 # The modules of this kernel, for what the command may want to load.
 [ -d "/root$(busybox cat /kernel_dir)" ] && in_root mkdir -p /lib/modules && in_root mount --bind "$(busybox cat /kernel_dir)" /lib/modules
 
 # Not in a chroot: from there no user namespace can be made.
 busybox cat > /root/run/start <<'END'
-echo "guest: up" > /dev/hvc0
+exec < /dev/null > /dev/hvc0 2>&1
+echo "guest: up"
 # As under systemd: the kernel gives process 1 no more than 4096, which is less than a service asks for.
 ulimit -H -n 524288
 ulimit -S -n 1024
-setsid sh -c 'echo $$ > /sys/fs/cgroup/command/cgroup.procs; exec bash /run/command' < /dev/null > /dev/hvc0 2>&1
-echo "guest: exit status $?" > /dev/hvc0
+setsid sh -c 'if [ -w "$0" ]; then echo $$ > "$0"; fi; exec bash /run/command' /sys/fs/cgroup/command/cgroup.procs
+echo "guest: exit status $?"
 /bin/busybox sync
 /bin/busybox reboot -f
 END
+if [ -e /systemd.sh ]; then
+    busybox cp /systemd.sh /root/run/systemd.sh
+    exec busybox switch_root /root /bin/busybox sh /run/systemd.sh < /root/dev/null
+fi
+
+# A group that holds processes passes no controllers down, so the command has one of its own beside the containers'.
+for controller in $(in_root cat /sys/fs/cgroup/cgroup.controllers); do
+    echo "+$controller" > /root/sys/fs/cgroup/cgroup.subtree_control
+done
+in_root mkdir /sys/fs/cgroup/command
 exec busybox switch_root /root /bin/busybox sh /run/start < /root/dev/null

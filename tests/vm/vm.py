@@ -7,7 +7,8 @@
 
 The guest's root is this machine's, read-only, with a layer in memory above it: what is built here is there, and nothing that
 happens there is seen here. It needs no /dev/kvm and no root. Memory in MiB: $VM_MEMORY (2048); seconds for all, and for the boot
-alone: $VM_TIME (3000), $VM_BOOT (180). qemu is a child and dies with this process, however that ends.
+alone: $VM_TIME (3000), $VM_BOOT (180); VM_INIT=systemd: with systemd as process 1; $VM_LSM: apparmor, or selinux without a
+policy. qemu is a child and dies with this process, however that ends.
 """
 import os
 import pathlib
@@ -21,6 +22,8 @@ import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODULES = ("virtio_pci", "virtio_mmio", "virtio_console", "virtio_rng", "9pnet_virtio", "9p", "overlay")
+# Both at once cannot be had: each wants to be the one that labels processes.
+LSM = {"apparmor": "lsm=landlock,yama,apparmor,bpf", "selinux": "lsm=landlock,yama,selinux,bpf enforcing=0"}
 UP = b"guest: up"
 END = re.compile(rb"guest: exit status (\d+)\r?\n")
 ENVIRONMENT = re.compile(r"(PATH|HOME|LANG|LC_\w+|MR_\w+|OCI_\w+|VM_\w+|PYTEST_\w+)$")
@@ -126,6 +129,8 @@ def command_archive(command):
     lines += [f"cd {shlex.quote(os.getcwd())}", command if isinstance(command, str) else shlex.join(command)]
     archive = Cpio()
     archive.add("command", ("\n".join(lines) + "\n").encode())
+    if os.environ.get("VM_INIT", "") == "systemd":
+        archive.add("systemd.sh", (HERE / "systemd.sh").read_bytes(), 0o100755)
     return archive.end()
 
 
@@ -137,7 +142,7 @@ def clock_khz():
 def qemu(top, initrd, serial):
     # microvm has neither the timer nor the table from which the kernel would learn the clock's rate.
     append = ("console=ttyS0 quiet panic=-1 mitigations=off cgroup_no_v1=all random.trust_cpu=on no_timer_check "
-              f"tsc=reliable tsc_early_khz={clock_khz()} nowatchdog reboot=t")
+              f"tsc=reliable tsc_early_khz={clock_khz()} nowatchdog reboot=t " + LSM[os.environ.get("VM_LSM", "apparmor")])
     share = "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap"
     return ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-M", "microvm,acpi=on,pit=on,pic=on,isa-serial=on,rtc=on", "-accel", "tcg,thread=multi",
             "-cpu", "max", "-smp", "2", "-m", os.environ.get("VM_MEMORY", "2048"), "-nodefaults", "-no-user-config",
