@@ -29,8 +29,15 @@ $(UNDEFENDED): $(call objects,runtime/cli/main.c $(UNDEFENDED_SRC)) $(LIBMRCLI) 
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS_KIND) $(LINK) $(STATIC) $(UNDEFENDED_OFF:%=-Wl,--wrap=%) -o $@ $^ -lseccomp -lcap -ljansson
 
+# What the attacks run inside of containers.
+ATTACKER := $(BUILD)/test/attacker
+$(ATTACKER): $(call objects,tests/oci/attack/attacker.c)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS_KIND) $(LINK) $(STATIC) -o $@ $^
+
 .PHONY: unit unit-build
-unit-build: $(UNIT_TESTS) $(UNDEFENDED)
+unit-build: $(UNIT_TESTS) $(UNDEFENDED) $(ATTACKER)
 # One: make build/tests/unit/runtime/base/test_str && build/tests/unit/runtime/base/test_str
 unit: unit-build ## build and run the unit tests
 	$(Q)tests/tools/run_unit.sh $(UNIT_TESTS)

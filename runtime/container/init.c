@@ -2,6 +2,7 @@
 #include "runtime/container/init.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,20 @@ no_return void init_main(struct init *in)
         (void)walk(in, &err);
     sync_send_error(in->sync_fd, &err);
     _exit(1);
+}
+
+/* --- what is asked about it --------------------------------------------------------------------
+ */
+
+/* A user namespace changes nothing: the container's mounts are made in it. */
+bool init_may_unmount(const struct init *in)
+{
+    const struct oci_caps *c = &in->process->caps;
+    uint64_t all = 0;
+
+    for (int i = 0; i < OCI_CAP_SETS; i++)
+        all |= c->mask[i];
+    return !c->set || (all >> CAP_SYS_ADMIN & 1) != 0;
 }
 
 /* --- the last step ---------------------------------------------------------------------------- */

@@ -66,6 +66,7 @@ struct init {
 
     /* The child's own. */
     bool groups_denied;
+    bool in_chroot;    /* the runtime's root is not that of its mount namespace */
     bool in_container; /* after the pivot, or from the start in an exec */
     bool cwd_later;
     int mask_fd;
@@ -83,6 +84,9 @@ no_return void init_main(struct init *in);
 /* One function a kind of step. */
 typedef int init_step(struct init *in, size_t index, struct err *err);
 extern init_step *const init_steps[STEP_KINDS];
+
+/* Will the process have the right to detach mounts of its namespace? */
+bool init_may_unmount(const struct init *in);
 
 /* execve with the path looked up in the process's own PATH. Returns only on failure. */
 int init_exec(struct init *in, struct err *err);

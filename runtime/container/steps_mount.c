@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The root's tree is attached where it lies on the host, so that hooks of the container find its
- * mounts there; where the directories above cannot be searched, or there will be no pivot, on top
- * of
- * "/". From then on root_fd stands for it: each target is resolved beneath root_fd, before the
- * pivot and after it.
+ * mounts there; where the directories above cannot be searched, on top of "/". From then on root_fd
+ * stands for it: each target is resolved beneath root_fd, before the pivot and after it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,18 +34,39 @@ bool bundle_path(const char *bundle, const char *path, char *out, size_t max)
 
 /* --- the root --------------------------------------------------------------------------------- */
 
+static bool is_same_place(int a_fd, int b_fd)
+{
+    struct statx a, b;
+
+    return statx(a_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &a) == 0 &&
+           statx(b_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &b) == 0 &&
+           a.stx_mnt_id == b.stx_mnt_id && a.stx_ino == b.stx_ino;
+}
+
+/* All of the namespace, also what is above the root of a runtime that is in a chroot. */
 int step_propagation(struct init *in, size_t index, struct err *err)
 {
-    (void)in;
+    own_fd int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), top_fd = -1;
+
     (void)index;
+    if (root_fd < 0)
+        return err_set(err, errno, "open '/'");
+    if (root_of_namespace(in->proc_fd, err) < 0)
+        return -1;
     if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
         return err_set(err, errno, "make '/' a slave");
+    top_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (top_fd < 0)
+        return err_set(err, errno, "open '/'");
+    in->in_chroot = !is_same_place(root_fd, top_fd);
+    if (in->in_chroot && (fchdir(root_fd) < 0 || chroot(".") < 0))
+        return err_set(err, errno, "return to the runtime's own root");
     return 0;
 }
 
 int step_root(struct init *in, size_t index, struct err *err)
 {
-    own_fd int top_fd = in->no_pivot ? -1 : open(in->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    own_fd int top_fd = open(in->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     (void)index;
     if (top_fd < 0)
@@ -67,20 +86,40 @@ int step_root_readonly(struct init *in, size_t index, struct err *err)
     return mount_set(in->root_fd, MOUNT_ONE, &ro, err);
 }
 
+/* From the namespace's root, or what is above a chroot of the runtime would stay the root of the
+ * container's namespace, for it to enter. */
+static int leave_chroot(const struct init *in, struct err *err)
+{
+    return in->in_chroot ? root_of_namespace(in->proc_fd, err) : 0;
+}
+
 int step_pivot(struct init *in, size_t index, struct err *err)
 {
     (void)index;
-    if (root_pivot(in->root_fd, err) < 0)
+    if (leave_chroot(in, err) < 0 || root_pivot(in->root_fd, err) < 0)
         return -1;
     in->in_container = true;
     return 0;
 }
 
+/* Where the kernel would let it pivot, there is no reason not to. */
 int step_move_root(struct init *in, size_t index, struct err *err)
 {
     (void)index;
-    if (root_move(in->root_fd, err) < 0)
+    if (leave_chroot(in, err) < 0)
         return -1;
+    if (root_pivot(in->root_fd, err) < 0) {
+        if (err->code != EINVAL)
+            return -1;
+        err_reset(err);
+        if (init_may_unmount(in))
+            return err_set(err, 0,
+                           "this host's root cannot be left by pivot_root, and with CAP_SYS_ADMIN "
+                           "the container could uncover it: take the capability from all sets of "
+                           "$.process.capabilities");
+        if (root_move(in->root_fd, err) < 0)
+            return -1;
+    }
     in->in_container = true;
     return 0;
 }

@@ -2,12 +2,24 @@
 #include "runtime/kernel/root.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/own.h"
 #include "runtime/kernel/sys.h"
+
+int root_of_namespace(int proc_fd, struct err *err)
+{
+    own_fd int fd = openat(proc_fd, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_set(err, errno, "open the mount namespace");
+    return setns(fd, CLONE_NEWNS) < 0 ? err_set(err, errno, "enter the mount namespace's root") : 0;
+}
 
 int root_pivot(int root_fd, struct err *err)
 {
@@ -22,15 +34,28 @@ int root_pivot(int root_fd, struct err *err)
     return chdir("/") < 0 ? err_set(err, errno, "enter '/'") : 0;
 }
 
+static int detach(const char *path, struct err *err)
+{
+    if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT && errno != EPERM)
+        return err_set(err, errno, "detach '%s'", path);
+    return 0;
+}
+
 int root_move(int root_fd, struct err *err)
 {
-    if (umount2("/proc", MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT && errno != EPERM)
-        return err_set(err, errno, "detach '/proc'");
-    if (umount2("/sys", MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT && errno != EPERM)
-        return err_set(err, errno, "detach '/sys'");
+    own_fd int top_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (top_fd < 0)
+        return err_set(err, errno, "open '/'");
+    if (detach("/proc", err) < 0 || detach("/sys", err) < 0)
+        return -1;
+    /* ELOOP: it would be moved onto itself, for it is there already. */
+    if (move_mount(root_fd, "", top_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+            0 &&
+        errno != ELOOP)
+        return err_set(err, errno, "move the new root over '/'");
     if (fchdir(root_fd) < 0)
         return err_set(err, errno, "enter the new root");
-    /* The tree was attached on top of "/" when it was made, so nothing remains to be moved. */
     if (chroot(".") < 0)
         return err_set(err, errno, "chroot");
     return chdir("/") < 0 ? err_set(err, errno, "enter '/'") : 0;

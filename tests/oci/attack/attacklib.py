@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the attacks share."""
 import contextlib
+import os
+import shutil
 import subprocess
 import sys
 
 import pytest
+
+from ocilib import TOP
+
+BUILT = TOP / os.environ.get("MR_BUILD", "build") / "test"
+UNDEFENDED = BUILT / "mailbox-run-undefended"
+ATTACKER = BUILT / "attacker"
 
 
 def both(*defences):
@@ -16,6 +24,13 @@ def executable(path, text):
     path.write_text(text)
     path.chmod(0o755)
     return path
+
+
+def with_attacker(rootfs):
+    """The program attacker.c is /attacker in the container."""
+    if not os.access(ATTACKER, os.X_OK):
+        pytest.skip(f"{ATTACKER} is not built")
+    shutil.copy(ATTACKER, rootfs / "attacker")
 
 
 EXCHANGE = """

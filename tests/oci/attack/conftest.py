@@ -15,9 +15,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from ocilib import RUNTIME, TOP, Runtime  # noqa: E402
-
-UNDEFENDED = TOP / os.environ.get("MR_BUILD", "build") / "test" / "mailbox-run-undefended"
+from attacklib import UNDEFENDED  # noqa: E402
+from ocilib import RUNTIME, Runtime  # noqa: E402
 
 
 class Undefended(Runtime):

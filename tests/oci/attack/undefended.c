@@ -32,6 +32,7 @@
 #include "runtime/kernel/device.h"
 #include "runtime/kernel/dir.h"
 #include "runtime/kernel/proc.h"
+#include "runtime/kernel/root.h"
 #include "runtime/kernel/self.h"
 #include "runtime/kernel/tty.h"
 
@@ -198,6 +199,34 @@ int __wrap_dir_open_parent(int root_fd, const char *path, mode_t mode, char *nam
     int fd = __real_dir_open_parent(root_fd, path, mode, name, name_max, err);
 
     return is_off("beneath") ? open_again(fd, err) : fd;
+}
+
+/* --- the root ----------------------------------------------------------------------------------
+ */
+
+int __real_root_of_namespace(int proc_fd, struct err *err);
+int __wrap_root_of_namespace(int proc_fd, struct err *err);
+
+int __wrap_root_of_namespace(int proc_fd, struct err *err)
+{
+    return is_off("root") ? 0 : __real_root_of_namespace(proc_fd, err);
+}
+
+int __real_root_pivot(int root_fd, struct err *err);
+int __wrap_root_pivot(int root_fd, struct err *err);
+
+/* Not a defence: a host whose root cannot be left, as an initramfs is. */
+int __wrap_root_pivot(int root_fd, struct err *err)
+{
+    return is_off("pivot") ? err_set(err, EINVAL, "pivot_root") : __real_root_pivot(root_fd, err);
+}
+
+bool __real_init_may_unmount(const struct init *in);
+bool __wrap_init_may_unmount(const struct init *in);
+
+bool __wrap_init_may_unmount(const struct init *in)
+{
+    return !is_off("uncover") && __real_init_may_unmount(in);
 }
 
 /* --- /proc and /sys --------------------------------------------------------------------------- */
