@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "runtime/base/err.h"
@@ -170,6 +171,8 @@ static int read_answer(int fd, struct buf *out, struct err *err)
 
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno == EAGAIN)
+            return err_set(err, ETIMEDOUT, "no answer");
         if (n < 0)
             return err_set(err, errno, "read the supervisor's answer");
         if (n == 0)
@@ -178,8 +181,10 @@ static int read_answer(int fd, struct buf *out, struct err *err)
     }
 }
 
-int control_call(const char *path, const char *line, struct buf *out, struct err *err)
+int control_call(const char *path, const char *line, unsigned wait_s, struct buf *out,
+                 struct err *err)
 {
+    const struct timeval wait = {.tv_sec = wait_s};
     own_fd int fd = fd_unix_connect(path, SOCK_STREAM, err);
     own_buf struct buf text = BUF_INIT(CONTROL_TEXT_MAX);
     own_buf struct buf ask_line = BUF_INIT(CONTROL_LINE_MAX);
@@ -187,6 +192,8 @@ int control_call(const char *path, const char *line, struct buf *out, struct err
     struct str rest;
 
     buf_printf(&ask_line, "%s\n", line);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0)
+        return err_set(err, errno, "limit the wait for an answer");
     if (fd < 0 || buf_check(&ask_line, "request", err) < 0 ||
         fd_write_all(fd, buf_str(&ask_line), err) < 0 || read_answer(fd, &text, err) < 0)
         return -1;

@@ -26,6 +26,8 @@ struct err;
 #define CONTROL_ASKS_MAX 32
 #define CONTROL_IDLE_MS  5000
 #define CONTROL_TEXT_MAX (8U << 20)
+#define CONTROL_ASK_S    10  /* how long to wait for what is only looked up */
+#define CONTROL_ORDER_S  300 /* and for what stops and starts services */
 
 struct control;
 
@@ -63,7 +65,8 @@ void control_answer(struct control_ask *a, struct str text);
 void control_flush(struct control *c);
 
 /* The other side: asks and waits for the whole answer, without the "ok". ENOENT or ECONNREFUSED if
- * nobody is there; an "error TEXT" becomes the error. */
-must_check int control_call(const char *path, const char *line, struct buf *out, struct err *err);
+ * nobody is there, ETIMEDOUT after wait_s of silence; an "error TEXT" becomes the error. */
+must_check int control_call(const char *path, const char *line, unsigned wait_s, struct buf *out,
+                            struct err *err);
 
 #endif

@@ -65,8 +65,8 @@ must_check int cmd_load_file(struct cmd *c, const char *file, struct stack_confi
                              struct err *err);
 /* Asks the supervisor of the file; `out` gets its answer. An error says that the stack is not up.
  */
-must_check int cmd_ask(struct cmd *c, const char *file, const char *line, struct buf *out,
-                       struct err *err);
+must_check int cmd_ask(struct cmd *c, const char *file, const char *line, unsigned wait_s,
+                       struct buf *out, struct err *err);
 /* "is not up", and for an ordinary user that root's stacks are not seen. */
 const char *cmd_not_up(void);
 /* After a conversation that broke off: a supervisor that is killed just now lets go of its

@@ -34,7 +34,7 @@ static int run(struct cmd *c, struct err *err)
         return -1;
     if (!place_is_locked(&l))
         return clean(&l, c->args[0], err);
-    if (cmd_ask(c, c->args[0], "stop", &answer, &gone) == 0)
+    if (cmd_ask(c, c->args[0], "stop", CONTROL_ORDER_S, &answer, &gone) == 0)
         return 0;
     if (gone.code && cmd_lets_go(&l))
         return clean(&l, c->args[0], err);

@@ -61,7 +61,8 @@ static int ask(struct cmd *c, const struct action *a, struct buf *answer, struct
         return err_set(err, 0, "'%s' %s", c->args[1], cmd_not_up());
     if (c->args_n > 2)
         line = arena_printf(c->arena, "%s %s", a->name, c->args[2]);
-    if (control_call(arena_printf(c->arena, "%s/sock/control.sock", l.run), line, answer, err) == 0)
+    if (control_call(arena_printf(c->arena, "%s/sock/control.sock", l.run), line, CONTROL_ASK_S,
+                     answer, err) == 0)
         return 0;
     if (err->code == ENOENT || err->code == ECONNREFUSED)
         return err_set(err, err->code, "queue: queued does not run");

@@ -15,7 +15,7 @@ static int run(struct cmd *c, struct err *err)
     if (!g)
         return cmd_wrong(c, &report, err);
     gen_free(g);
-    if (cmd_ask(c, c->args[0], "reload", &answer, err) < 0)
+    if (cmd_ask(c, c->args[0], "reload", CONTROL_ORDER_S, &answer, err) < 0)
         return -1;
     if (answer.n == 0)
         buf_append_c(&answer, "nothing has changed\n");

@@ -10,7 +10,7 @@ static int run(struct cmd *c, struct err *err)
     own_buf struct buf answer = BUF_INIT(CONTROL_TEXT_MAX);
     const char *line = c->args_n > 1 ? arena_printf(c->arena, "restart %s", c->args[1]) : "restart";
 
-    return cmd_ask(c, c->args[0], line, &answer, err);
+    return cmd_ask(c, c->args[0], line, CONTROL_ORDER_S, &answer, err);
 }
 
 const struct verb cmd_restart = {

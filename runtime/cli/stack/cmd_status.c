@@ -113,7 +113,8 @@ static int run(struct cmd *c, struct err *err)
         return -1;
     if (!place_is_locked(&l))
         return print_down(c, o, err);
-    if (cmd_ask(c, c->args[0], o->prometheus.on ? "prometheus" : "status", &answer, err) < 0)
+    if (cmd_ask(c, c->args[0], o->prometheus.on ? "prometheus" : "status", CONTROL_ASK_S, &answer,
+                err) < 0)
         return -1;
     if (o->json.on || o->prometheus.on)
         return cmd_print(&answer, err);

@@ -18,6 +18,7 @@
 #include "runtime/base/own.h"
 #include "runtime/cli/stack/cmd.h"
 #include "runtime/container/container.h"
+#include "runtime/stack/control.h"
 #include "runtime/stack/gen.h"
 #include "runtime/stack/layout.h"
 #include "runtime/stack/place.h"
@@ -181,7 +182,7 @@ static int already_up(struct cmd *c, struct err *err)
     own_buf struct buf answer = BUF_INIT(TEXT_MAX);
     own_buf struct buf text = BUF_INIT(TEXT_MAX + 4096);
 
-    if (cmd_ask(c, c->args[0], "reload", &answer, err) < 0)
+    if (cmd_ask(c, c->args[0], "reload", CONTROL_ORDER_S, &answer, err) < 0)
         return -1;
     buf_printf(&text, "'%s' is up already; %s\n%s", c->args[0],
                answer.n ? "changed:" : "nothing has changed", answer.n ? buf_c(&answer) : "");

@@ -47,7 +47,8 @@ int cmd_load_file(struct cmd *c, const char *file, struct stack_config **out, st
     return err_set(err, EINVAL, "%.*s", STR_ARG(first));
 }
 
-int cmd_ask(struct cmd *c, const char *file, const char *line, struct buf *out, struct err *err)
+int cmd_ask(struct cmd *c, const char *file, const char *line, unsigned wait_s, struct buf *out,
+            struct err *err)
 {
     struct layout l;
 
@@ -55,7 +56,7 @@ int cmd_ask(struct cmd *c, const char *file, const char *line, struct buf *out, 
         return -1;
     if (!place_is_locked(&l))
         return err_set(err, 0, "'%s' %s", file, cmd_not_up());
-    return control_call(arena_printf(c->arena, "%s/control.sock", l.run), line, out, err);
+    return control_call(arena_printf(c->arena, "%s/control.sock", l.run), line, wait_s, out, err);
 }
 
 const char *cmd_not_up(void)

@@ -248,7 +248,7 @@ static pid_t serve(struct world *w)
 static int call(struct world *w, const char *line, struct buf *out, struct err *err)
 {
     pid_t pid = serve(w);
-    int rc = control_call(tmpdir_path(w->dir, "s"), line, out, err);
+    int rc = control_call(tmpdir_path(w->dir, "s"), line, 20, out, err);
 
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     return rc;
@@ -275,10 +275,22 @@ static void errors_become_errors(void **state)
     struct err err = {0};
 
     control_close(&w->control);
-    assert_int_equal(control_call(tmpdir_path(w->dir, "s"), "status", &out, &err), -1);
+    assert_int_equal(control_call(tmpdir_path(w->dir, "s"), "status", 20, &out, &err), -1);
     assert_int_equal(err.code, ECONNREFUSED);
-    assert_int_equal(control_call(tmpdir_path(w->dir, "nobody"), "status", &out, &err), -1);
+    assert_int_equal(control_call(tmpdir_path(w->dir, "nobody"), "status", 20, &out, &err), -1);
     assert_int_equal(err.code, ENOENT);
+    assert_int_equal(out.n, 0);
+}
+
+static void silence_has_an_end(void **state)
+{
+    struct world *w = *state;
+    own_buf struct buf out = BUF_INIT(CONTROL_TEXT_MAX);
+    struct err err = {0};
+
+    /* nobody turns the loop: the connection waits in the backlog */
+    assert_int_equal(control_call(tmpdir_path(w->dir, "s"), "status", 1, &out, &err), -1);
+    assert_int_equal(err.code, ETIMEDOUT);
     assert_int_equal(out.n, 0);
 }
 
@@ -297,6 +309,7 @@ int main(void)
         CASE(the_last_words_are_written_at_the_end),
         CASE(a_call_gives_the_answer_without_its_ok),
         CASE(errors_become_errors),
+        CASE(silence_has_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
