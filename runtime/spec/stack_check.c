@@ -1,31 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Rules across sections. Names are looked up through hash maps, so that a file of a hundred
- * thousand aliases is checked in time that grows with its length only.
- */
+/* Rules across sections. */
 #include <netinet/in.h>
 #include <string.h>
 
+#include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
-#include "runtime/base/map.h"
 #include "runtime/base/own.h"
 #include "runtime/spec/stack_field.h"
+#include "runtime/spec/stack_names.h"
 
-struct names { /* every local address, lower case -> what it is */
-    struct map *of;
-    const struct stack_config *c;
-};
+#define WAY_MAX 512 /* bytes of a circle that are shown */
 
-static char kind_account[] = "an account";
-static char kind_account_alias[] = "an alias of an account";
-static char kind_alias[] = "an alias of the domain";
-static char kind_list[] = "a list";
-
-static void free_names(struct names *n)
-{
-    map_free(n->of);
-}
+static const char kind_account[] = "an account";
+static const char kind_account_alias[] = "an alias of an account";
+static const char kind_alias[] = "an alias of the domain";
+static const char kind_list[] = "a list";
 
 const struct stack_domain *stack_domain_get(const struct stack_config *c, struct str name)
 {
@@ -43,126 +33,78 @@ const struct stack_limits *stack_limits_get(const struct stack_config *c, const 
     return NULL;
 }
 
-static void lower_into(struct buf *b, struct str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        buf_append_char(b, ascii_lower(s.p[i]));
-}
-
-static void *name_get(const struct names *n, struct str address)
-{
-    own_buf struct buf key = BUF_INIT(1024);
-
-    lower_into(&key, address);
-    return key.failed ? NULL : map_get(n->of, buf_str(&key));
-}
-
-static const char *name_put(struct names *n, struct str address, char *kind)
-{
-    own_buf struct buf key = BUF_INIT(1024);
-    const char *was;
-
-    lower_into(&key, address);
-    if (key.failed)
-        return NULL;
-    was = map_get(n->of, buf_str(&key));
-    if (!was)
-        (void)map_put(n->of, buf_str(&key), kind);
-    return was;
-}
-
-/* "alice" in domain d, or "alice@example.org"; beyond our domains anything goes. */
-static int check_target(const struct names *n, const struct stack_domain *d, const char *target,
-                        struct err *err)
-{
-    own_buf struct buf whole = BUF_INIT(1024);
-    struct str local;
-    struct str domain;
-    const struct stack_domain *in;
-    ptrdiff_t plus;
-
-    buf_append_c(&whole, target);
-    if (!strchr(target, '@') && d)
-        buf_printf(&whole, "@%s", d->name);
-    if (stack_address_split(buf_str(&whole), &local, &domain, err) < 0)
-        return -1;
-    in = stack_domain_get(n->c, domain);
-    if (!in || in->catch_all || name_get(n, buf_str(&whole)))
-        return 0;
-    plus = n->c->mailbox.subaddress[0] ? str_find(local, n->c->mailbox.subaddress[0]) : -1;
-    if (plus > 0) {
-        own_buf struct buf plain = BUF_INIT(1024);
-
-        buf_printf(&plain, "%.*s@%s", (int)plus, local.p, in->name);
-        if (name_get(n, buf_str(&plain)))
-            return 0;
-    }
-    return err_set(err, 0, "'%s' is neither an account nor an alias nor a list of '%s'", target,
-                   in->name);
-}
-
-static void check_targets(struct stack_field *f, const struct names *n,
+static void check_targets(struct stack_field *f, const struct stack_names *n,
                           const struct stack_domain *d, const struct jv *at,
                           const struct stack_strings *to)
 {
     for (size_t i = 0; i < to->n; i++) {
         struct jv e = jv_elem(at, i);
         struct err err = {0};
+        struct stack_name *name;
 
-        if (check_target(n, d, to->v[i], &err) < 0)
+        if (stack_names_target(n, d, to->v[i], &name, &err) < 0)
             stack_complain_at(f, &e, "%s", err.text);
     }
 }
 
-static void check_domain(struct stack_field *f, const struct names *n, const struct stack_domain *d,
-                         const struct jv *at)
+static void check_catch_all(struct stack_field *f, const struct stack_names *n,
+                            const struct stack_domain *d, const struct jv *domain)
+{
+    const struct jv at = jv_member(domain, "catch_all");
+    const struct stack_domain *in;
+    struct stack_name *name;
+    struct err err = {0};
+
+    if (stack_names_find(n, d, d->catch_all, &in, &name, &err) < 0)
+        stack_complain_at(f, &at, "%s", err.text);
+    else if (in && !name)
+        stack_complain_at(f, &at, "'%s' is neither an account nor an alias nor a list of '%s'",
+                          d->catch_all, in->name);
+}
+
+static void check_domain(struct stack_field *f, const struct stack_names *n,
+                         const struct stack_domain *d, const struct jv *at)
 {
     struct jv aliases = jv_member(at, "aliases");
     void *it = NULL;
     struct jv m;
-    struct err err = {0};
 
     for (size_t i = 0; i < d->aliases_n && jv_next(&aliases, &it, &m); i++)
         check_targets(f, n, d, &m, &d->aliases[i].to);
-    if (d->catch_all && str_find(str_of(d->catch_all), '@') < 0) {
-        own_buf struct buf whole = BUF_INIT(1024);
-
-        buf_printf(&whole, "%s@%s", d->catch_all, d->name);
-        if (!name_get(n, buf_str(&whole)))
-            stack_complain_at(f, at, "catch_all '%s' is neither an account nor an alias of '%s'",
-                              d->catch_all, d->name);
-    } else if (d->catch_all && check_target(n, NULL, d->catch_all, &err) < 0) {
-        stack_complain_at(f, at, "catch_all: %s", err.text);
-    }
+    if (d->catch_all)
+        check_catch_all(f, n, d, at);
     for (size_t i = 0; i < d->dkim_n; i++)
         for (size_t k = 0; k < i; k++)
             if (strcmp(d->dkim[i].selector, d->dkim[k].selector) == 0)
                 stack_complain_at(f, at, "DKIM selector '%s' stands twice", d->dkim[i].selector);
 }
 
-static void collect_domain(struct stack_field *f, struct names *n, const struct stack_domain *d,
-                           const struct jv *at)
+static void collect_domain(struct stack_field *f, struct stack_names *n,
+                           const struct stack_domain *d, const struct jv *at)
 {
     for (size_t i = 0; i < d->aliases_n; i++) {
         own_buf struct buf whole = BUF_INIT(1024);
         struct str local;
         struct str domain;
         struct err err = {0};
-        const char *was;
+        const struct stack_name *was;
 
         buf_printf(&whole, "%s@%s", d->aliases[i].name, d->name);
         if (stack_address_split(buf_str(&whole), &local, &domain, &err) < 0) {
             stack_complain_at(f, at, "alias '%s': %s", d->aliases[i].name, err.text);
             continue;
         }
-        was = name_put(n, buf_str(&whole), kind_alias);
+        was = stack_names_put(n, &(struct stack_name){.address = arena_copy(f->a, buf_str(&whole)),
+                                                      .kind = kind_alias,
+                                                      .to = &d->aliases[i].to,
+                                                      .d = d});
         if (was)
             stack_complain_at(f, at, "alias '%s': '%s' is %s already", d->aliases[i].name,
-                              buf_c(&whole), was);
+                              buf_c(&whole), was->kind);
     }
 }
 
-static void collect_lists(struct stack_field *f, struct names *n, const struct jv *root)
+static void collect_lists(struct stack_field *f, struct stack_names *n, const struct jv *root)
 {
     struct jv lists = jv_member(root, "lists");
 
@@ -171,25 +113,32 @@ static void collect_lists(struct stack_field *f, struct names *n, const struct j
         struct str local;
         struct str domain;
         struct err err = {0};
-        const char *was;
+        const struct stack_name *was;
 
         if (stack_address_split(str_of(l->address), &local, &domain, &err) < 0)
             stack_complain_at(f, &lists, "%s", err.text);
         else if (!stack_domain_get(n->c, domain))
             stack_complain_at(f, &lists, "list '%s' is in a domain that \"domains\" does not name",
                               l->address);
-        was = name_put(n, str_of(l->address), kind_list);
+        was = stack_names_put(
+            n, &(struct stack_name){.address = l->address, .kind = kind_list, .to = &l->members});
         if (was)
-            stack_complain_at(f, &lists, "list '%s' is %s already", l->address, was);
+            stack_complain_at(f, &lists, "list '%s' is %s already", l->address, was->kind);
     }
 }
 
-static void collect_accounts(struct names *n, const struct stack_accounts *accounts)
+/* Mail to it stays here. False if the address is taken. */
+static bool put_account(struct stack_names *n, const char *address, const char *kind)
+{
+    return !stack_names_put(n, &(struct stack_name){.address = address, .kind = kind});
+}
+
+static void collect_accounts(struct stack_names *n, const struct stack_accounts *accounts)
 {
     for (size_t i = 0; i < accounts->n; i++) {
-        (void)name_put(n, str_of(accounts->v[i].address), kind_account); /* keys are unique */
+        (void)put_account(n, accounts->v[i].address, kind_account); /* keys are unique */
         for (size_t k = 0; k < accounts->v[i].aliases.n; k++)
-            (void)name_put(n, str_of(accounts->v[i].aliases.v[k]), kind_account_alias);
+            (void)put_account(n, accounts->v[i].aliases.v[k], kind_account_alias);
     }
 }
 
@@ -274,14 +223,46 @@ static void check_domain_twice(struct stack_field *f, const struct jv *root,
             stack_complain_at(f, root, "domain '%s' stands twice", c->domains[i].name);
 }
 
+static void check_loop(struct stack_field *f, struct stack_names *n, const struct jv *at,
+                       const char *address)
+{
+    own_buf struct buf way = BUF_INIT(WAY_MAX);
+    struct stack_name *name = stack_names_get(n, str_of(address));
+
+    if (name && stack_names_loop(n, name, &way))
+        stack_complain_at(f, at, "mail to '%s' goes round in a circle: %s", address,
+                          way.failed ? "a long one" : buf_c(&way));
+}
+
+static void check_loops(struct stack_field *f, struct stack_names *n, const struct jv *domains,
+                        const struct jv *lists)
+{
+    for (size_t i = 0; i < n->c->domains_n; i++) {
+        const struct stack_domain *d = &n->c->domains[i];
+        struct jv at = jv_member(domains, d->name);
+        struct jv aliases = jv_member(&at, "aliases");
+
+        for (size_t k = 0; k < d->aliases_n; k++) {
+            struct jv alias = jv_member(&aliases, d->aliases[k].name);
+            own_buf struct buf whole = BUF_INIT(1024);
+
+            buf_printf(&whole, "%s@%s", d->aliases[k].name, d->name);
+            check_loop(f, n, &alias, buf_c(&whole));
+        }
+    }
+    for (size_t i = 0; i < n->c->lists_n; i++)
+        check_loop(f, n, lists, n->c->lists[i].address);
+}
+
 void stack_check(struct stack_field *f, const struct jv *root, const struct stack_config *c)
 {
-    __attribute__((cleanup(free_names))) struct names n = {.of = map_new(), .c = c};
+    __attribute__((cleanup(stack_names_done))) struct stack_names n;
     struct jv domains = jv_member(root, "domains");
     struct jv lists = jv_member(root, "lists");
     void *it = NULL;
     struct jv m;
 
+    stack_names_init(&n, f->a, c);
     check_ports(f, root, c);
     check_domain_twice(f, root, c);
     collect_accounts(&n, &c->accounts);
@@ -303,9 +284,10 @@ void stack_check(struct stack_field *f, const struct jv *root, const struct stac
 
         check_targets(f, &n, NULL, &members, &c->lists[i].members);
     }
+    check_loops(f, &n, &domains, &lists);
 }
 
-static void check_account_aliases(struct stack_field *f, struct names *n, const struct jv *at,
+static void check_account_aliases(struct stack_field *f, struct stack_names *n, const struct jv *at,
                                   const struct stack_account *a)
 {
     for (size_t k = 0; k < a->aliases.n; k++) {
@@ -318,7 +300,7 @@ static void check_account_aliases(struct stack_field *f, struct names *n, const 
         else if (!stack_domain_get(n->c, domain))
             stack_complain_at(f, at, "alias '%s' is in a domain that \"domains\" does not name",
                               a->aliases.v[k]);
-        else if (name_put(n, str_of(a->aliases.v[k]), kind_account_alias))
+        else if (!put_account(n, a->aliases.v[k], kind_account_alias))
             stack_complain_at(f, at, "alias '%s' of '%s' is taken", a->aliases.v[k], a->address);
     }
 }
@@ -326,9 +308,10 @@ static void check_account_aliases(struct stack_field *f, struct names *n, const 
 void stack_check_accounts(struct stack_field *f, const struct stack_config *c,
                           const struct stack_accounts *accounts)
 {
-    __attribute__((cleanup(free_names))) struct names n = {.of = map_new(), .c = c};
+    __attribute__((cleanup(stack_names_done))) struct stack_names n;
     struct jv root = {0};
 
+    stack_names_init(&n, f->a, c);
     for (size_t i = 0; i < accounts->n; i++) {
         const struct stack_account *a = &accounts->v[i];
         struct jv at = {.up = &root, .key = a->address};
@@ -336,7 +319,7 @@ void stack_check_accounts(struct stack_field *f, const struct stack_config *c,
         struct str domain;
         struct err err = {0};
 
-        if (name_put(&n, str_of(a->address), kind_account))
+        if (!put_account(&n, a->address, kind_account))
             stack_complain_at(f, &at, "'%s' stands twice", a->address);
         if (stack_address_split(str_of(a->address), &local, &domain, &err) < 0)
             continue; /* load_account has complained */

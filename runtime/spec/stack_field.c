@@ -10,6 +10,7 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/num.h"
+#include "runtime/base/own.h"
 #include "runtime/base/path.h"
 
 void stack_complain(struct stack_field *f, const struct err *e)
@@ -209,15 +210,21 @@ struct stack_nets stack_net_list(struct stack_field *f, const struct jv *at, con
     return out;
 }
 
-const char *stack_path(struct stack_field *f, const char *dir, const char *path)
+const char *stack_file(struct stack_field *f, const struct jv *at, const char *key,
+                       const char *dflt)
 {
-    struct buf b = BUF_INIT(8192);
-    const char *out;
+    const char *path = stack_text(f, at, key, dflt);
+    own_buf struct buf whole = BUF_INIT(8192);
 
-    path_join(str_of(dir), str_of(path), &b);
-    out = arena_copy(f->a, buf_str(&b));
-    buf_done(&b);
-    return out;
+    if (!path)
+        return NULL;
+    if (!path[0]) {
+        struct jv m = jv_member(at, key);
+
+        stack_complain_at(f, &m, "a path may not be empty");
+    }
+    path_join(str_of(f->dir), str_of(path), &whole);
+    return arena_copy(f->a, buf_str(&whole));
 }
 
 const char *stack_lower(struct stack_field *f, const char *s)

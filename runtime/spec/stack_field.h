@@ -52,7 +52,9 @@ size_t stack_choice(struct stack_field *f, const struct jv *at, const char *key,
                     const char *const *names);
 struct stack_strings stack_texts(struct stack_field *f, const struct jv *at, const char *key);
 struct stack_nets stack_net_list(struct stack_field *f, const struct jv *at, const char *key);
-const char *stack_path(struct stack_field *f, const char *dir, const char *path); /* absolute */
+/* A path, made absolute from the directory of the file; dflt too, unless it is NULL. */
+const char *stack_file(struct stack_field *f, const struct jv *at, const char *key,
+                       const char *dflt);
 const char *stack_lower(struct stack_field *f, const char *s);
 /* elements, limited to STACK_LIST_MAX */
 size_t stack_n(struct stack_field *f, const struct jv *at);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
@@ -19,23 +20,19 @@ static void load_tls(struct stack_field *f, const struct jv *root, struct stack_
     static const char *const keys[] = {"mode", "cert", "key", "plaintext_login", NULL};
     static const char *const modes[] = {"self-signed", "files", NULL};
     struct jv at = stack_obj(f, root, "tls");
-    const char *cert = stack_text(f, &at, "cert", NULL);
-    const char *key = stack_text(f, &at, "key", NULL);
 
     stack_only(f, &at, keys);
+    c->tls.cert = stack_file(f, &at, "cert", NULL);
+    c->tls.key = stack_file(f, &at, "key", NULL);
     c->tls.mode = (enum stack_tls_mode)stack_choice(f, &at, "mode", modes);
     c->tls.plaintext_login = stack_net_list(f, &at, "plaintext_login");
     if (c->tls.plaintext_login.n > STACK_PLAINTEXT_MAX)
         stack_complain_at(f, &at, "\"plaintext_login\" names more than %d networks",
                           STACK_PLAINTEXT_MAX);
-    if (c->tls.mode == STACK_TLS_FILES && (!cert || !key))
+    if (c->tls.mode == STACK_TLS_FILES && (!c->tls.cert || !c->tls.key))
         stack_complain_at(f, &at, "mode \"files\" needs \"cert\" and \"key\"");
-    else if (c->tls.mode == STACK_TLS_SELF_SIGNED && (cert || key))
+    else if (c->tls.mode == STACK_TLS_SELF_SIGNED && (c->tls.cert || c->tls.key))
         stack_complain_at(f, &at, "\"cert\" and \"key\" belong to mode \"files\"");
-    if (cert)
-        c->tls.cert = stack_path(f, c->dir, cert);
-    if (key)
-        c->tls.key = stack_path(f, c->dir, key);
 }
 
 static const char *read_password(struct stack_field *f, const struct jv *at, const char *path)
@@ -52,13 +49,33 @@ static const char *read_password(struct stack_field *f, const struct jv *at, con
     return arena_copy(f->a, str_trim(buf_str(&text)));
 }
 
+/* Whose signature the relay's certificate needs. Where a password is sent and nothing is said, it
+ * is whom this machine trusts; a null says that any certificate will do. */
+static const char *relay_ca(struct stack_field *f, const struct jv *at, bool password)
+{
+    static const char *const bundles[] = {"/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine */
+                                          "/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora */
+                                          "/etc/ssl/ca-bundle.pem",             /* openSUSE */
+                                          "/etc/ssl/cert.pem", NULL};
+    const struct jv said = jv_member(at, "ca");
+
+    if (said.v || !password || f->no_files)
+        return stack_file(f, at, "ca", NULL);
+    for (size_t i = 0; bundles[i]; i++)
+        if (access(bundles[i], R_OK) == 0)
+            return bundles[i];
+    stack_complain_at(f, at,
+                      "this machine has no file of certificate authorities: name one in \"ca\", or "
+                      "null to send the password to whoever answers");
+    return NULL;
+}
+
 static void load_relay(struct stack_field *f, const struct jv *smtp, struct stack_config *c)
 {
     static const char *const keys[] = {"host", "port", "user", "password_file", "ca", NULL};
     struct jv at = stack_obj(f, smtp, "relay");
     struct stack_relay *r = &c->smtp.relay;
     const char *file;
-    const char *ca;
 
     if (!at.v)
         return;
@@ -67,15 +84,14 @@ static void load_relay(struct stack_field *f, const struct jv *smtp, struct stac
     r->host = stack_text(f, &at, "host", NULL);
     r->port = (uint16_t)stack_count(f, &at, "port", 587, 65535);
     r->user = stack_text(f, &at, "user", NULL);
-    file = stack_text(f, &at, "password_file", NULL);
-    ca = stack_text(f, &at, "ca", NULL);
-    r->ca = ca ? stack_path(f, c->dir, ca) : NULL;
+    file = stack_file(f, &at, "password_file", NULL);
+    r->ca = relay_ca(f, &at, r->user != NULL);
     if (!r->host)
         stack_complain_at(f, &at, "a relay needs a \"host\"");
     if ((r->user != NULL) != (file != NULL))
         stack_complain_at(f, &at, "\"user\" and \"password_file\" go together");
     else if (file)
-        r->password = read_password(f, &at, stack_path(f, c->dir, file));
+        r->password = read_password(f, &at, file);
 }
 
 static void load_smtp(struct stack_field *f, const struct jv *root, struct stack_config *c)
@@ -239,8 +255,8 @@ static void load_rest(struct stack_field *f, const struct jv *root, struct stack
     c->log.size = stack_size(f, &log, "size", 16U << 20, STACK_SIZE_MAX);
     c->log.keep = stack_count(f, &log, "keep", 4, 1000);
     stack_only(f, &accounts, account_keys);
-    c->accounts_file = stack_path(f, c->dir, stack_text(f, &accounts, "file", "accounts.json"));
-    c->storage = stack_path(f, c->dir, stack_text(f, root, "storage", "/var/lib/mailstack"));
+    c->accounts_file = stack_file(f, &accounts, "file", "accounts.json");
+    c->storage = stack_file(f, root, "storage", "/var/lib/mailstack");
 }
 
 static void load_all(struct stack_field *f, const struct jv *root, struct stack_config *c)

@@ -55,6 +55,12 @@ def test_an_account_has_no_plus_in_its_name(tmp_path):
     ({"services": {"smtpd": {"workers": 65}}}, "$.services.smtpd.workers", "64"),
     ({"dns": {"cache": "5G"}}, "$.dns.cache", "up to 4G"),
     ({"queue": {"senders": 1001}}, "$.queue.senders", "1000"),
+    ({"storage": ""}, "$.storage", "empty"),
+    ({"domains": {"example.org": {"aliases": {"a": ["b"], "b": ["alice", "c@example.org"], "c": ["a+x"]}}}}, "aliases.a",
+     "a@example.org -> b@example.org -> c@example.org -> a@example.org"),
+    ({"domains": {"example.org": {"aliases": {"a": ["who-knows"]}, "catch_all": "a"}}}, "aliases.a", "a@example.org -> a@example.org"),
+    ({"lists": {"l@example.org": {"members": ["alice@example.org", "l@example.org"]}}}, "$.lists", "circle"),
+    ({"domains": {"example.org": {"catch_all": "nobody@example.org"}}}, "catch_all", "nobody"),
     ({"listen": {"smtp": ["127.0.0.1:2525"], "imap": ["127.0.0.1:2525"]}}, "$.listen", "2525"),
 ])
 def test_a_fault_is_one_line_with_its_path(tmp_path, change, path, words):

@@ -285,6 +285,36 @@ static void networks_hold_their_addresses(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* Who sends a password wants to know to whom. */
+static void a_relay_with_a_password_is_checked(void **state)
+{
+    static const struct {
+        const char *relay;
+        bool checked;
+    } cases[] = {
+        {"{\"host\": \"r.test\", \"user\": \"u\", \"password_file\": \"pw\"}", true},
+        {"{\"host\": \"r.test\", \"user\": \"u\", \"password_file\": \"pw\", \"ca\": null}", false},
+        {"{\"host\": \"r.test\"}", false},
+        {"{\"host\": \"r.test\", \"ca\": \"own.pem\"}", true},
+    };
+    struct world *w = *state;
+    struct err err = {0};
+
+    assert_ok(file_put(w->dir->fd, "pw", STR("secret\n"), 0600, &err), &err);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *text = arena_printf(w->a,
+                                        DOMAIN ", \"listen\": {\"smtp\": [\"127.0.0.1:2525\"]}, "
+                                               "\"smtp\": {\"relay\": %s}}",
+                                        cases[i].relay);
+
+        if (load(w, text, ACCOUNTS) < 0) /* a machine that trusts nobody */
+            assert_true(i == 0 &&
+                        str_find_str(buf_str(&w->report), STR("certificate authorities")) >= 0);
+        else
+            assert_true((w->c->smtp.relay.ca != NULL) == cases[i].checked);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +327,7 @@ int main(void)
         CASE(a_document_that_is_too_large_is_not_parsed),
         CASE(relative_paths_are_the_files),
         cmocka_unit_test(networks_hold_their_addresses),
+        CASE(a_relay_with_a_password_is_checked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
