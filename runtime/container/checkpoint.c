@@ -215,6 +215,9 @@ static int check_able(const struct oci_config *c, struct err *err)
 {
     if (c->process.terminal)
         return err_set(err, ENOTSUP, "a container with a terminal cannot be checkpointed");
+    if (c->linux_.ns[OCI_NS_MOUNT].mode == OCI_NS_HOST)
+        return err_set(err, ENOTSUP,
+                       "a container without a mount namespace cannot be checkpointed");
     for (int i = 0; i < OCI_NS_KINDS; i++)
         if (c->linux_.ns[i].mode == OCI_NS_JOIN && i != OCI_NS_NETWORK)
             return err_set(err, ENOTSUP,

@@ -36,6 +36,7 @@
 #include "runtime/container/sync.h"
 #include "runtime/kernel/device.h"
 #include "runtime/kernel/idmap.h"
+#include "runtime/kernel/lsm.h"
 #include "runtime/kernel/mount.h"
 #include "runtime/kernel/netdev.h"
 #include "runtime/kernel/proc.h"
@@ -146,13 +147,16 @@ static int decide(struct maker *m, struct err *err)
     };
     if (!m->config->process.set)
         return err_set(err, 0, "$.process: expected an object, found nothing");
-    if (maker_check_labels(&m->config->process, m->config->linux_.mount_label, err) < 0)
+    if (maker_check_labels(&m->config->process, err) < 0)
         return -1;
     if (!m->facts.cgroup && !limits_is_empty(&m->config->linux_.resources))
         return err_set(err, 0, "$.linux.resources: cannot be honoured with cgroups disabled");
     if (decide_cgroup(m, err) < 0)
         return err_wrap(err, "$.linux.cgroupsPath");
     m->facts.slow_cgroups = m->env->cgroups == CONTAINER_CGROUPFS && !m->cgroup.unified;
+    if (m->config->linux_.mount_label != NULL && !lsm_is_on(LSM_SELINUX))
+        maker_warn(m, "$.linux.mountLabel: SELinux is not enabled on this host: the mounts go "
+                      "without a label");
     if (m->config->linux_.ns[OCI_NS_USER].mode == OCI_NS_HOST)
         maker_warn_caps(m, &m->config->process);
     return plan_make(m->arena, m->config, &m->facts, &m->plan, err);
@@ -160,6 +164,11 @@ static int decide(struct maker *m, struct err *err)
 
 static int open_namespaces(struct maker *m, struct err *err)
 {
+    if (m->plan.leaves) {
+        m->init.ns_fds[OCI_NS_MOUNT] = proc_open_ns(getpid(), "mnt", err);
+        if (m->init.ns_fds[OCI_NS_MOUNT] < 0)
+            return -1;
+    }
     for (int i = 0; i < OCI_NS_KINDS; i++) {
         const struct oci_namespace *ns = &m->config->linux_.ns[i];
 

@@ -56,6 +56,8 @@ static int prepare(struct maker *m, const struct change *x, struct err *err)
 
     if (join_prepare(m, x->id, NULL, &c, err) < 0)
         return -1;
+    if ((m->state.ns_flags & CLONE_NEWNS) == 0)
+        return err_set(err, 0, "the container has no mount namespace of its own");
     c->mounts = x->v;
     c->mounts_n = x->n;
     m->config = in->config = c;

@@ -109,6 +109,9 @@ static void decide_flags(struct maker *m)
         else
             m->plan->clone_flags |= flag;
     }
+    m->plan->leaves = mode(m, OCI_NS_MOUNT) == OCI_NS_HOST;
+    if (m->plan->leaves)
+        m->plan->clone_flags |= CLONE_NEWNS;
     m->plan->new_user_ns = is_new(m, OCI_NS_USER);
     m->plan->user_ns = joined || m->plan->new_user_ns;
     m->plan->side_by_side = may_go_ahead(m);
@@ -146,7 +149,7 @@ static bool is_maker_s(const struct maker *m, const struct oci_mount *o)
 
 static void push_sources(struct maker *m)
 {
-    if (!m->f->root || mode(m, OCI_NS_MOUNT) == OCI_NS_HOST)
+    if (!m->f->root)
         return;
     push_maker(m, STEP_OPEN_ROOT, 0);
     for (size_t i = 0; i < m->c->mounts_n; i++)
@@ -286,8 +289,6 @@ static void push_mounts(struct maker *m)
 
 static void push_root(struct maker *m)
 {
-    bool mounts = mode(m, OCI_NS_MOUNT) != OCI_NS_HOST;
-
     push(m, STEP_PROPAGATION, 0);
     push(m, STEP_ROOT, 0);
     push_mounts(m);
@@ -302,7 +303,8 @@ static void push_root(struct maker *m)
     push(m, m->f->no_pivot ? STEP_MOVE_ROOT : STEP_PIVOT, 0);
     push_each(m, STEP_MASK, m->c->linux_.masked_paths.n);
     push_each(m, STEP_READONLY, m->c->linux_.readonly_paths.n);
-    push_if(m, mounts && m->c->linux_.rootfs_propagation != 0, STEP_ROOT_PROPAGATION);
+    push_if(m, m->c->linux_.rootfs_propagation != 0, STEP_ROOT_PROPAGATION);
+    push_if(m, m->plan->leaves, STEP_LEAVE);
 }
 
 /* From here on create and exec are alike. */
@@ -353,8 +355,6 @@ int plan_make(struct arena *a, const struct oci_config *c, const struct plan_fac
                PLAN_LINKS + 2 * c->mounts_n + l->devices_n + l->sysctl.n + l->masked_paths.n +
                l->readonly_paths.n + c->process.rlimits_n;
 
-    if (l->ns[OCI_NS_MOUNT].mode == OCI_NS_HOST)
-        return err_set(err, 0, "$.linux.namespaces: a container needs a mount namespace");
     if (reserve(a, n, out, err) < 0)
         return -1;
     decide_flags(&m);
@@ -457,6 +457,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_MASK] = "mask",
     [STEP_READONLY] = "make read-only",
     [STEP_ROOT_PROPAGATION] = "set the root's propagation",
+    [STEP_LEAVE] = "return to the runtime's mount namespace",
     [STEP_HOME] = "look up HOME",
     [STEP_STDIO] = "set stdin, stdout, stderr",
     [STEP_RLIMIT] = "limit",

@@ -75,6 +75,7 @@ enum step_kind {
     STEP_MASK,     /* index */
     STEP_READONLY, /* index */
     STEP_ROOT_PROPAGATION,
+    STEP_LEAVE, /* of a container that shares the runtime's mount namespace */
     STEP_HOME,
     STEP_STDIO,
     STEP_RLIMIT, /* index */
@@ -131,6 +132,7 @@ struct plan {
     bool side_by_side; /* the child makes namespaces and mounts while its maker makes cgroups */
     bool user_ns;      /* in a new or joined one */
     bool new_user_ns;
+    bool leaves; /* the mounts are made in a namespace that is left for the runtime's own */
 };
 
 must_check int plan_make(struct arena *a, const struct oci_config *c, const struct plan_facts *f,

@@ -114,6 +114,7 @@ init_step *const init_steps[STEP_KINDS] = {
     [STEP_MASK] = step_mask,
     [STEP_READONLY] = step_readonly,
     [STEP_ROOT_PROPAGATION] = step_root_propagation,
+    [STEP_LEAVE] = step_leave,
     [STEP_HOME] = step_home,
     [STEP_STDIO] = step_stdio,
     [STEP_RLIMIT] = step_rlimit,

@@ -47,6 +47,7 @@ int step_move_root(struct init *in, size_t index, struct err *err);
 int step_mask(struct init *in, size_t index, struct err *err);
 int step_readonly(struct init *in, size_t index, struct err *err);
 int step_root_propagation(struct init *in, size_t index, struct err *err);
+int step_leave(struct init *in, size_t index, struct err *err);
 
 /* steps_cgroup.c: the cgroup mounts of a container */
 int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err);

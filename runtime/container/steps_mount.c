@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -20,6 +21,7 @@
 #include "runtime/kernel/copyup.h"
 #include "runtime/kernel/device.h"
 #include "runtime/kernel/dir.h"
+#include "runtime/kernel/lsm.h"
 #include "runtime/kernel/mount.h"
 #include "runtime/kernel/root.h"
 #include "runtime/kernel/sys.h"
@@ -133,6 +135,25 @@ int step_root_propagation(struct init *in, size_t index, struct err *err)
     return mount_set(in->root_fd, (flags & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, &c, err);
 }
 
+/* A container without a mount namespace of its own lives in the runtime's, and nothing it mounts
+ * may be seen there. So its tree is made as any other, in a namespace for the time of the making;
+ * then a copy of the tree that is attached nowhere becomes the root, in the runtime's namespace.
+ * Its last process takes it along, and ".." of its top is the top, which a mere chroot could not
+ * say. */
+int step_leave(struct init *in, size_t index, struct err *err)
+{
+    own_fd int fd = mount_clone(in->root_fd, "", MOUNT_TREE, err);
+
+    (void)index;
+    if (fd < 0)
+        return -1;
+    if (setns(in->ns_fds[OCI_NS_MOUNT], CLONE_NEWNS) < 0)
+        return err_set(err, errno, "setns");
+    (void)close(in->root_fd);
+    in->root_fd = take_fd(&fd);
+    return root_change(in->root_fd, err);
+}
+
 /* --- mounts ----------------------------------------------------------------------------------- */
 
 static int set_propagation(int mount_fd, const struct oci_mount *m, struct err *err)
@@ -241,6 +262,8 @@ static const char *label_of(const struct init *in, const struct oci_mount *m)
     for (size_t i = 0; i < ARRAY_N(own); i++)
         if (strcmp(m->type, own[i]) == 0)
             return NULL;
+    if (!lsm_is_on(LSM_SELINUX)) /* the maker has warned */
+        return NULL;
     return in->config->linux_.mount_label;
 }
 

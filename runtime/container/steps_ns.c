@@ -45,7 +45,8 @@ int step_cgroup_enter(struct init *in, size_t index, struct err *err)
 
 /* The root and working directory are those of the mount namespace now, which are the container's;
  * but where the runtime that made it was itself in a chroot, the pivot exchanged that, and above it
- * the host's root is still there. Then it is the root of the container's init that counts. */
+ * the host's root is still there; and one without a mount namespace of its own shares the host's.
+ * Then it is the root of the container's init that counts. */
 static int take_root(struct init *in, struct err *err)
 {
     own_fd int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -54,7 +55,8 @@ static int take_root(struct init *in, struct err *err)
 
     if (fd < 0 || fstat(fd, &of_namespace) < 0 || fstat(in->root_fd, &of_init) < 0)
         return err_set(err, errno, "open '/'");
-    if (of_namespace.st_dev == of_init.st_dev && of_namespace.st_ino == of_init.st_ino) {
+    if ((in->join_flags & CLONE_NEWNS) != 0 && of_namespace.st_dev == of_init.st_dev &&
+        of_namespace.st_ino == of_init.st_ino) {
         (void)close(in->root_fd);
         in->root_fd = take_fd(&fd);
         return 0;
@@ -68,8 +70,8 @@ static int take_root(struct init *in, struct err *err)
 int step_join(struct init *in, size_t index, struct err *err)
 {
     bool all = index == OCI_NS_KINDS;
-    int r = all ? setns(in->join_fd, in->join_flags)
-                : setns(in->ns_fds[index], (int)oci_ns_clone_flag[index]);
+    int flags = all ? in->join_flags : (int)oci_ns_clone_flag[index];
+    int r = flags == 0 ? 0 : setns(all ? in->join_fd : in->ns_fds[index], flags);
 
     if (r < 0)
         return err_set(err, errno, "setns");

@@ -54,6 +54,11 @@ int root_move(int root_fd, struct err *err)
             0 &&
         errno != ELOOP)
         return err_set(err, errno, "move the new root over '/'");
+    return root_change(root_fd, err);
+}
+
+int root_change(int root_fd, struct err *err)
+{
     if (fchdir(root_fd) < 0)
         return err_set(err, errno, "enter the new root");
     if (chroot(".") < 0)

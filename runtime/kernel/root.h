@@ -24,5 +24,7 @@ must_check int root_pivot(int root_fd, struct err *err);
  * changes root into it. Everything of the host stays mounted beneath, and who may unmount gets
  * there; /proc and /sys of the host are detached first. */
 must_check int root_move(int root_fd, struct err *err);
+/* chroot to a tree that is attached elsewhere, or nowhere. */
+must_check int root_change(int root_fd, struct err *err);
 
 #endif

@@ -23,16 +23,31 @@ static int check_uts(const struct oci_config *c, struct err *err)
     return 0;
 }
 
-static int check_paths(const struct oci_config *c, struct err *err)
+static bool is_private(unsigned long propagation)
 {
+    return (propagation & ~(unsigned long)MS_REC) == MS_PRIVATE;
+}
+
+/* In the runtime's own mount namespace a container has a tree that is attached nowhere: nothing can
+ * spread to it or from it, and its making needs a right over that namespace. */
+static int check_mount_ns(const struct oci_config *c, struct err *err)
+{
+    const struct oci_linux *l = &c->linux_;
+
     if (has_ns(c, OCI_NS_MOUNT))
         return 0;
-    if (c->linux_.masked_paths.n > 0)
+    if (has_ns(c, OCI_NS_USER))
+        return err_set(err, 0, "$.linux.namespaces: a user namespace needs a mount namespace, too");
+    if (l->rootfs_propagation != 0 && !is_private(l->rootfs_propagation))
         return err_set(err, 0,
-                       "$.linux.maskedPaths: needs a mount namespace in $.linux.namespaces");
-    if (c->linux_.readonly_paths.n > 0)
-        return err_set(err, 0,
-                       "$.linux.readonlyPaths: needs a mount namespace in $.linux.namespaces");
+                       "$.linux.rootfsPropagation: needs a mount namespace in $.linux.namespaces");
+    for (size_t i = 0; i < c->mounts_n; i++)
+        for (size_t k = 0; k < c->mounts[i].propagation_n; k++)
+            if (!is_private(c->mounts[i].propagation[k]))
+                return err_set(err, 0,
+                               "$.mounts[%zu].options: propagation needs a mount namespace in "
+                               "$.linux.namespaces",
+                               i);
     return 0;
 }
 
@@ -145,8 +160,6 @@ static int check_sysctls(const struct oci_config *c, struct err *err)
 
 static int check_mounts(const struct oci_config *c, struct err *err)
 {
-    if (c->mounts_n > 0 && !has_ns(c, OCI_NS_MOUNT))
-        return err_set(err, 0, "$.mounts: needs a mount namespace in $.linux.namespaces");
     for (size_t i = 0; i < c->mounts_n; i++)
         if (c->mounts[i].idmap != OCI_MOUNT_NO_IDMAP && c->mounts[i].uid_maps.n == 0 &&
             !has_ns(c, OCI_NS_USER))
@@ -172,8 +185,8 @@ static int check_process(const struct oci_config *c, struct err *err)
 typedef int rule(const struct oci_config *c, struct err *err);
 
 static rule *const rules[] = {
-    check_process, check_uts,     check_paths,  check_user_ns,
-    check_time_ns, check_sysctls, check_mounts, check_net_devices,
+    check_process, check_uts,     check_user_ns, check_mount_ns,
+    check_time_ns, check_sysctls, check_mounts,  check_net_devices,
 };
 
 int oci_check(const struct oci_config *c, struct err *err)

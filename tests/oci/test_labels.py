@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SELinux labels and AppArmor profiles: set where the kernel enforces them, refused where it does not."""
+"""SELinux labels and AppArmor profiles: set where the kernel enforces them; where it does not, a process's is refused, the mounts' warned of."""
 import os
 import pathlib
 
@@ -22,7 +22,6 @@ def has_selinux():
 @pytest.mark.parametrize("where, key, value, name", [
     ("process", "apparmorProfile", "some-profile", "AppArmor"),
     ("process", "selinuxLabel", LABEL, "SELinux"),
-    ("linux", "mountLabel", LABEL, "SELinux"),
 ])
 def test_a_label_nobody_enforces_is_refused(runtime, bundle, where, key, value, name):
     if has_apparmor() if name == "AppArmor" else has_selinux():
@@ -31,6 +30,16 @@ def test_a_label_nobody_enforces_is_refused(runtime, bundle, where, key, value, 
     out = runtime.run(bundle)
     assert out.returncode == 1
     assert f"$.{where}.{key}" in out.stderr and name in out.stderr
+
+
+def test_a_mount_label_without_selinux_is_a_warning(runtime, bundle):
+    """It protects files from other containers' processes; without SELinux no process has a label to be judged by."""
+    if has_selinux():
+        pytest.skip("SELinux is enabled")
+    bundle.linux["mountLabel"] = LABEL
+    out = runtime.run(bundle.shell("grep -c context= /proc/mounts"))
+    assert out.stdout == "0\n"
+    assert "warning" in out.stderr and "$.linux.mountLabel" in out.stderr and "SELinux" in out.stderr
 
 
 @pytest.mark.parametrize("option", [("--apparmor", "p"), ("--process-label", LABEL)])
