@@ -7,6 +7,7 @@ struct delete_opts {
 
 static const struct opt rows[] = {
     OPT_FLAG(delete_opts, force, "force", 'f', "kill it first; an absent one is no error"),
+    OPT_REFUSED("regex", 'r', NULL, "containers are named one by one, by their ids"),
 };
 
 static int run(struct cmd *c, struct err *err)

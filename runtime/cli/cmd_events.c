@@ -24,7 +24,7 @@ struct events_opts {
 
 static const struct opt rows[] = {
     OPT_VALUE(events_opts, interval, OPT_KIND_TEXT, "interval", 0, "TIME",
-              "how often, such as 500ms, 5s (default) or 1m"),
+              "how often, such as 500ms, 5s (default) or 1m30s"),
     OPT_FLAG(events_opts, stats, "stats", 0, "print the figures once"),
 };
 
@@ -231,6 +231,9 @@ static int watch(struct cmd *c, uint64_t interval_ms, struct err *err)
     uint64_t kills = UINT64_MAX;
     int alive = 0;
 
+    /* What is not there in the first place is an error. */
+    if (look(c, LOOK_FOR_KILLS, &kills, err) < 0)
+        return -1;
     while ((alive = is_alive(c, err)) == 1) {
         uint64_t until_ms = clock_now_ms() + interval_ms;
 
@@ -242,20 +245,62 @@ static int watch(struct cmd *c, uint64_t interval_ms, struct err *err)
     return alive;
 }
 
+/* One "30s" off the front of *rest, as microseconds. */
+static int parse_part(struct str *rest, uint64_t *us, struct err *err)
+{
+    static const struct {
+        struct str name;
+        uint64_t us;
+    } units[] = {{STR_INIT("us"), 1},
+                 {STR_INIT("ms"), 1000},
+                 {STR_INIT("s"), 1000000},
+                 {STR_INIT("m"), 60000000},
+                 {STR_INIT("h"), 3600000000}};
+
+    size_t n = 0, unit_n = 0;
+    struct str unit;
+    uint64_t v;
+
+    while (n < rest->n && ascii_is_digit(rest->p[n]))
+        n++;
+    if (num_parse_u64(str_head(*rest, n), 0, INTERVAL_MAX_S * 1000ULL, &v, err) < 0)
+        return -1;
+    unit = str_skip(*rest, n);
+    while (unit_n < unit.n && ascii_is_alpha(unit.p[unit_n]))
+        unit_n++;
+    unit = str_head(unit, unit_n);
+    *rest = str_skip(*rest, n + unit_n);
+    if (unit.n == 0) /* of a number alone they are seconds */
+        unit = STR("s");
+    for (size_t i = 0; i < ARRAY_N(units); i++)
+        if (str_eq(unit, units[i].name)) {
+            *us = v * units[i].us; /* far from overflowing, by the range of v */
+            return 0;
+        }
+    return -1;
+}
+
+/* "500ms", "1m30s". */
 static int parse_interval(const char *text, uint64_t *ms, struct err *err)
 {
-    struct str s = text == NULL ? STR_NONE : str_of(text);
-    uint64_t seconds = 0;
+    struct str rest = text == NULL ? STR_NONE : str_of(text);
+    uint64_t sum_us = 0;
 
     *ms = INTERVAL_DEFAULT_MS;
     if (text == NULL)
         return 0;
-    if (str_ends(s, STR("ms")))
-        return num_parse_u64(str_head(s, s.n - 2), 1, INTERVAL_MAX_S * 1000ULL, ms, err);
-    if (num_parse_seconds(s, INTERVAL_MAX_S, &seconds, err) < 0)
-        return -1;
-    *ms = seconds * 1000;
-    return seconds == 0 ? err_set(err, 0, "expected a time above zero") : 0;
+    do {
+        uint64_t part_us = 0;
+
+        if (parse_part(&rest, &part_us, err) < 0 || part_us > INTERVAL_MAX_S * 1000000ULL)
+            return err_set(err, 0, "expected a time such as 500ms, 5s or 1m30s, found '%.64s'",
+                           text);
+        sum_us += part_us;
+    } while (rest.n > 0 && sum_us <= INTERVAL_MAX_S * 1000000ULL);
+    *ms = sum_us / 1000;
+    return *ms == 0 || *ms > INTERVAL_MAX_S * 1000ULL
+               ? err_set(err, 0, "expected a time from 1ms to 24h, found '%.64s'", text)
+               : 0;
 }
 
 static int run(struct cmd *c, struct err *err)

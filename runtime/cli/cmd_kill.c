@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
+#include <string.h>
 
 #include "runtime/base/sig.h"
 #include "runtime/cli/cmd.h"
@@ -10,12 +11,25 @@ struct kill_opts {
 
 static const struct opt rows[] = {
     OPT_FLAG(kill_opts, all, "all", 'a', "to all processes of the container"),
+    OPT_REFUSED("regex", 'r', NULL, "containers are named one by one, by their ids"),
 };
+
+/* 0 sends nothing and tells whether there is somebody to send to, as kill(2) has it. */
+static int parse_signal(const char *text, struct err *err)
+{
+    int signo = strcmp(text, "0") == 0 ? 0 : sig_parse(text, err);
+
+    return signo >= 0 ? signo
+                      : err_set(err, 0,
+                                "there is no signal '%.64s': expected a name such as "
+                                "SIGTERM or TERM, or a number from 0 to 64",
+                                text);
+}
 
 static int run(struct cmd *c, struct err *err)
 {
     const struct kill_opts *o = c->opts;
-    int signo = c->args_n > 1 ? sig_parse(c->args[1], err) : SIGTERM;
+    int signo = c->args_n > 1 ? parse_signal(c->args[1], err) : SIGTERM;
 
     if (signo < 0)
         return -1;

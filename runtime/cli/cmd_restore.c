@@ -7,6 +7,9 @@ struct restore_opts {
     struct launch_opts launch;
     struct opt_flag detach;
     struct opt_flag no_subreaper;
+    struct opt_flag tcp_close;
+    const char *lsm_profile;
+    const char *lsm_mount_context;
 };
 
 static const struct opt rows[] = {
@@ -15,6 +18,11 @@ static const struct opt rows[] = {
     OPT_FLAG(restore_opts, detach, "detach", 'd', "do not wait for the process"),
     OPT_FLAG(restore_opts, no_subreaper, "no-subreaper", 0,
              "do not become a subreaper (which this program never does)"),
+    OPT_FLAG(restore_opts, tcp_close, "tcp-close", 0, "TCP connections come back closed"),
+    OPT_VALUE(restore_opts, lsm_profile, OPT_KIND_TEXT, "lsm-profile", 0, "TYPE:NAME",
+              "another label than it had; TYPE is apparmor or selinux"),
+    OPT_VALUE(restore_opts, lsm_mount_context, OPT_KIND_TEXT, "lsm-mount-context", 0, "CONTEXT",
+              "another label for mounts that had one"),
 };
 
 static int run(struct cmd *c, struct err *err)
@@ -27,8 +35,12 @@ static int run(struct cmd *c, struct err *err)
     struct err of_delete;
     int rc = 0;
 
-    if (criu_opts_take(c, &o->criu, &x, err) < 0 ||
-        launch_prepare(c, &o->launch, how, &create, err) < 0 ||
+    if (criu_opts_take(c, &o->criu, &x, err) < 0)
+        return -1;
+    x.tcp_close = o->tcp_close.on;
+    x.lsm_profile = o->lsm_profile;
+    x.lsm_mount_context = o->lsm_mount_context;
+    if (launch_prepare(c, &o->launch, how, &create, err) < 0 ||
         container_restore(&c->env, &create, &x, &child, err) < 0)
         return -1;
     if (how == LAUNCH_DETACHED) {

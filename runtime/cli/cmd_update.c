@@ -21,6 +21,8 @@ struct update_opts {
     const char *swap;
     const char *cpus;
     const char *mems;
+    const char *kernel;
+    const char *kernel_tcp;
     const char *l3_schema;
     const char *bandwidth;
     struct opt_number blkio_weight;
@@ -54,6 +56,8 @@ static const struct opt rows[] = {
     TEXT(memory, "memory", "SIZE", "memory limit, such as 512M; -1: none"),
     TEXT(reservation, "memory-reservation", "SIZE", "memory that is not taken from it lightly"),
     TEXT(swap, "memory-swap", "SIZE", "limit of memory and swap together; -1: none"),
+    TEXT(kernel, "kernel-memory", "SIZE", "obsolete: kernels since 5.16 have no such limit"),
+    TEXT(kernel_tcp, "kernel-memory-tcp", "SIZE", "obsolete, the same"),
     NUMBER(pids, "pids-limit", -1, "number of processes; -1: no limit"),
     TEXT(l3_schema, "l3-cache-schema", "LINE", "share of the L3 cache, such as L3:0=f0;1=f"),
     TEXT(bandwidth, "mem-bw-schema", "LINE", "memory bandwidth, such as MB:0=20;1=70"),
@@ -82,17 +86,29 @@ static int load_resources(struct cmd *c, const char *path, struct oci_resources 
     return rc < 0 ? -1 : oci_load_resources(c->arena, buf_str(&text), r, err);
 }
 
+/* "512m", and as others write it: "512mb", "512MiB". */
+static struct str without_unit(struct str s)
+{
+    const struct str units[] = {STR("ib"), STR("b")};
+
+    for (size_t i = 0; i < ARRAY_N(units); i++)
+        if (str_iends(s, units[i]))
+            return str_head(s, s.n - units[i].n);
+    return s;
+}
+
+/* An empty text says nothing, as the engines that fill in a template have it. */
 static int set_size(const char *text, const char *option, struct oci_i64 *out, struct err *err)
 {
     uint64_t v;
 
-    if (text == NULL)
+    if (text == NULL || *text == '\0')
         return 0;
     if (strcmp(text, "-1") == 0) {
         *out = (struct oci_i64){true, -1};
         return 0;
     }
-    if (num_parse_size(str_of(text), INT64_MAX, &v, err) < 0)
+    if (num_parse_size(without_unit(str_of(text)), INT64_MAX, &v, err) < 0)
         return err_wrap(err, "option '%s'", option);
     *out = (struct oci_i64){true, (int64_t)v};
     return 0;
@@ -104,6 +120,11 @@ static void set_uint(const struct opt_number *n, struct oci_u64 *out)
         *out = (struct oci_u64){true, (uint64_t)n->v};
 }
 
+static const char *text_or_null(const char *text)
+{
+    return text != NULL && *text != '\0' ? text : NULL;
+}
+
 static void set_int(const struct opt_number *n, struct oci_i64 *out)
 {
     if (n->given)
@@ -112,7 +133,8 @@ static void set_int(const struct opt_number *n, struct oci_i64 *out)
 
 static int from_options(const struct update_opts *o, struct oci_resources *r, struct err *err)
 {
-    set_uint(&o->blkio_weight, &r->blkio.weight);
+    if (o->blkio_weight.v != 0) /* as runc has it: 0 is none */
+        set_uint(&o->blkio_weight, &r->blkio.weight);
     set_uint(&o->period, &r->cpu.period);
     set_int(&o->quota, &r->cpu.quota);
     set_uint(&o->burst, &r->cpu.burst);
@@ -121,24 +143,26 @@ static int from_options(const struct update_opts *o, struct oci_resources *r, st
     set_uint(&o->rt_period, &r->cpu.rt_period);
     set_int(&o->rt_runtime, &r->cpu.rt_runtime);
     set_int(&o->pids, &r->pids_limit);
-    r->cpu.cpus = o->cpus;
-    r->cpu.mems = o->mems;
+    r->cpu.cpus = text_or_null(o->cpus);
+    r->cpu.mems = text_or_null(o->mems);
     if (set_size(o->memory, "--memory", &r->memory.limit, err) < 0 ||
-        set_size(o->reservation, "--memory-reservation", &r->memory.reservation, err) < 0)
+        set_size(o->reservation, "--memory-reservation", &r->memory.reservation, err) < 0 ||
+        set_size(o->kernel, "--kernel-memory", &r->memory.kernel, err) < 0 ||
+        set_size(o->kernel_tcp, "--kernel-memory-tcp", &r->memory.kernel_tcp, err) < 0)
         return -1;
     return set_size(o->swap, "--memory-swap", &r->memory.swap, err);
 }
 
 static int update_rdt(struct cmd *c, const struct update_opts *o, struct err *err)
 {
-    const char *lines[2] = {o->l3_schema, o->bandwidth};
+    const char *given[] = {text_or_null(o->l3_schema), text_or_null(o->bandwidth)};
+    const char *lines[ARRAY_N(given)];
+    size_t n = 0;
 
-    if (lines[0] == NULL && lines[1] == NULL)
-        return 0;
-    if (lines[0] == NULL)
-        lines[0] = lines[1];
-    return container_update_rdt(&c->env, c->args[0], lines,
-                                o->l3_schema != NULL && o->bandwidth != NULL ? 2 : 1, err);
+    for (size_t i = 0; i < ARRAY_N(given); i++)
+        if (given[i] != NULL)
+            lines[n++] = given[i];
+    return n == 0 ? 0 : container_update_rdt(&c->env, c->args[0], lines, n, err);
 }
 
 static int run(struct cmd *c, struct err *err)

@@ -13,13 +13,18 @@ struct criu_opts {
     const char *image_path;
     const char *work_path;
     const char *manage_cgroups;
+    const char *network_lock;
+    struct opt_list empty_ns;
     struct opt_flag tcp_established;
     struct opt_flag ext_unix_sk;
     struct opt_flag shell_job;
     struct opt_flag file_locks;
+    struct opt_flag lazy_pages;
+    struct opt_flag auto_dedup;
 };
 
-extern const char *const criu_cgroup_modes[]; /* "soft", NULL */
+extern const char *const criu_cgroup_modes[];  /* NULL at the end */
+extern const char *const criu_network_locks[]; /* the same */
 
 /* The rows of a struct T with a member `criu`. */
 #define CRIU_ROWS(T)                                                                            \
@@ -28,14 +33,17 @@ extern const char *const criu_cgroup_modes[]; /* "soft", NULL */
         OPT_VALUE(T, criu.work_path, OPT_KIND_PATH, "work-path", 0, "DIR",                      \
                   "directory of criu's logs (that of the images)"),                             \
         OPT_CHOICE(T, criu.manage_cgroups, "manage-cgroups-mode", 0, "MODE", criu_cgroup_modes, \
-                   "soft: groups that are there stay as they are"),                             \
+                   "soft (default), full, strict or ignore"),                                   \
         OPT_FLAG(T, criu.tcp_established, "tcp-established", 0, "with TCP connections"),        \
         OPT_FLAG(T, criu.ext_unix_sk, "ext-unix-sk", 0, "with unix sockets to the outside"),    \
         OPT_FLAG(T, criu.shell_job, "shell-job", 0, "with a session from outside"),             \
         OPT_FLAG(T, criu.file_locks, "file-locks", 0, "with file locks"),                       \
-        OPT_REFUSED("lazy-pages", 0, NULL, "memory is written and read as a whole only"),       \
-        OPT_REFUSED("auto-dedup", 0, NULL, "images are written as a whole only"),               \
-        OPT_REFUSED("empty-ns", 0, "NAME", "all namespaces are checkpointed")
+        OPT_FLAG(T, criu.lazy_pages, "lazy-pages", 0, "memory follows when it is touched"),     \
+        OPT_FLAG(T, criu.auto_dedup, "auto-dedup", 0, "drop from images what a later one has"), \
+        OPT_VALUE(T, criu.empty_ns, OPT_KIND_LIST, "empty-ns", 0, "NAMESPACE",                  \
+                  "make it, but not what is in it; 'network' is the one there is"),             \
+        OPT_CHOICE(T, criu.network_lock, "network-lock", 0, "METHOD", criu_network_locks,       \
+                   "how connections are held: iptables, nftables or skip")
 
 /* Fills *out; paths become absolute. */
 must_check int criu_opts_take(struct cmd *c, const struct criu_opts *o,

@@ -34,7 +34,7 @@ struct globals {
 
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const cgroup_managers[] = {"cgroupfs", "systemd", "disabled", NULL};
-static const char *const rootless_modes[] = {"auto", NULL};
+static const char *const rootless_modes[] = {"auto", "true", "false", NULL};
 
 static const struct opt global_rows[] = {
     OPT_VALUE(globals, root, OPT_KIND_PATH, "root", 0, "DIR",
@@ -48,7 +48,8 @@ static const struct opt global_rows[] = {
     OPT_FLAG(globals, debug, "debug", 0, "log what is done"),
     OPT_FLAG(globals, version, "version", 'v', "print the version"),
     OPT_CHOICE(globals, rootless, "rootless", 0, "MODE", rootless_modes,
-               "auto: whether cgroups may be missing follows from who is calling"),
+               "whether a container without limits may go without a cgroup: true, false or\n"
+               "                                auto (default): that of an ordinary user may"),
     OPT_FLAG(globals, systemd_cgroup, "systemd-cgroup", 's',
              "the same as --cgroup-manager systemd"),
     OPT_VALUE(globals, criu, OPT_KIND_TEXT, "criu", 0, "PATH",
@@ -173,11 +174,17 @@ static void warn(void *ctx, const char *text)
     report_line(ctx, REPORT_WARN, text);
 }
 
+static enum container_rootless rootless_of(const char *mode)
+{
+    return mode == NULL || strcmp(mode, "auto") == 0 ? CONTAINER_ROOTLESS_AUTO
+           : strcmp(mode, "true") == 0               ? CONTAINER_ROOTLESS_YES
+                                                     : CONTAINER_ROOTLESS_NO;
+}
+
 static int set_up(struct cmd *c, const struct globals *g, struct err *err)
 {
-    c->report->debug = g->debug.on;
-    c->report->json = g->log_format != NULL && strcmp(g->log_format, "json") == 0;
     c->criu = g->criu;
+    c->env.rootless = rootless_of(g->rootless);
     c->env.warn = warn;
     c->env.warn_ctx = c->report;
     c->env.root = c->env.filters = g->root != NULL ? g->root : default_root(c->arena);
@@ -188,6 +195,15 @@ static int set_up(struct cmd *c, const struct globals *g, struct err *err)
         c->env.cgroups = CONTAINER_SYSTEMD;
     if (c->env.root == NULL || strcmp(c->env.root, "/") == 0)
         return err_set(err, 0, "option '--root': '/' is no place for state");
+    return 0;
+}
+
+/* As soon as it is known how to report, also where the rest of the options is wrong: an engine
+ * reads what went wrong in the log that it named. */
+static int set_up_report(struct cmd *c, const struct globals *g, struct err *err)
+{
+    c->report->debug = g->debug.on;
+    c->report->json = g->log_format != NULL && strcmp(g->log_format, "json") == 0;
     return report_open(c->report, g->log, err);
 }
 
@@ -213,7 +229,7 @@ static int run_verb(struct cmd *c, const struct verb *v, struct opt_args *rest, 
         return -1;
     if (v->run(c, err) == 0)
         return 0;
-    return v->doing == NULL ? -1 : err_wrap(err, "%s '%s'", v->doing, first);
+    return v->doing == NULL ? -1 : err_wrap(err, "%s '%.128s'", v->doing, first);
 }
 
 static int dispatch(struct cmd *c, struct opt_args *rest, int *fail_code, struct err *err)
@@ -236,8 +252,14 @@ static int run_all(struct cmd *c, struct opt_words words, int *fail_code, struct
 {
     struct globals g = {0};
     struct opt_args rest = {0};
+    struct err of_log;
+    int parsed = opt_parse(c->arena, &global_table, words, &g, &rest, err);
 
-    if (opt_parse(c->arena, &global_table, words, &g, &rest, err) < 0 || set_up(c, &g, err) < 0)
+    if (set_up_report(c, &g, &of_log) < 0 && parsed == 0) {
+        *err = of_log;
+        return -1;
+    }
+    if (parsed < 0 || set_up(c, &g, err) < 0)
         return -1;
     if (g.version.on)
         return print_version(err);

@@ -40,22 +40,67 @@ static void add_two(struct checkpoint_args *out, const char *name, const char *v
     add(out, value);
 }
 
-static void add_common(const struct container_checkpoint *c, struct checkpoint_args *out)
+/* Options of ours that are options of criu. */
+struct flag {
+    bool on;
+    const char *name;
+};
+
+static void add_flags(const struct flag *v, size_t n, struct checkpoint_args *out)
 {
+    for (size_t i = 0; i < n; i++)
+        if (v[i].on)
+            add(out, v[i].name);
+}
+
+static void add_common(struct arena *a, const struct container_checkpoint *c,
+                       struct checkpoint_args *out)
+{
+    const struct flag flags[] = {
+        {c->tcp_established, "--tcp-established"},
+        {c->ext_unix_sk, "--ext-unix-sk"},
+        {c->shell_job, "--shell-job"},
+        {c->file_locks, "--file-locks"},
+        {c->lazy_pages, "--lazy-pages"},
+        {c->auto_dedup, "--auto-dedup"},
+    };
+
     add_two(out, "--images-dir", c->image_path);
     add_two(out, "--work-dir", c->work_path != NULL ? c->work_path : c->image_path);
     add(out, "-v4");
     /* Bind mounts from outside are found again by what they show. */
     add_two(out, "--external", "mnt[]:m");
-    add(out, "--manage-cgroups=soft");
-    if (c->tcp_established)
-        add(out, "--tcp-established");
-    if (c->ext_unix_sk)
-        add(out, "--ext-unix-sk");
-    if (c->shell_job)
-        add(out, "--shell-job");
-    if (c->file_locks)
-        add(out, "--file-locks");
+    add(out, arena_printf(a, "--manage-cgroups=%s",
+                          c->manage_cgroups != NULL ? c->manage_cgroups : "soft"));
+    add_flags(flags, ARRAY_N(flags), out);
+    if (c->empty_net)
+        add_two(out, "--empty-ns", "net");
+    if (c->network_lock != NULL)
+        add_two(out, "--network-lock", c->network_lock);
+}
+
+/* What only a dump has. */
+static void add_dump(const struct container_checkpoint *c, struct checkpoint_args *out)
+{
+    const struct flag flags[] = {
+        {c->leave_running && !c->pre_dump, "--leave-running"},
+        {c->link_remap, "--link-remap"},
+        {c->skip_in_flight, "--skip-in-flight"},
+        /* What has changed since is known only where the memory was watched from the first on. */
+        {c->pre_dump || c->parent_path != NULL, "--track-mem"},
+    };
+
+    add_flags(flags, ARRAY_N(flags), out);
+    if (c->parent_path != NULL)
+        add_two(out, "--prev-images-dir", c->parent_path);
+    if (c->page_server != NULL) {
+        if (!c->lazy_pages) /* a lazy dump serves its pages itself, there */
+            add(out, "--page-server");
+        add_two(out, "--address", c->page_server);
+        add_two(out, "--port", c->page_server_port);
+    }
+    if (c->status_fd != NULL)
+        add_two(out, "--status-fd", c->status_fd);
 }
 
 static int finish(const struct checkpoint_args *out, const struct arena *a, struct err *err)
@@ -69,15 +114,14 @@ int checkpoint_dump_args(struct arena *a, const struct container_checkpoint *c, 
                          ino_t net_ino, struct checkpoint_args *out, struct err *err)
 {
     *out = (struct checkpoint_args){.n = 0};
-    add(out, "dump");
+    add(out, c->pre_dump ? "pre-dump" : "dump");
     add_two(out, "--tree", arena_printf(a, "%d", pid));
-    add_common(c, out);
+    add_common(a, c, out);
     add_two(out, "--log-file", CHECKPOINT_LOG);
     if (net_ino != 0)
         add_two(out, "--external",
                 arena_printf(a, "net[%llu]:" CHECKPOINT_NET_KEY, (unsigned long long)net_ino));
-    if (c->leave_running)
-        add(out, "--leave-running");
+    add_dump(c, out);
     return finish(out, a, err);
 }
 
@@ -87,7 +131,13 @@ int checkpoint_restore_args(struct arena *a, const struct container_checkpoint *
 {
     *out = (struct checkpoint_args){.n = 0};
     add(out, "restore");
-    add_common(c, out);
+    add_common(a, c, out);
+    if (c->tcp_close)
+        add(out, "--tcp-close");
+    if (c->lsm_profile != NULL)
+        add_two(out, "--lsm-profile", c->lsm_profile);
+    if (c->lsm_mount_context != NULL)
+        add_two(out, "--lsm-mount-context", c->lsm_mount_context);
     add_two(out, "--log-file", CHECKPOINT_LOG_AGAIN);
     add_two(out, "--root", r->root);
     add_two(out, "--pidfile", r->pid_file);
@@ -280,7 +330,7 @@ int container_checkpoint(const struct container_env *env, const char *id,
     int r = dump(a, env, id, c, err);
 
     arena_free(a);
-    if (r < 0 || c->leave_running)
+    if (r < 0 || c->leave_running || c->pre_dump)
         return r;
     return container_delete(env, id, CONTAINER_FORCE, err);
 }

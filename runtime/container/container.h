@@ -41,9 +41,18 @@ enum container_cgroups {
 };
 
 /* Where containers live, the same for all calls. */
+/* May a container for which the kernel lets us make no cgroup, and that asks for no limit, go
+ * without? */
+enum container_rootless {
+    CONTAINER_ROOTLESS_AUTO, /* an ordinary user's may */
+    CONTAINER_ROOTLESS_YES,
+    CONTAINER_ROOTLESS_NO
+};
+
 struct container_env {
     const char *root; /* "/run/mailbox-run"; made (0700) at the first create */
     enum container_cgroups cgroups;
+    enum container_rootless rootless;
     const char *filters; /* beneath it compiled system call filters are kept; NULL: nowhere */
     /* Told of what a container asks for and goes without, as the specification wants it: one
      * sentence each. May be NULL. */
@@ -229,11 +238,29 @@ struct container_checkpoint {
     const char *criu;       /* path; NULL: as $PATH has it */
     const char *image_path; /* absolute; made where it is missing */
     const char *work_path;  /* for logs; NULL: the same */
-    bool leave_running;     /* these as criu has them */
+    /* These as criu has them; NULL: its default. */
+    const char *manage_cgroups; /* "soft" (where NULL), "full", "strict" or "ignore" */
+    const char *network_lock;
     bool tcp_established;
     bool ext_unix_sk;
     bool shell_job;
     bool file_locks;
+    bool lazy_pages;
+    bool auto_dedup;
+    bool empty_net; /* the network namespace is made, its devices and rules are not */
+    /* Of a checkpoint. */
+    const char *parent_path; /* of a pre-dump; relative to image_path */
+    const char *page_server; /* address, with page_server_port */
+    const char *page_server_port;
+    const char *status_fd; /* open and inherited: criu says there that the lazy server is ready */
+    bool pre_dump;         /* memory only; the container goes on */
+    bool leave_running;
+    bool link_remap;
+    bool skip_in_flight;
+    /* Of a restore. */
+    const char *lsm_profile;
+    const char *lsm_mount_context;
+    bool tcp_close;
 };
 
 must_check int container_checkpoint(const struct container_env *env, const char *id,

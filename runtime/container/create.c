@@ -285,9 +285,15 @@ static void cgroup_is_made(struct maker *m)
 }
 
 /* An ordinary user without a delegated group runs without one, unless limits were asked for. */
+static bool may_go_without(const struct maker *m)
+{
+    return m->env->rootless == CONTAINER_ROOTLESS_YES ||
+           (m->env->rootless == CONTAINER_ROOTLESS_AUTO && geteuid() != 0);
+}
+
 static int go_without_cgroup(const struct maker *m, struct err *err)
 {
-    if (geteuid() == 0 || !limits_is_empty(&m->config->linux_.resources) ||
+    if (!may_go_without(m) || !limits_is_empty(&m->config->linux_.resources) ||
         (err->code != EACCES && err->code != EPERM && err->code != EROFS))
         return -1;
     err_reset(err);

@@ -99,6 +99,8 @@ static void add_groups(struct restoring *r)
 {
     const struct cgroup *g = &r->m->cgroup;
 
+    if (r->c->manage_cgroups != NULL && strcmp(r->c->manage_cgroups, "ignore") == 0)
+        return;
     for (size_t i = 0; i < g->n && r->args.n + 2 <= CHECKPOINT_ARGS_MAX; i++) {
         r->args.v[r->args.n++] = "--cgroup-root";
         r->args.v[r->args.n++] =

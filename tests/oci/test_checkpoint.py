@@ -74,7 +74,36 @@ def test_a_criu_that_is_not_able_is_told(runtime, bundle, images):
     assert out.returncode == 1 and "not able" in out.stderr
 
 
-def test_what_is_not_done_is_refused(runtime, bundle, images):
+@pytest.fixture
+def fake_criu(tmp_path):
+    """A criu that writes down how it is called, and does nothing; and what it was called with last."""
+    program, words = tmp_path / "criu", tmp_path / "words"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >{words}\n')
+    program.chmod(0o755)
+    return program, lambda: words.read_text().split("\n")[:-1]
+
+
+def test_options_reach_criu(runtime, bundle, images, fake_criu):
+    program, words = fake_criu
     name = runtime.start_detached(bundle.args("sleep", "60"))
-    for option in ("--lazy-pages", "--pre-dump", "--auto-dedup"):
-        assert option in runtime("checkpoint", option, "--image-path", images, name).stderr
+    runtime.ok("--criu", program, "checkpoint", "--image-path", images, "--pre-dump", "--parent-path", "../before",
+               "--page-server", "[::1]:99", "--manage-cgroups-mode", "full", "--link-remap", "--tcp-skip-in-flight",
+               "--empty-ns", "network", "--auto-dedup", name)
+    said = words()
+    assert said[0] == "pre-dump" and "--manage-cgroups=full" in said
+    for pair in (("--prev-images-dir", "../before"), ("--address", "::1"), ("--port", "99"), ("--empty-ns", "net")):
+        assert said[said.index(pair[0]) + 1] == pair[1]
+    assert {"--link-remap", "--skip-in-flight", "--auto-dedup", "--track-mem"} < set(said)
+    assert runtime.state(name)["status"] == "running"  # a pre-dump ends nothing
+
+
+@pytest.mark.parametrize("options, text", [
+    (("--page-server", "nowhere"), "option '--page-server': expected ADDRESS:PORT, found 'nowhere'"),
+    (("--status-fd", "77"), "option '--status-fd': descriptor 77 is not open"),
+    (("--parent-path", "/before"), "option '--parent-path': expected a path relative to the images"),
+    (("--empty-ns", "pid"), "option '--empty-ns': expected 'network', found 'pid'"),
+    (("--manage-cgroups-mode", "x"), "option '--manage-cgroups-mode': expected 'soft' or 'full'"),
+])
+def test_wrong_options_are_told(runtime, options, text):
+    out = runtime("checkpoint", *options, "x")
+    assert out.returncode == 1 and text in out.stderr

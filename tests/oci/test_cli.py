@@ -64,6 +64,12 @@ def test_version_says_name_version_and_spec():
         (("--cgroup-manager", "else", "list"), "--cgroup-manager"),
         (("--log-format", "xml", "list"), "--log-format"),
         (("--root", "/", "list"), "--root"),
+        (("events", "nosuch"), "container 'nosuch' does not exist"),
+        (("events", "--interval", "5x", "a"), "expected a time such as 500ms, 5s or 1m30s, found '5x'"),
+        (("events", "--interval", "0s", "a"), "from 1ms to 24h"),
+        (("kill", "a", "NOPE"), "there is no signal 'NOPE': expected a name such as SIGTERM"),
+        (("kill", "--regex", "a", "9"), "named one by one"),
+        (("run", "a" * 2000), "a container id has 1 to 1024 characters"),
     ],
 )
 def test_wrong_calls_give_one_line_and_status_1(args, text):
@@ -72,6 +78,12 @@ def test_wrong_calls_give_one_line_and_status_1(args, text):
     assert result.stdout == ""
     assert text in result.stderr
     assert result.stderr.startswith("mailbox-run: ") and result.stderr.count("\n") == 1
+
+
+def test_the_log_is_used_also_when_an_option_behind_it_is_wrong(tmp_path):
+    log = tmp_path / "log"
+    assert call("--log", log, "--log-format", "json", "--frob", "list").returncode == 1
+    assert json.loads(log.read_text())["msg"] == "unknown option '--frob'"
 
 
 def test_spec_writes_what_it_can_load(tmp_path):
@@ -230,6 +242,15 @@ def test_kill_takes_names_and_numbers(runtime, bundle, signal_name):
     runtime.ok("kill", name, signal_name)
     runtime.wait_for(name, "stopped")
     assert runtime("kill", name, "NOSUCH").returncode == 1
+
+
+def test_signal_0_asks_whether_it_is_there(runtime, bundle):
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    runtime.ok("kill", name, "0")
+    runtime.ok("kill", name, "KILL")
+    runtime.wait_for(name, "stopped")
+    assert runtime("kill", name, "0").returncode == 1
+    assert runtime("kill", "--all", name, "KILL").returncode == 0  # as runc has it: none is left
 
 
 def test_an_id_is_used_once(runtime, bundle):
