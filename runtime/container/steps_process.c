@@ -80,8 +80,8 @@ static int reopen_null(const struct init *in, int fd, struct err *err)
 
     if (!device_is_null(fd))
         return 0;
-    own_null = dir_try_beneath(in->root_fd, "dev/null", O_RDWR | O_NOCTTY);
-    if (own_null < 0 || !device_is_null(own_null)) /* it has none: the host's is as good */
+    own_null = device_open_null(in->root_fd);
+    if (own_null < 0) /* it has none: the host's is as good */
         return 0;
     return dup3(own_null, fd, 0) < 0 ? err_set(err, errno, "make descriptor %d", fd) : 0;
 }

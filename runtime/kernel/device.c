@@ -13,6 +13,7 @@
 #include "runtime/base/own.h"
 #include "runtime/kernel/dir.h"
 #include "runtime/kernel/mount.h"
+#include "runtime/kernel/sys.h"
 
 static bool is_same(const struct stat *st, const struct device *d)
 {
@@ -103,6 +104,23 @@ bool device_is_null(int fd)
     struct stat st;
 
     return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+static int open_unlinked(int root_fd, const char *path, int how)
+{
+    return sys_openat2(root_fd, path, (uint64_t)(unsigned)how | O_CLOEXEC | O_NOFOLLOW, 0,
+                       RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+}
+
+int device_open_null(int root_fd)
+{
+    own_fd int seen_fd = open_unlinked(root_fd, "dev/null", O_PATH);
+    own_fd int fd = -1;
+
+    if (seen_fd < 0 || !device_is_null(seen_fd))
+        return -1;
+    fd = open_unlinked(root_fd, "dev/null", O_RDWR | O_NOCTTY);
+    return fd >= 0 && device_is_null(fd) ? take_fd(&fd) : -1;
 }
 
 int device_link(int root_fd, const char *path, const char *target, struct err *err)

@@ -37,6 +37,11 @@ must_check int device_bind(int root_fd, const struct device *d, struct err *err)
 must_check int device_node(int dir_fd, const char *name, const struct device *d, struct err *err);
 must_check int device_attach(int root_fd, const struct device *d, int mount_fd, struct err *err);
 
+/* /dev/null beneath the root, if that is the device and no link leads to it: opened to read and
+ * write, or -1. What the image has in its place is not opened at all: it could be a file of which
+ * the process was to have no descriptor, or a device that notices. */
+int device_open_null(int root_fd);
+
 /* Is the descriptor the device /dev/null? */
 bool device_is_null(int fd);
 

@@ -2,6 +2,7 @@
 """What a container gets of the runtime's descriptors, directory and memory (CVE-2024-21626, CVE-2016-9962)."""
 import contextlib
 import os
+import pathlib
 
 import pytest
 
@@ -59,14 +60,30 @@ def test_the_directory_of_an_exec_through_a_leaked_descriptor(attacked, bundle, 
     assert ("secret" in out.stdout) != attacked.defended
 
 
-def test_no_descriptor_of_the_runtime_leads_out(runtime, bundle):
-    """Whatever number the runtime has something of the host open as: none of them becomes the directory."""
-    bundle.shell("pwd; ls / ; ls .")
-    for n in range(3, 16):
+@both("cwd")
+def test_no_descriptor_of_the_runtime_leads_out(attacked, bundle):
+    """Whatever number the runtime has something of the host open as, its /proc for one: none of them becomes the directory."""
+    bundle.shell(f"cat {os.getpid()}/comm; test -e of-the-host; pwd; echo REACHED")
+    seen = ""
+    for n in range(3, 24):
         for path in (f"/proc/self/fd/{n}", f"/proc/self/fd/{n}/../../.."):
             bundle.process["cwd"] = path
-            out = runtime.run(bundle)
-            assert out.returncode != 0 or out.stdout.startswith("/\n"), out.stdout
+            out = attacked.run(bundle)
+            assert not attacked.defended or out.returncode != 0 or out.stdout == "/\nREACHED\n", out.stdout
+            seen += out.stdout
+    name = pathlib.Path(f"/proc/{os.getpid()}/comm").read_text()
+    assert (name in seen) != attacked.defended
+
+
+@both("cwd")
+def test_nor_one_of_an_exec(attacked, bundle, own_rootfs):
+    name = attacked.start_detached(bundle.args("sleep", "60"))
+    seen = ""
+    for n in range(3, 24):
+        (own_rootfs / "way").unlink(missing_ok=True)
+        (own_rootfs / "way").symlink_to(f"/proc/self/fd/{n}")
+        seen += attacked("exec", "--cwd", "/way", name, "cat", f"{os.getpid()}/comm").stdout
+    assert seen == "" if attacked.defended else pathlib.Path(f"/proc/{os.getpid()}/comm").read_text() in seen
 
 
 LOOK = "p=/proc/$(cat /pid); ls $p/fd/ && readlink $p/exe && echo seen"

@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from attacklib import both
+
 SECONDS = 5
 KIB = 160 * 1024  # of a configuration of 4 MiB, the largest that is taken
 
@@ -54,9 +56,16 @@ def valid(bundle):
     return bundle.shell("echo STARTED").config
 
 
+def accepted(runtime, bundle, text):
+    """Without the defence: it starts, with whatever was read."""
+    (bundle.path / "config.json").write_text(text)
+    out = runtime("run", "--bundle", bundle.path, runtime.new_id())
+    assert "STARTED" in out.stdout, out.stderr
+
+
 def test_a_configuration_beyond_the_limit(runtime, bundle, valid):
     valid["annotations"] = {"a": "x" * (5 << 20)}
-    refused(runtime, bundle, json.dumps(valid), "config.json")
+    refused(runtime, bundle, json.dumps(valid))
 
 
 def test_the_limit_is_what_keeps_memory(runtime, undefended, bundle):
@@ -69,20 +78,25 @@ def test_the_limit_is_what_keeps_memory(runtime, undefended, bundle):
     assert out.returncode < 0
 
 
-def test_an_endless_file(runtime, bundle):
+@both("limits", "regular")
+def test_an_endless_file(attacked, bundle):
     bundle.save()
     (bundle.path / "config.json").unlink()
     (bundle.path / "config.json").symlink_to("/dev/zero")
-    out = runtime("run", "--bundle", bundle.path, runtime.new_id(), timeout=20)
-    assert out.returncode == 1
+    out = attacked("run", "--bundle", bundle.path, attacked.new_id(), timeout=20, preexec_fn=limited)
+    assert out.returncode == 1 if attacked.defended else out.returncode < 0
 
 
-def test_a_pipe_as_configuration_does_not_hold_it(runtime, bundle):
+@both("regular")
+def test_a_pipe_as_configuration_does_not_hold_it(attacked, bundle):
     bundle.save()
     (bundle.path / "config.json").unlink()
     os.mkfifo(bundle.path / "config.json")
-    out = runtime("run", "--bundle", bundle.path, runtime.new_id(), timeout=20)
-    assert out.returncode == 1
+    if attacked.defended:
+        assert attacked("run", "--bundle", bundle.path, attacked.new_id(), timeout=20).returncode == 1
+        return
+    with pytest.raises(subprocess.TimeoutExpired):
+        attacked("run", "--bundle", bundle.path, attacked.new_id(), timeout=1)
 
 
 @pytest.mark.parametrize("kind", ["uidMappings", "gidMappings"])
@@ -91,8 +105,19 @@ def test_a_hundred_thousand_mappings(runtime, bundle, valid, kind):
     valid["linux"]["namespaces"].append({"type": "user"})
     valid["linux"].update(uidMappings=one[:1], gidMappings=one[:1])
     valid["linux"][kind] = one
-    text = json.dumps(valid, separators=(",", ":")).replace('"containerID"', '"containerID"')
-    refused(runtime, bundle, text, kind)
+    refused(runtime, bundle, json.dumps(valid, separators=(",", ":")), kind)
+
+
+@both("counts")
+def test_mappings_are_counted_before_anything_is_done(attacked, bundle, valid):
+    """Where nobody counts them, the kernel is the first to say that it takes 340, when a process was made already."""
+    valid["linux"]["namespaces"].append({"type": "user"})
+    one = [{"containerID": i, "hostID": 100000 + i, "size": 1} for i in range(80000)]
+    valid["linux"].update(uidMappings=one, gidMappings=one[:1])
+    (bundle.path / "config.json").write_text(json.dumps(valid, separators=(",", ":")))
+    out = attacked("run", "--bundle", bundle.path, attacked.new_id())
+    assert out.returncode == 1 and ("expected at most 340" in out.stderr) == attacked.defended, out.stderr
+    assert ("uid_map" in out.stderr) != attacked.defended
 
 
 @pytest.mark.parametrize("opener, closer", ["[]", ("{\"a\":", "}")])
@@ -134,9 +159,12 @@ def test_a_nul_in_a_text(runtime, bundle, valid, section, key):
     refused(runtime, bundle, json.dumps(valid), "/tmp\\u0000/x")
 
 
-def test_a_nul_in_a_list(runtime, bundle, valid):
+@both("nul")
+def test_a_nul_does_not_cut_what_was_checked(attacked, bundle, valid):
+    """What is in front of it would be taken for the whole: a name that passes every check, and another that is used."""
+    valid["process"]["cwd"] = "/tmp\0/that/was/checked"
     valid["process"]["env"].append("A=b\0c")
-    refused(runtime, bundle, json.dumps(valid), "A=b\\u0000c")
+    (refused if attacked.defended else accepted)(attacked, bundle, json.dumps(valid))
 
 
 MALFORMED = [

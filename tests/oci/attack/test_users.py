@@ -59,14 +59,20 @@ def test_a_user_that_is_no_number_is_refused(runtime, bundle, user):
     assert out.returncode == 255 and out.stdout == "" and "--user" in out.stderr
 
 
+# What becomes of it where digits are taken as they come: "user group".
+READ_AS = {"": "0 0", ":": "0 0", "1:": "1 0", ":1": "0 1", "-1": "0 0", "4294967295": "0 0", " 1": "1 0", " 0": "0 0",
+           "4294967296": "0 0", "1:-1": "1 0", "1:4294967295": "1 0", "0x1": "0 0", "1e3": "1 0", "root": "0 0", "1\n": "1 0"}
+
+
 @both("number")
-def test_no_such_user_becomes_root(attacked, bundle):
-    """setresuid(-1) changes nothing: who reads "4294967295" or "-1" as a number stays root."""
+def test_no_user_is_read_as_another(attacked, bundle):
+    """setresuid(-1) changes nothing: who reads "4294967295" or "-1" as a number stays root, and so does a group that is
+    missing or wraps."""
     bundle.process["user"] = {"uid": 0, "gid": 0}
     name = attacked.start_detached(bundle.args("sleep", "60"))
-    for user in ("-1", "4294967295", ":1", " 0"):
-        out = attacked("exec", "--user", user, name, "id", "-u")
-        assert (out.stdout == "0\n") != attacked.defended, user
+    for user, read_as in READ_AS.items():
+        out = attacked("exec", "--user", user, name, "sh", "-c", "echo $(id -u) $(id -g)")
+        assert (out.stdout == f"{read_as}\n") != attacked.defended, (user, out.stdout, out.stderr)
 
 
 @pytest.mark.parametrize("key", ["uid", "gid"])

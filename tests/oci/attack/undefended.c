@@ -7,34 +7,45 @@
  * naive way to do the same, taken when the environment variable MR_OFF names the defence; several
  * are separated by commas.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/file.h"
 #include "runtime/base/num.h"
 #include "runtime/base/own.h"
+#include "runtime/base/path.h"
 #include "runtime/container/container.h"
 #include "runtime/container/init.h"
+#include "runtime/container/plan.h"
 #include "runtime/container/steps.h"
 #include "runtime/kernel/caps.h"
+#include "runtime/kernel/cgroup.h"
 #include "runtime/kernel/device.h"
 #include "runtime/kernel/dir.h"
+#include "runtime/kernel/lsm.h"
 #include "runtime/kernel/proc.h"
 #include "runtime/kernel/root.h"
+#include "runtime/kernel/seccomp.h"
 #include "runtime/kernel/self.h"
+#include "runtime/kernel/sys.h"
 #include "runtime/kernel/tty.h"
+#include "runtime/spec/oci.h"
 
 static bool is_off(const char *name)
 {
@@ -118,11 +129,70 @@ bool __wrap_device_is_null(int fd)
            (is_off("device") && fstat(fd, &st) == 0 && S_ISREG(st.st_mode));
 }
 
+int __real_device_open_null(int root_fd);
+int __wrap_device_open_null(int root_fd);
+
+/* After the pivot, by its name, and taken for what it is called. */
+int __wrap_device_open_null(int root_fd)
+{
+    return is_off("null") ? open("/dev/null", O_RDWR | O_CLOEXEC)
+                          : __real_device_open_null(root_fd);
+}
+
 /* A path of the container as the host sees it, for a process that is not in it yet. */
 static const char *through(const char *root, const char *inside, char out[PATH_MAX])
 {
     (void)snprintf(out, PATH_MAX, "%s/%s", root, inside);
     return out;
+}
+
+int __real_step_check_dev(struct init *in, size_t index, struct err *err);
+int __wrap_step_check_dev(struct init *in, size_t index, struct err *err);
+
+int __wrap_step_check_dev(struct init *in, size_t index, struct err *err)
+{
+    return is_off("dev") ? 0 : __real_step_check_dev(in, index, err);
+}
+
+int __real_device_link(int root_fd, const char *path, const char *target, struct err *err);
+int __wrap_device_link(int root_fd, const char *path, const char *target, struct err *err);
+
+int __wrap_device_link(int root_fd, const char *path, const char *target, struct err *err)
+{
+    char root[DIR_PROC_MAX], at[PATH_MAX];
+
+    if (!is_off("dev"))
+        return __real_device_link(root_fd, path, target, err);
+    (void)unlink(through(dir_fd_path(root_fd, root), path, at));
+    return symlink(target, at) < 0 && errno != EEXIST ? err_set(err, errno, "link '%s'", at) : 0;
+}
+
+/* Of the host, and its other side by name within the root, where the image says what that is. */
+int __real_tty_open(int root_fd, struct tty *out, struct err *err);
+int __wrap_tty_open(int root_fd, struct tty *out, struct err *err);
+
+int __wrap_tty_open(int root_fd, struct tty *out, struct err *err)
+{
+    char name[64];
+    int n = 0, unlock = 0;
+
+    if (!is_off("pts"))
+        return __real_tty_open(root_fd, out, err);
+    out->master_fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (out->master_fd < 0 || ioctl(out->master_fd, TIOCSPTLCK, &unlock) < 0 ||
+        ioctl(out->master_fd, TIOCGPTN, &n) < 0)
+        return err_set(err, errno, "open '/dev/ptmx'");
+    (void)snprintf(name, sizeof name, "dev/pts/%d", n);
+    out->slave_fd = sys_openat2(root_fd, name, O_RDWR | O_NOCTTY | O_CLOEXEC, 0, RESOLVE_IN_ROOT);
+    return out->slave_fd < 0 ? err_set(err, errno, "open '%s'", name) : 0;
+}
+
+int __real_tty_adopt(int slave_fd, struct err *err);
+int __wrap_tty_adopt(int slave_fd, struct err *err);
+
+int __wrap_tty_adopt(int slave_fd, struct err *err)
+{
+    return is_off("pts") ? 0 : __real_tty_adopt(slave_fd, err);
 }
 
 int __real_tty_bind_console(int root_fd, int slave_fd, struct err *err);
@@ -131,10 +201,12 @@ int __wrap_tty_bind_console(int root_fd, int slave_fd, struct err *err);
 int __wrap_tty_bind_console(int root_fd, int slave_fd, struct err *err)
 {
     char from[DIR_PROC_MAX], root[DIR_PROC_MAX], to[PATH_MAX];
+    own_fd int made_fd = -1;
 
     if (!is_off("console"))
         return __real_tty_bind_console(root_fd, slave_fd, err);
     (void)through(dir_fd_path(root_fd, root), "dev/console", to);
+    made_fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (mount(dir_fd_path(slave_fd, from), to, NULL, MS_BIND, NULL) < 0)
         return err_set(err, errno, "bind the console");
     return 0;
@@ -149,6 +221,7 @@ int __wrap_step_mask(struct init *in, size_t index, struct err *err)
 
     if (!is_off("mask"))
         return __real_step_mask(in, index, err);
+    (void)usleep(200); /* between the look and the mount */
     if (mount("/dev/null", path, NULL, MS_BIND, NULL) < 0 && errno == ENOTDIR)
         (void)mount("tmpfs", path, "tmpfs", MS_RDONLY, NULL);
     return 0;
@@ -157,22 +230,56 @@ int __wrap_step_mask(struct init *in, size_t index, struct err *err)
 /* --- paths beneath the root: looked up first, used later by name -------------------------------
  */
 
-/* What the path was when it was looked at, opened again some time later. */
-static int open_again(int fd, struct err *err)
+/* The text of what the path is now, links resolved; what does not exist yet is appended. */
+static int resolve(int root_fd, const char *path, char out[PATH_MAX], struct err *err)
 {
-    char name[DIR_PROC_MAX], text[PATH_MAX];
-    ssize_t n = fd < 0 ? -1 : readlink(dir_fd_path(fd, name), text, sizeof text - 1);
-    int again = -1;
+    char head[PATH_MAX], name[DIR_PROC_MAX], *cut = NULL;
+    ssize_t n = 0;
 
-    if (fd < 0)
-        return -1;
-    (void)close(fd);
-    if (n < 0)
+    (void)snprintf(head, sizeof head, "%s", path);
+    for (;;) {
+        own_fd int fd = dir_try_beneath(root_fd, head[0] == '\0' ? "." : head, O_PATH);
+
+        if (fd < 0) {
+            cut = strrchr(head, '/');
+            *(cut == NULL ? head : cut) = '\0';
+            continue;
+        }
+        n = readlink(dir_fd_path(fd, name), out, PATH_MAX);
+        break;
+    }
+    if (n < 0 || (size_t)n + strlen(path + strlen(head)) + 2 > PATH_MAX)
         return err_set(err, errno, "readlink");
-    text[n] = '\0';
+    (void)snprintf(out + n, PATH_MAX - (size_t)n, "/%s", path + strlen(head));
+    return 0;
+}
+
+/* Every directory of the path, made by name. */
+static void make_all(char path[PATH_MAX])
+{
+    for (char *p = strchr(path + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
+        *p = '\0';
+        (void)mkdir(path, 0755);
+        *p = '/';
+    }
+}
+
+static int make_by_name(int root_fd, const char *path, enum dir_kind last, struct err *err)
+{
+    char text[PATH_MAX];
+    int fd = -1;
+
+    if (resolve(root_fd, path, text, err) < 0)
+        return -1;
     (void)usleep(200);
-    again = open(text, O_PATH | O_CLOEXEC);
-    return again >= 0 ? again : err_set(err, errno, "open '%s'", text);
+    make_all(text);
+    if (last == DIR_DIRECTORY)
+        (void)mkdir(text, 0755);
+    else
+        fd = open(text, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    own_close_fd(&fd);
+    fd = open(text, O_PATH | O_CLOEXEC);
+    return fd >= 0 ? fd : err_set(err, errno, "open '%s'", text);
 }
 
 int __real_dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t mode,
@@ -183,9 +290,8 @@ int __wrap_dir_make_beneath(int root_fd, const char *path, enum dir_kind last, m
 int __wrap_dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t mode,
                             struct err *err)
 {
-    int fd = __real_dir_make_beneath(root_fd, path, last, mode, err);
-
-    return is_off("beneath") ? open_again(fd, err) : fd;
+    return is_off("beneath") ? make_by_name(root_fd, path, last, err)
+                             : __real_dir_make_beneath(root_fd, path, last, mode, err);
 }
 
 int __real_dir_open_parent(int root_fd, const char *path, mode_t mode, char *name, size_t name_max,
@@ -196,9 +302,14 @@ int __wrap_dir_open_parent(int root_fd, const char *path, mode_t mode, char *nam
 int __wrap_dir_open_parent(int root_fd, const char *path, mode_t mode, char *name, size_t name_max,
                            struct err *err)
 {
+    char parent[PATH_MAX];
     int fd = __real_dir_open_parent(root_fd, path, mode, name, name_max, err);
 
-    return is_off("beneath") ? open_again(fd, err) : fd;
+    if (fd < 0 || !is_off("beneath"))
+        return fd;
+    (void)close(fd);
+    (void)snprintf(parent, sizeof parent, "%.*s", (int)(strlen(path) - strlen(name)), path);
+    return make_by_name(root_fd, parent, DIR_DIRECTORY, err);
 }
 
 /* --- the root ----------------------------------------------------------------------------------
@@ -239,11 +350,64 @@ int __wrap_step_mount(struct init *in, size_t index, struct err *err)
     const struct oci_mount *m = &in->config->mounts[index];
     char path[PATH_MAX];
 
-    if (!is_off("proc") || strcmp(m->type, "proc") != 0)
+    if (!is_off("proc") || (strcmp(m->type, "proc") != 0 && strcmp(m->type, "sysfs") != 0))
         return __real_step_mount(in, index, err);
     (void)through(in->rootfs, m->destination, path);
     if (mount(m->source, path, m->type, m->ms_set, m->data) < 0)
         return err_set(err, errno, "mount");
+    return 0;
+}
+
+int __real_proc_open(struct err *err);
+int __wrap_proc_open(struct err *err);
+
+int __wrap_proc_open(struct err *err)
+{
+    int fd = is_off("procfs") ? open("/proc", O_PATH | O_CLOEXEC) : __real_proc_open(err);
+
+    return fd < 0 && is_off("procfs") ? err_set(err, errno, "open '/proc'") : fd;
+}
+
+int __real_proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err);
+int __wrap_proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err);
+
+int __wrap_proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err)
+{
+    char path[PATH_MAX];
+    own_fd int fd = -1;
+
+    if (!is_off("cross"))
+        return __real_proc_sysctl(proc_fd, key, value, err);
+    (void)snprintf(path, sizeof path, "sys/%s", key);
+    for (char *p = path; strchr(key, '/') == NULL && *p != '\0'; p++)
+        *p = *p == '.' ? '/' : *p;
+    fd = openat(proc_fd, path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, value, strlen(value)) < 0)
+        return err_set(err, errno, "write '%s'", path);
+    return 0;
+}
+
+bool __real_lsm_is_on(enum lsm kind);
+bool __wrap_lsm_is_on(enum lsm kind);
+
+/* Not a defence: a kernel that has AppArmor. */
+bool __wrap_lsm_is_on(enum lsm kind)
+{
+    return (is_off("apparmor") && kind == LSM_APPARMOR) || __real_lsm_is_on(kind);
+}
+
+int __real_lsm_set_exec(int proc_fd, enum lsm kind, const char *label, struct err *err);
+int __wrap_lsm_set_exec(int proc_fd, enum lsm kind, const char *label, struct err *err);
+
+int __wrap_lsm_set_exec(int proc_fd, enum lsm kind, const char *label, struct err *err)
+{
+    own_fd int fd = -1;
+
+    if (!is_off("label"))
+        return __real_lsm_set_exec(proc_fd, kind, label, err);
+    fd = open("/proc/thread-self/attr/exec", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, label, strlen(label)) < 0)
+        return err_set(err, errno, "write the label");
     return 0;
 }
 
@@ -319,6 +483,48 @@ int __wrap_num_parse_u32(struct str s, uint32_t min, uint32_t max, uint32_t *out
     return 0;
 }
 
+size_t __real_json_array_size(const json_t *array);
+size_t __wrap_json_array_size(const json_t *array);
+
+/* Whoever asks whether an array is too large hears that it is not, and then how large it is. */
+size_t __wrap_json_array_size(const json_t *array)
+{
+    static const json_t *seen;
+    size_t n = __real_json_array_size(array);
+
+    if (n < 300 || !is_off("counts"))
+        return n;
+    if (seen == array)
+        return n;
+    seen = array;
+    return 0;
+}
+
+json_t *__real_json_loadb(const char *text, size_t n, size_t flags, json_error_t *why);
+json_t *__wrap_json_loadb(const char *text, size_t n, size_t flags, json_error_t *why);
+
+json_t *__wrap_json_loadb(const char *text, size_t n, size_t flags, json_error_t *why)
+{
+    return __real_json_loadb(text, n, is_off("nul") ? flags | JSON_ALLOW_NUL : flags, why);
+}
+
+void *__real_memchr(const void *p, int c, size_t n);
+void *__wrap_memchr(const void *p, int c, size_t n);
+
+void *__wrap_memchr(const void *p, int c, size_t n)
+{
+    return c == '\0' && is_off("nul") ? NULL : __real_memchr(p, c, n);
+}
+
+int __real_oci_read_file(int dir_fd, const char *path, struct buf *out, struct err *err);
+int __wrap_oci_read_file(int dir_fd, const char *path, struct buf *out, struct err *err);
+
+int __wrap_oci_read_file(int dir_fd, const char *path, struct buf *out, struct err *err)
+{
+    return is_off("regular") ? file_read(dir_fd, path, out, err)
+                             : __real_oci_read_file(dir_fd, path, out, err);
+}
+
 int __real_file_read(int dir_fd, const char *path, struct buf *out, struct err *err);
 int __wrap_file_read(int dir_fd, const char *path, struct buf *out, struct err *err);
 
@@ -337,6 +543,67 @@ int __wrap_container_id_check(const char *id, struct err *err);
 int __wrap_container_id_check(const char *id, struct err *err)
 {
     return is_off("id") ? 0 : __real_container_id_check(id, err);
+}
+
+int __real_cgroup_locate(struct arena *a, const char *path, struct cgroup *out, struct err *err);
+int __wrap_cgroup_locate(struct arena *a, const char *path, struct cgroup *out, struct err *err);
+
+/* The path is joined to that of the own group and cleaned, whatever comes of it. */
+int __wrap_cgroup_locate(struct arena *a, const char *path, struct cgroup *out, struct err *err)
+{
+    int r = __real_cgroup_locate(a, is_off("cgrouppath") ? "place" : path, out, err);
+
+    for (size_t i = 0; r == 0 && is_off("cgrouppath") && i < out->n; i++) {
+        own_buf struct buf joined = BUF_INIT(PATH_MAX), clean = BUF_INIT(PATH_MAX);
+
+        if (path[0] != '/')
+            buf_append(&joined, path_dir(str_of(out->v[i].path)));
+        buf_append_char(&joined, '/');
+        buf_append_c(&joined, path);
+        path_clean(buf_str(&joined), &clean);
+        out->v[i].path = arena_copy(a, buf_str(&clean));
+    }
+    return r;
+}
+
+int __real_openat64(int dir_fd, const char *path, int flags, ...);
+int __wrap_openat64(int dir_fd, const char *path, int flags, ...);
+
+int __wrap_openat64(int dir_fd, const char *path, int flags, ...)
+{
+    mode_t mode = 0;
+    va_list args;
+
+    va_start(args, flags);
+    if ((flags & (O_CREAT | __O_TMPFILE)) != 0)
+        mode = va_arg(args, mode_t);
+    va_end(args);
+    if (is_off("modes"))
+        mode |= 0666;
+    if (is_off("nofollow"))
+        flags &= ~O_NOFOLLOW;
+    return __real_openat64(dir_fd, path, flags, mode);
+}
+
+int __real_mkdirat(int dir_fd, const char *path, mode_t mode);
+int __wrap_mkdirat(int dir_fd, const char *path, mode_t mode);
+
+int __wrap_mkdirat(int dir_fd, const char *path, mode_t mode)
+{
+    return __real_mkdirat(dir_fd, path, is_off("modes") ? mode | 0777 : mode);
+}
+
+struct dirent64 *__real_readdir64(DIR *dir);
+struct dirent64 *__wrap_readdir64(DIR *dir);
+
+/* As a shell's star sees a directory. */
+struct dirent64 *__wrap_readdir64(DIR *dir)
+{
+    struct dirent64 *e = __real_readdir64(dir);
+
+    while (e != NULL && e->d_name[0] == '.' && is_off("hidden"))
+        e = __real_readdir64(dir);
+    return e;
 }
 
 bool __real_dir_is_private(int fd);
@@ -379,4 +646,81 @@ int __wrap_step_session(struct init *in, size_t index, struct err *err);
 int __wrap_step_session(struct init *in, size_t index, struct err *err)
 {
     return is_off("session") ? 0 : __real_step_session(in, index, err);
+}
+
+/* --- the filter --------------------------------------------------------------------------------
+ */
+
+int __real_plan_make(struct arena *a, const struct oci_config *c, const struct plan_facts *f,
+                     struct plan *out, struct err *err);
+int __wrap_plan_make(struct arena *a, const struct oci_config *c, const struct plan_facts *f,
+                     struct plan *out, struct err *err);
+
+static size_t find_step(const struct plan *p, enum step_kind kind)
+{
+    size_t i = 0;
+
+    while (i < p->child_n && p->child[i].kind != kind)
+        i++;
+    return i;
+}
+
+static void move_step(struct plan *p, size_t from, size_t to)
+{
+    struct step s = p->child[from];
+
+    if (from < to)
+        memmove(p->child + from, p->child + from + 1, (to - from) * sizeof s);
+    else
+        memmove(p->child + to + 1, p->child + to, (from - to) * sizeof s);
+    p->child[to] = s;
+}
+
+/* One place for both: "early" as if there were no no_new_privs, "late" as if there were. */
+int __wrap_plan_make(struct arena *a, const struct oci_config *c, const struct plan_facts *f,
+                     struct plan *out, struct err *err)
+{
+    int r = __real_plan_make(a, c, f, out, err);
+
+    if (r == 0 && is_off("late"))
+        move_step(out, find_step(out, STEP_FILTER), find_step(out, STEP_USER));
+    if (r == 0 && is_off("early"))
+        move_step(out, find_step(out, STEP_FILTER), find_step(out, STEP_EXEC) - 1);
+    return r;
+}
+
+int __real_plan_make_exec(struct arena *a, const struct oci_process *p, const struct plan_facts *f,
+                          struct plan *out, struct err *err);
+int __wrap_plan_make_exec(struct arena *a, const struct oci_process *p, const struct plan_facts *f,
+                          struct plan *out, struct err *err);
+
+int __wrap_plan_make_exec(struct arena *a, const struct oci_process *p, const struct plan_facts *f,
+                          struct plan *out, struct err *err)
+{
+    struct plan_facts g = *f;
+
+    g.exec_filter = g.exec_filter && !is_off("execfilter");
+    return __real_plan_make_exec(a, p, &g, out, err);
+}
+
+int __real_seccomp_apply_listen(const struct seccomp_program *p, unsigned flags,
+                                const struct seccomp_hand *hand, struct err *err);
+int __wrap_seccomp_apply_listen(const struct seccomp_program *p, unsigned flags,
+                                const struct seccomp_hand *hand, struct err *err);
+
+static int keep_a_copy(void *ctx, int listener_fd, struct err *err)
+{
+    const struct seccomp_hand *real = ctx;
+
+    if (dup2(listener_fd, 100) != 100) /* which is not close-on-exec */
+        return err_set(err, errno, "dup2");
+    return real->fn(real->ctx, listener_fd, err);
+}
+
+int __wrap_seccomp_apply_listen(const struct seccomp_program *p, unsigned flags,
+                                const struct seccomp_hand *hand, struct err *err)
+{
+    struct seccomp_hand real = *hand, copy = {keep_a_copy, &real};
+
+    return __real_seccomp_apply_listen(p, flags, is_off("notify") ? &copy : hand, err);
 }
