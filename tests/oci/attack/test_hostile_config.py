@@ -112,7 +112,7 @@ def test_a_hundred_thousand_mappings(runtime, bundle, valid, kind):
 def test_mappings_are_counted_before_anything_is_done(attacked, bundle, valid):
     """Where nobody counts them, the kernel is the first to say that it takes 340, when a process was made already."""
     valid["linux"]["namespaces"].append({"type": "user"})
-    one = [{"containerID": i, "hostID": 100000 + i, "size": 1} for i in range(80000)]
+    one = [{"containerID": i, "hostID": 100000 + i, "size": 1} for i in range(5000)]
     valid["linux"].update(uidMappings=one, gidMappings=one[:1])
     (bundle.path / "config.json").write_text(json.dumps(valid, separators=(",", ":")))
     out = attacked("run", "--bundle", bundle.path, attacked.new_id())
