@@ -3,8 +3,9 @@
 $(eval $(call archive,libmrbase,$(call objects,runtime/base/*.c)))
 $(eval $(call archive,libmailrun,$(call objects,runtime/spec/*.c runtime/kernel/*.c runtime/container/*.c)))
 $(eval $(call archive,libmrstack,$(call objects,runtime/stack/*.c)))
-# The verbs without main, so that unit tests reach the option parser.
-$(eval $(call archive,libmrcli,$(filter-out $(BUILD)/obj/runtime/cli/main.o $(BUILD)/obj/runtime/cli/early.o,$(call objects,runtime/cli/*.c))))
+# The verbs without main and what is before it, so that unit tests reach the option parser.
+CLI_OWN := runtime/cli/main.c runtime/cli/early.c runtime/cli/start.c
+$(eval $(call archive,libmrcli,$(filter-out $(call objects,$(CLI_OWN)),$(call objects,runtime/cli/*.c))))
 
 LIBMRBASE  := $(BUILD)/lib/libmrbase.a
 LIBMAILRUN := $(BUILD)/lib/libmailrun.a
@@ -16,9 +17,9 @@ RUNTIME_PROGRAMS :=
 # The runtime proper is static and lean: what it links is paid for at every start of a container.
 ifneq ($(wildcard runtime/cli/main.c),)
 RUNTIME_PROGRAMS += mailbox-run
-# Its entry is runtime/cli/early.c, where that is there for the architecture.
+# Its entry is runtime/cli/early.c, and the C library is started by runtime/cli/start.c, where these are there for the architecture.
 EARLY := $(if $(SANITIZE),,$(if $(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),-e early_start))
-$(eval $(call program,mailbox-run,$(call objects,runtime/cli/main.c runtime/cli/early.c),$(LIBMRCLI) $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -ljansson,$(STATIC) $(EARLY)))
+$(eval $(call program,mailbox-run,$(call objects,$(if $(EARLY),$(CLI_OWN),runtime/cli/main.c)),$(LIBMRCLI) $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -ljansson,$(STATIC) $(EARLY)))
 endif
 
 # up, down, image, user ...: the verbs that need archives, TLS and netlink. mailbox-run executes it. In a static program
