@@ -477,6 +477,6 @@ void deliver_begin(struct txn *t)
 void deliver_abandon(struct txn *t)
 {
     t->session = NULL;
-    if (!t->local.pool && !t->queue.pool)
+    if (!t->local.pooled.pool && !t->queue.pooled.pool)
         end(t, "421 4.4.2 the client went away");
 }

@@ -26,9 +26,7 @@
 #define OUT_MAX    (4u << 20)
 #define OUT_HIGH   262144
 #define PACKET_OUT (2 * MILTER_PACKET_MAX)
-#define TRIES_MAX  2
 #define CODE_N     3
-#define IDLE_MS    60000
 #define CHANGES \
     (MILTER_F_ADD_HEADER | MILTER_F_CHANGE_HEADER | MILTER_F_CHANGE_BODY | MILTER_F_QUARANTINE)
 #define PROTOCOL                                                                     \
@@ -52,32 +50,29 @@ enum step {
 };
 
 struct filter_conn {
-    struct filter *pool;
-    struct list node;
-    struct conn *conn;
-    struct filter_job *job;
+    struct pool_conn in; /* first */
     struct milter_options options;
     enum step step;
     size_t at;
     char asked;
-    bool is_ready; /* negotiated */
     bool was_used; /* by another client before this one */
     bool is_heard; /* of this job something came */
-    bool is_dead;
-    struct loop_call bury;
 };
 
 struct filter {
-    struct loop *loop;
-    const char *path;
-    struct list conns;
-    size_t conns_n;
-    struct list waiting;
-    struct list failed;
-    struct loop_call tell;
+    struct pool pool;
 };
 
-static void start_waiting(struct filter *f);
+static struct filter_job *job_of(struct pool_job *j)
+{
+    return container_of(j, struct filter_job, pooled);
+}
+
+/* Which it has: see in.job. */
+static struct filter_job *job(const struct filter_conn *c)
+{
+    return job_of(c->in.job);
+}
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
@@ -259,7 +254,7 @@ static void one_step(struct filter_conn *c, struct buf *out)
         next_step(c);
         return;
     }
-    if (steps[c->step].put(c, c->job, out))
+    if (steps[c->step].put(c, job(c), out))
         next_step(c);
     if (out->n > before && !(c->options.protocol & milter_no_reply_bit(command)))
         c->asked = command;
@@ -270,55 +265,34 @@ static void advance(struct filter_conn *c)
 {
     own_buf struct buf out = BUF_INIT(PACKET_OUT);
 
-    while (!c->asked && c->step < STEP_END && conn_out_n(c->conn) < OUT_HIGH) {
+    while (!c->asked && c->step < STEP_END && conn_out_n(c->in.conn) < OUT_HIGH) {
         one_step(c, &out);
         if (out.n < OUT_HIGH && !c->asked && c->step < STEP_END)
             continue;
-        conn_write(c->conn, buf_str(&out));
+        conn_write(c->in.conn, buf_str(&out));
         buf_reset(&out);
     }
-    conn_write(c->conn, buf_str(&out));
-    conn_deadline(c->conn, c->step == STEP_END ? FILTER_END_MS : FILTER_REPLY_MS);
+    conn_write(c->in.conn, buf_str(&out));
+    conn_deadline(c->in.conn, c->step == STEP_END ? FILTER_END_MS : FILTER_REPLY_MS);
 }
 
 /* --- connections ------------------------------------------------------------------------------ */
 
 static void finish_job(struct filter_job *j, enum filter_verdict v)
 {
-    list_del(&j->node);
-    j->pool = NULL;
-    j->conn = NULL;
+    pool_finish(&j->pooled);
     j->verdict = v;
     j->fn(j);
 }
 
-static void on_bury(struct loop_call *call)
+static void begin_job(struct pool_conn *in)
 {
-    free(container_of(call, struct filter_conn, bury));
-}
-
-static bool is_idle(const struct filter_conn *c)
-{
-    return c->is_ready && !c->job && !c->is_dead;
-}
-
-static void end_conn(struct filter_conn *c)
-{
-    c->pool->conns_n--;
-    list_del(&c->node);
-    conn_free(c->conn);
-    c->is_dead = true;
-    c->bury.fn = on_bury;
-    loop_defer(c->pool->loop, &c->bury);
-}
-
-static void begin_job(struct filter_conn *c)
-{
+    struct filter_conn *c = container_of(in, struct filter_conn, in);
     own_buf struct buf out = BUF_INIT(64);
 
     if (c->was_used)
         milter_format(&out, MILTER_QUIT_NC, STR_NONE);
-    conn_write(c->conn, buf_str(&out));
+    conn_write(c->in.conn, buf_str(&out));
     c->was_used = true;
     c->is_heard = false;
     c->step = STEP_CONNECT;
@@ -327,49 +301,24 @@ static void begin_job(struct filter_conn *c)
     advance(c);
 }
 
-static void assign(struct filter_conn *c, struct filter_job *j)
+static void on_failed(struct pool_job *j, struct pool_conn *in)
 {
-    list_del(&j->node);
-    c->job = j;
-    j->conn = c;
-    if (c->is_ready)
-        begin_job(c);
+    (void)in;
+    finish_job(job_of(j), FILTER_AWAY);
 }
 
 static void lose(struct filter_conn *c, const char *why)
 {
-    struct filter *f = c->pool;
-    struct filter_job *j = c->job;
-    bool again = j && !c->is_heard && ++j->tries < TRIES_MAX;
-
-    if (j)
-        log_warn("filter.lost", LOG_S("socket", f->path), LOG_S("why", why));
-    c->job = NULL;
-    end_conn(c);
-    if (j)
-        j->conn = NULL;
-    if (again)
-        list_add_head(&f->waiting, &j->node);
-    else if (j)
-        finish_job(j, FILTER_AWAY);
-    start_waiting(f);
+    pool_lose(&c->in, !c->is_heard, why);
 }
 
 /* The filter has given its verdict. Only behind the end of a message can a connection be used
  * again: elsewhere it would have to be told what becomes of the rest. */
 static void job_over(struct filter_conn *c, enum filter_verdict v)
 {
-    struct filter *f = c->pool;
-    struct filter_job *j = c->job;
     bool reusable = c->step == STEP_END && c->options.version >= MILTER_VERSION;
 
-    c->job = NULL;
-    if (reusable)
-        conn_deadline(c->conn, IDLE_MS);
-    else
-        end_conn(c);
-    start_waiting(f);
-    finish_job(j, v);
+    finish_job(job_of(pool_free(&c->in, reusable)), v);
 }
 
 /* --- what the filter says --------------------------------------------------------------------- */
@@ -463,7 +412,7 @@ static bool on_verdict(struct filter_conn *c, const struct milter_packet *p)
         job_over(c, FILTER_TEMPFAIL);
         return true;
     case MILTER_REPLY:
-        job_over(c, read_reply(c->job, p));
+        job_over(c, read_reply(job(c), p));
         return true;
     case MILTER_CONN_FAIL:
     case MILTER_SHUTDOWN:
@@ -510,9 +459,9 @@ static bool replace_body(struct filter_job *j, const struct milter_packet *p)
 
 static bool on_change(struct filter_conn *c, const struct milter_packet *p)
 {
-    struct filter_job *j = c->job;
+    struct filter_job *j = job(c);
 
-    conn_deadline(c->conn, FILTER_END_MS);
+    conn_deadline(c->in.conn, FILTER_END_MS);
     if (p->command == MILTER_PROGRESS)
         return true;
     if (c->asked != MILTER_EOM)
@@ -538,24 +487,20 @@ static bool on_options(struct filter_conn *c, const struct milter_packet *p)
     if (p->command != MILTER_OPTNEG || milter_read_options(p, &c->options, &err) < 0)
         return false;
     if ((c->options.changes & ~(uint32_t)CHANGES) || c->options.version < 2) {
-        log_error("filter.options", LOG_S("socket", c->pool->path),
+        log_error("filter.options", LOG_S("socket", c->in.pool->path),
                   LOG_U("version", c->options.version), LOG_U("changes", c->options.changes));
         return false;
     }
     c->options.protocol &= PROTOCOL;
-    c->is_ready = true;
-    if (c->job)
-        begin_job(c);
-    else
-        conn_deadline(c->conn, IDLE_MS);
+    pool_ready(&c->in);
     return true;
 }
 
 static bool on_packet(struct filter_conn *c, const struct milter_packet *p)
 {
-    if (!c->is_ready)
+    if (!c->in.is_ready)
         return on_options(c, p);
-    if (!c->job)
+    if (!c->in.job)
         return false;
     c->is_heard = true;
     return milter_is_verdict(p->command) ? on_verdict(c, p) : on_change(c, p);
@@ -563,7 +508,7 @@ static bool on_packet(struct filter_conn *c, const struct milter_packet *p)
 
 static void on_input(struct conn *conn)
 {
-    struct filter_conn *c = conn_ctx(conn);
+    struct filter_conn *c = container_of(conn_ctx(conn), struct filter_conn, in);
     struct milter_packet p;
     struct err err = {0};
     size_t used;
@@ -581,7 +526,7 @@ static void on_input(struct conn *conn)
             lose(c, "the filter left, or said what was not asked for");
             return;
         }
-        if (c->is_dead)
+        if (c->in.is_dead)
             return;
         conn_consume(conn, used);
     }
@@ -589,139 +534,69 @@ static void on_input(struct conn *conn)
 
 static void on_drained(struct conn *conn)
 {
-    struct filter_conn *c = conn_ctx(conn);
+    struct filter_conn *c = container_of(conn_ctx(conn), struct filter_conn, in);
 
-    if (c->is_ready && c->job && c->step < STEP_END && !c->asked)
+    if (c->in.is_ready && c->in.job && c->step < STEP_END && !c->asked)
         advance(c);
 }
 
 static void on_closed(struct conn *conn, const struct err *why)
 {
-    lose(conn_ctx(conn), why->code ? why->text : "the filter closed the connection");
+    lose(container_of(conn_ctx(conn), struct filter_conn, in),
+         why->code ? why->text : "the filter closed the connection");
 }
 
 static const struct conn_ops ops = {.input = on_input, .drained = on_drained, .closed = on_closed};
 
-static struct filter_conn *dial(struct filter *f, struct err *err)
+static void on_dialled(struct pool_conn *in)
 {
     static const struct milter_options ours = {MILTER_VERSION, CHANGES, PROTOCOL};
     own_buf struct buf out = BUF_INIT(64);
-    struct filter_conn *c = mem_type(struct filter_conn);
 
-    c->pool = f;
-    c->conn = conn_dial_unix(f->loop, f->path, &ops, c, (struct conn_limits){IN_MAX, OUT_MAX}, err);
-    if (!c->conn) {
-        free(c);
-        return NULL;
-    }
     milter_format_options(&out, &ours);
-    conn_write(c->conn, buf_str(&out));
-    conn_deadline(c->conn, FILTER_REPLY_MS);
-    list_add_head(&f->conns, &c->node);
-    f->conns_n++;
-    return c;
+    conn_write(in->conn, buf_str(&out));
+    conn_deadline(in->conn, FILTER_REPLY_MS);
 }
+
+static const struct pool_ops pool_ops = {
+    .name = "filter",
+    .conn = &ops,
+    .conn_limits = {IN_MAX, OUT_MAX},
+    .conn_size = sizeof(struct filter_conn),
+    .conns_max = FILTER_CONNS_MAX,
+    .dialled = on_dialled,
+    .begin = begin_job,
+    .failed = on_failed,
+};
 
 /* --- jobs ------------------------------------------------------------------------------------- */
 
-static struct filter_conn *idle_conn(struct filter *f)
-{
-    list_for_each (it, next, &f->conns) {
-        struct filter_conn *c = list_of(it, struct filter_conn, node);
-
-        if (is_idle(c))
-            return c;
-    }
-    return NULL;
-}
-
-static void on_tell(struct loop_call *call)
-{
-    struct filter *f = container_of(call, struct filter, tell);
-
-    while (!list_empty(&f->failed))
-        finish_job(list_of(f->failed.next, struct filter_job, node), FILTER_AWAY);
-}
-
-static void start_waiting(struct filter *f)
-{
-    struct err err = {0};
-
-    while (!list_empty(&f->waiting)) {
-        struct filter_job *j = list_of(f->waiting.next, struct filter_job, node);
-        struct filter_conn *c = idle_conn(f);
-
-        if (!c && f->conns_n >= FILTER_CONNS_MAX)
-            return;
-        if (!c)
-            c = dial(f, &err);
-        if (c) {
-            assign(c, j);
-            continue;
-        }
-        if (err.code == EAGAIN && f->conns_n)
-            return; /* its backlog is full: one of ours will be free */
-        log_warn("filter.dial", LOG_S("socket", f->path), LOG_S("error", err.text));
-        list_del(&j->node);
-        list_add_tail(&f->failed, &j->node);
-        loop_defer(f->loop, &f->tell);
-    }
-}
-
 void filter_run(struct filter *f, struct filter_job *j)
 {
-    j->pool = f;
-    j->conn = NULL;
-    j->tries = 0;
     j->changes_n = 0;
     j->has_new_body = false;
     j->new_body_n = 0;
     j->is_quarantined = false;
     j->text[0] = '\0';
-    list_init(&j->node);
-    list_add_tail(&f->waiting, &j->node);
-    start_waiting(f);
+    pool_run(&f->pool, &j->pooled);
 }
 
 void filter_cancel(struct filter_job *j)
 {
-    struct filter *f = j->pool;
-
-    if (!f)
-        return;
-    if (j->conn) {
-        j->conn->job = NULL;
-        end_conn(j->conn);
-    }
-    list_del(&j->node);
-    j->pool = NULL;
-    j->conn = NULL;
-    start_waiting(f);
+    pool_cancel(&j->pooled);
 }
 
 struct filter *filter_new(struct loop *l, const char *path)
 {
     struct filter *f = mem_type(struct filter);
 
-    f->loop = l;
-    f->path = path;
-    list_init(&f->conns);
-    list_init(&f->waiting);
-    list_init(&f->failed);
-    f->tell.fn = on_tell;
+    pool_init(&f->pool, l, path, &pool_ops);
     return f;
 }
 
 void filter_free(struct filter *f)
 {
-    if (!f)
-        return;
-    list_for_each (it, next, &f->conns) {
-        struct filter_conn *c = list_of(it, struct filter_conn, node);
-
-        if (c->job)
-            c->job->pool = NULL;
-        end_conn(c);
-    }
+    if (f)
+        pool_done(&f->pool);
     free(f);
 }

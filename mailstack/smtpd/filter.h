@@ -25,12 +25,12 @@
 #include <stdint.h>
 
 #include "runtime/base/attr.h"
-#include "runtime/base/list.h"
 #include "runtime/base/str.h"
+
+#include "mailstack/smtpd/pool.h"
 
 struct fields;
 struct filter;
-struct filter_conn;
 struct loop;
 struct spool;
 
@@ -75,12 +75,8 @@ struct filter_job {
     char text[FILTER_TEXT_MAX]; /* of a reply the filter chose, "550 5.7.1 no"; or empty */
     bool has_new_body;
     bool is_quarantined;
-    /* The pool's own; start with zeroes. */
-    struct filter *pool; /* not NULL while under way */
-    struct filter_conn *conn;
-    struct list node;
-    unsigned tries;
-    unsigned changes_n;
+    struct pool_job pooled; /* its pool is not NULL while under way */
+    unsigned changes_n;     /* so far; both start with zero */
     uint64_t new_body_n;
 };
 

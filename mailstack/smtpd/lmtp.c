@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection is greeting, hello, idle or busy. While busy, `step` counts the replies of the
- * transaction: 0 is MAIL's, then one a recipient, then 354 (if DATA was used), then one for each
- * recipient that was taken; RSET's where it came to nothing, or nothing was to be sent.
+ * A connection waits for the greeting, then for the answer to LHLO, and is ready. In a job, `step`
+ * counts the replies of the transaction: 0 is MAIL's, then one a recipient, then 354 (if DATA was
+ * used), then one for each recipient that was taken; RSET's where it came to nothing, or nothing
+ * was to be sent.
  */
 #include "mailstack/smtpd/lmtp.h"
 
@@ -28,15 +29,6 @@
 #define OUT_HIGH    262144 /* no more of a message is queued while this much waits */
 #define COMMAND_MAX 4096
 #define PIECE       65536
-#define TRIES_MAX   2
-#define IDLE_MS     60000
-
-enum state {
-    GREETING,
-    HELLO,
-    IDLE,
-    BUSY
-};
 
 enum {
     CAP_CHUNKING = 1,
@@ -49,11 +41,8 @@ enum {
 };
 
 struct lmtp_conn {
-    struct lmtp *pool;
-    struct list node;
-    struct conn *conn;
-    struct lmtp_job *job;
-    enum state state;
+    struct pool_conn in; /* first */
+    bool greeted;
     unsigned caps;
     size_t step;
     size_t next;      /* the recipient whose answer comes next, behind the message */
@@ -64,22 +53,23 @@ struct lmtp_conn {
     size_t part;      /* where the next bytes are */
     size_t part_done; /* of that part */
     struct dot_out dot;
-    struct loop_call bury;
-    bool is_dead; /* memory goes at the end of the turn */
 };
 
 struct lmtp {
-    struct loop *loop;
-    const char *path;
+    struct pool pool;
     const char *hostname;
-    struct list conns;
-    size_t conns_n;
-    struct list waiting; /* jobs without a connection */
-    struct list failed;  /* jobs whose owners are to be told at the end of the turn */
-    struct loop_call tell;
 };
 
-static void start_waiting(struct lmtp *p);
+static struct lmtp_job *job_of(struct pool_job *j)
+{
+    return container_of(j, struct lmtp_job, pooled);
+}
+
+/* Which it has: see in.job. */
+static struct lmtp_job *job(const struct lmtp_conn *c)
+{
+    return job_of(c->in.job);
+}
 
 /* --- results ---------------------------------------------------------------------------------- */
 
@@ -94,9 +84,7 @@ static void put_text(struct lmtp_rcpt *r, unsigned code, struct str text)
 
 static void finish_job(struct lmtp_job *j)
 {
-    list_del(&j->node);
-    j->pool = NULL;
-    j->conn = NULL;
+    pool_finish(&j->pooled);
     j->fn(j);
 }
 
@@ -125,7 +113,7 @@ size_t lmtp_count(const struct lmtp_job *j, unsigned class)
 
 static void put_mail(const struct lmtp_conn *c, struct buf *out)
 {
-    const struct lmtp_job *j = c->job;
+    const struct lmtp_job *j = job(c);
 
     buf_append_c(out, "MAIL FROM:<");
     buf_append(out, j->from);
@@ -183,11 +171,11 @@ static void put_piece(struct lmtp_conn *c, struct str piece)
     own_buf struct buf out = BUF_INIT(DOT_OUT_MAX(PIECE));
 
     if (!c->by_data) {
-        conn_write(c->conn, piece);
+        conn_write(c->in.conn, piece);
         return;
     }
     dot_out_feed(&c->dot, piece, &out);
-    conn_write(c->conn, buf_str(&out));
+    conn_write(c->in.conn, buf_str(&out));
 }
 
 static void end_message(struct lmtp_conn *c)
@@ -195,19 +183,19 @@ static void end_message(struct lmtp_conn *c)
     own_buf struct buf out = BUF_INIT(16);
 
     c->sending = false;
-    conn_deadline(c->conn, LMTP_DELIVER_MS);
+    conn_deadline(c->in.conn, LMTP_DELIVER_MS);
     if (!c->by_data)
         return;
     dot_out_end(&c->dot, &out);
-    conn_write(c->conn, buf_str(&out));
+    conn_write(c->in.conn, buf_str(&out));
 }
 
 /* Queues as much of the message as is sensible; `drained` goes on. */
 static void send_message(struct lmtp_conn *c)
 {
-    const struct lmtp_job *j = c->job;
+    const struct lmtp_job *j = job(c);
 
-    while (c->sending && conn_out_n(c->conn) < OUT_HIGH) {
+    while (c->sending && conn_out_n(c->in.conn) < OUT_HIGH) {
         if (c->part == j->parts_n) {
             end_message(c);
             return;
@@ -235,7 +223,7 @@ static void begin_message(struct lmtp_conn *c)
 /* With CHUNKING all commands and the message go out without waiting. */
 static void send_job(struct lmtp_conn *c)
 {
-    const struct lmtp_job *j = c->job;
+    const struct lmtp_job *j = job(c);
     own_buf struct buf out = BUF_INIT(COMMAND_MAX * (2 + j->rcpts_n));
 
     put_mail(c, &out);
@@ -246,87 +234,43 @@ static void send_job(struct lmtp_conn *c)
         buf_append_c(&out, "RSET\r\n");
     else if (!c->by_data)
         buf_printf(&out, "BDAT %" PRIu64 " LAST\r\n", message_n(j));
-    conn_write(c->conn, buf_str(&out));
-    conn_deadline(c->conn, LMTP_REPLY_MS);
+    conn_write(c->in.conn, buf_str(&out));
+    conn_deadline(c->in.conn, LMTP_REPLY_MS);
     if (j->parts && !c->by_data)
         begin_message(c);
 }
 
 /* --- connections ------------------------------------------------------------------------------ */
 
-static void on_bury(struct loop_call *call)
+static void begin_job(struct pool_conn *in)
 {
-    free(container_of(call, struct lmtp_conn, bury));
-}
+    struct lmtp_conn *c = container_of(in, struct lmtp_conn, in);
+    struct lmtp_job *j = job(c);
 
-static void end_conn(struct lmtp_conn *c)
-{
-    c->state = BUSY;
-    c->pool->conns_n--;
-    list_del(&c->node);
-    conn_free(c->conn);
-    c->is_dead = true;
-    c->bury.fn = on_bury;
-    loop_defer(c->pool->loop, &c->bury);
-}
-
-static void assign(struct lmtp_conn *c, struct lmtp_job *j)
-{
-    list_del(&j->node);
-    c->job = j;
-    j->conn = c;
     c->step = 0;
     c->next = 0;
     c->taken = 0;
     c->sending = false;
     c->resetting = !j->parts;
-}
-
-static void begin_job(struct lmtp_conn *c)
-{
-    c->state = BUSY;
-    for (size_t i = 0; i < c->job->rcpts_n; i++)
-        c->job->rcpts[i].code = 0;
+    for (size_t i = 0; i < j->rcpts_n; i++)
+        j->rcpts[i].code = 0;
     send_job(c);
 }
 
-/* The connection broke, or is of no use any more. */
-static void lose(struct lmtp_conn *c, const char *why)
+static void on_failed(struct pool_job *j, struct pool_conn *in)
 {
-    struct lmtp *p = c->pool;
-    struct lmtp_job *j = c->job;
-    bool unheard = c->state != BUSY || c->step == 0;
-    size_t answered = c->next;
-
-    if (c->state != IDLE || j)
-        log_warn("lmtp.lost", LOG_S("socket", p->path), LOG_S("why", why));
-    c->job = NULL;
-    end_conn(c);
-    if (!j)
-        return;
-    j->conn = NULL;
-    if (unheard && ++j->tries < TRIES_MAX)
-        list_add_head(&p->waiting, &j->node);
-    else
-        fail_job(j, answered);
-    start_waiting(p);
+    fail_job(job_of(j), in ? container_of(in, struct lmtp_conn, in)->next : 0);
 }
 
-static void rest(struct lmtp_conn *c)
+static void lose(struct lmtp_conn *c, const char *why)
 {
-    c->state = IDLE;
-    conn_deadline(c->conn, IDLE_MS);
-    start_waiting(c->pool);
+    pool_lose(&c->in, !c->in.is_ready || c->step == 0, why);
 }
 
 /* The transaction is over; the callback may begin another or free the pool's other jobs. */
 static void job_over(struct lmtp_conn *c)
 {
-    struct lmtp_job *j = c->job;
-
-    c->job = NULL;
-    rest(c);
-    finish_job(j);
+    finish_job(job_of(pool_free(&c->in, true)));
 }
 
 /* --- replies ---------------------------------------------------------------------------------- */
@@ -359,8 +303,8 @@ static bool on_greeting(struct lmtp_conn *c, const struct smtp_reply *r)
 {
     if (r->code != 220)
         return false;
-    c->state = HELLO;
-    conn_printf(c->conn, "LHLO %s\r\n", c->pool->hostname);
+    c->greeted = true;
+    conn_printf(c->in.conn, "LHLO %s\r\n", container_of(c->in.pool, struct lmtp, pool)->hostname);
     return true;
 }
 
@@ -369,10 +313,7 @@ static bool on_hello(struct lmtp_conn *c, const struct smtp_reply *r)
     if (r->code != 250)
         return false;
     take_caps(c, r->all);
-    if (c->job)
-        begin_job(c);
-    else
-        rest(c);
+    pool_ready(&c->in);
     return true;
 }
 
@@ -387,28 +328,28 @@ static void refuse_all(struct lmtp_job *j, const struct smtp_reply *r)
 static void reset(struct lmtp_conn *c)
 {
     c->resetting = true;
-    conn_write_c(c->conn, "RSET\r\n");
+    conn_write_c(c->in.conn, "RSET\r\n");
 }
 
 static void after_rcpts(struct lmtp_conn *c)
 {
-    if (!c->job->parts || !c->by_data)
+    if (!job(c)->parts || !c->by_data)
         return; /* RSET, or the message, is under way already */
     if (c->taken == 0)
         reset(c);
     else
-        conn_write_c(c->conn, "DATA\r\n");
+        conn_write_c(c->in.conn, "DATA\r\n");
 }
 
 static bool on_rcpt(struct lmtp_conn *c, const struct smtp_reply *r, size_t i)
 {
-    struct lmtp_rcpt *to = &c->job->rcpts[i];
+    struct lmtp_rcpt *to = &job(c)->rcpts[i];
 
     if (to->code == 0) {
         put_text(to, r->code, r->text);
         c->taken += r->code / 100 == 2;
     }
-    if (i + 1 == c->job->rcpts_n)
+    if (i + 1 == job(c)->rcpts_n)
         after_rcpts(c);
     return true;
 }
@@ -416,7 +357,7 @@ static bool on_rcpt(struct lmtp_conn *c, const struct smtp_reply *r, size_t i)
 /* DATA was answered by something else than 354: for all that were taken. */
 static void no_data(struct lmtp_conn *c, const struct smtp_reply *r)
 {
-    struct lmtp_job *j = c->job;
+    struct lmtp_job *j = job(c);
 
     for (size_t i = 0; i < j->rcpts_n; i++) {
         if (j->rcpts[i].code / 100 == 2)
@@ -427,7 +368,7 @@ static void no_data(struct lmtp_conn *c, const struct smtp_reply *r)
 
 static void on_result(struct lmtp_conn *c, const struct smtp_reply *r)
 {
-    struct lmtp_job *j = c->job;
+    struct lmtp_job *j = job(c);
 
     while (c->next < j->rcpts_n && j->rcpts[c->next].code / 100 != 2)
         c->next++;
@@ -456,7 +397,7 @@ static bool on_rest(struct lmtp_conn *c, const struct smtp_reply *r, size_t step
 static bool on_busy(struct lmtp_conn *c, const struct smtp_reply *r)
 {
     size_t step = c->step++;
-    size_t n = c->job->rcpts_n;
+    size_t n = job(c)->rcpts_n;
 
     if (r->code == 421) {
         c->step = step; /* not an answer to this one */
@@ -464,7 +405,7 @@ static bool on_busy(struct lmtp_conn *c, const struct smtp_reply *r)
     }
     if (step == 0) {
         if (r->code / 100 != 2)
-            refuse_all(c->job, r);
+            refuse_all(job(c), r);
         return true;
     }
     if (step <= n)
@@ -474,22 +415,16 @@ static bool on_busy(struct lmtp_conn *c, const struct smtp_reply *r)
 
 static bool on_reply(struct lmtp_conn *c, const struct smtp_reply *r)
 {
-    switch (c->state) {
-    case GREETING:
+    if (!c->greeted)
         return on_greeting(c, r);
-    case HELLO:
+    if (!c->in.is_ready)
         return on_hello(c, r);
-    case BUSY:
-        return on_busy(c, r);
-    case IDLE:
-        return false; /* 421, as a rule: the server leaves */
-    }
-    return false;
+    return c->in.job && on_busy(c, r); /* else a 421, as a rule: the server leaves */
 }
 
 static void on_input(struct conn *conn)
 {
-    struct lmtp_conn *c = conn_ctx(conn);
+    struct lmtp_conn *c = container_of(conn_ctx(conn), struct lmtp_conn, in);
     struct smtp_reply r;
     struct err err = {0};
     size_t used;
@@ -507,7 +442,7 @@ static void on_input(struct conn *conn)
             lose(c, "the server left, or spoke out of turn");
             return;
         }
-        if (c->is_dead) /* by the job's owner */
+        if (c->in.is_dead) /* by the job's owner */
             return;
         conn_consume(conn, used);
     }
@@ -515,7 +450,7 @@ static void on_input(struct conn *conn)
 
 static void on_drained(struct conn *conn)
 {
-    struct lmtp_conn *c = conn_ctx(conn);
+    struct lmtp_conn *c = container_of(conn_ctx(conn), struct lmtp_conn, in);
 
     if (c->sending)
         send_message(c);
@@ -523,131 +458,54 @@ static void on_drained(struct conn *conn)
 
 static void on_closed(struct conn *conn, const struct err *why)
 {
-    lose(conn_ctx(conn), why->code ? why->text : "the server closed the connection");
+    lose(container_of(conn_ctx(conn), struct lmtp_conn, in),
+         why->code ? why->text : "the server closed the connection");
 }
 
 static const struct conn_ops ops = {.input = on_input, .drained = on_drained, .closed = on_closed};
 
-static struct lmtp_conn *dial(struct lmtp *p, struct err *err)
+static void on_dialled(struct pool_conn *in)
 {
-    struct lmtp_conn *c = mem_type(struct lmtp_conn);
-
-    c->pool = p;
-    c->state = GREETING;
-    c->conn = conn_dial_unix(p->loop, p->path, &ops, c, (struct conn_limits){IN_MAX, OUT_MAX}, err);
-    if (!c->conn) {
-        free(c);
-        return NULL;
-    }
-    list_add_head(&p->conns, &c->node);
-    p->conns_n++;
-    conn_deadline(c->conn, LMTP_REPLY_MS);
-    return c;
+    conn_deadline(in->conn, LMTP_REPLY_MS);
 }
+
+static const struct pool_ops pool_ops = {
+    .name = "lmtp",
+    .conn = &ops,
+    .conn_limits = {IN_MAX, OUT_MAX},
+    .conn_size = sizeof(struct lmtp_conn),
+    .conns_max = LMTP_CONNS_MAX,
+    .dialled = on_dialled,
+    .begin = begin_job,
+    .failed = on_failed,
+};
 
 /* --- jobs ------------------------------------------------------------------------------------- */
 
-static struct lmtp_conn *idle_conn(struct lmtp *p)
-{
-    list_for_each (it, next, &p->conns) {
-        struct lmtp_conn *c = list_of(it, struct lmtp_conn, node);
-
-        if (c->state == IDLE)
-            return c;
-    }
-    return NULL;
-}
-
-static void on_tell(struct loop_call *call)
-{
-    struct lmtp *p = container_of(call, struct lmtp, tell);
-
-    while (!list_empty(&p->failed))
-        fail_job(list_of(p->failed.next, struct lmtp_job, node), 0);
-}
-
-/* Gives each waiting job a connection, as far as there are any. */
-static void start_waiting(struct lmtp *p)
-{
-    struct err err = {0};
-
-    while (!list_empty(&p->waiting)) {
-        struct lmtp_job *j = list_of(p->waiting.next, struct lmtp_job, node);
-        struct lmtp_conn *c = idle_conn(p);
-
-        if (c) {
-            assign(c, j);
-            begin_job(c);
-            continue;
-        }
-        if (p->conns_n >= LMTP_CONNS_MAX)
-            return;
-        c = dial(p, &err);
-        if (c) {
-            assign(c, j);
-            continue;
-        }
-        if (err.code == EAGAIN && p->conns_n)
-            return; /* its backlog is full: one of ours will be free */
-        log_warn("lmtp.dial", LOG_S("socket", p->path), LOG_S("error", err.text));
-        list_del(&j->node);
-        list_add_tail(&p->failed, &j->node);
-        loop_defer(p->loop, &p->tell);
-    }
-}
-
 void lmtp_run(struct lmtp *p, struct lmtp_job *j)
 {
-    j->pool = p;
-    j->conn = NULL;
-    j->tries = 0;
     for (size_t i = 0; i < j->rcpts_n; i++)
         j->rcpts[i].code = 0;
-    list_init(&j->node);
-    list_add_tail(&p->waiting, &j->node);
-    start_waiting(p);
+    pool_run(&p->pool, &j->pooled);
 }
 
 void lmtp_cancel(struct lmtp_job *j)
 {
-    struct lmtp *p = j->pool;
-
-    if (!p)
-        return;
-    if (j->conn) {
-        j->conn->job = NULL;
-        end_conn(j->conn);
-    }
-    list_del(&j->node);
-    j->pool = NULL;
-    j->conn = NULL;
-    start_waiting(p);
+    pool_cancel(&j->pooled);
 }
 
 struct lmtp *lmtp_new(struct loop *l, const char *path, const char *hostname)
 {
     struct lmtp *p = mem_type(struct lmtp);
 
-    p->loop = l;
-    p->path = path;
+    pool_init(&p->pool, l, path, &pool_ops);
     p->hostname = hostname;
-    list_init(&p->conns);
-    list_init(&p->waiting);
-    list_init(&p->failed);
-    p->tell.fn = on_tell;
     return p;
 }
 
 void lmtp_free(struct lmtp *p)
 {
-    if (!p)
-        return;
-    list_for_each (it, next, &p->conns) {
-        struct lmtp_conn *c = list_of(it, struct lmtp_conn, node);
-
-        if (c->job)
-            c->job->pool = NULL;
-        end_conn(c);
-    }
+    if (p)
+        pool_done(&p->pool);
     free(p);
 }

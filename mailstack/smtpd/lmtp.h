@@ -25,13 +25,12 @@
 #include <stdint.h>
 
 #include "runtime/base/attr.h"
-#include "runtime/base/list.h"
 #include "runtime/base/str.h"
 
 #include "mailstack/lib/proto/smtp_param.h"
+#include "mailstack/smtpd/pool.h"
 
 struct lmtp;
-struct lmtp_conn;
 struct loop;
 
 #define LMTP_CONNS_MAX  8 /* of one process: lmtpd has few workers, each delivers one at a time */
@@ -62,11 +61,7 @@ struct lmtp_job {
     size_t rcpts_n;
     const struct str *parts; /* the message; NULL: only ask */
     size_t parts_n;
-    /* The pool's own; start with zeroes. */
-    struct lmtp *pool; /* not NULL while under way */
-    struct lmtp_conn *conn;
-    struct list node;
-    unsigned tries;
+    struct pool_job pooled; /* its pool is not NULL while under way */
 };
 
 must_check struct lmtp *lmtp_new(struct loop *l, const char *path, const char *hostname);

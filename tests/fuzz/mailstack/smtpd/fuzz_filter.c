@@ -149,7 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         turn();
         play(data, n, &r);
     }
-    assert(r.is_done && !r.job.pool);
+    assert(r.is_done && !r.job.pooled.pool);
     if (r.job.verdict == FILTER_ACCEPT)
         check_header(&f, a);
     assert(str_find_any(str_of(r.job.text), "\r\n") < 0);

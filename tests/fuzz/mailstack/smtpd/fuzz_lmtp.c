@@ -111,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         turn();
         play(data, n, &r);
     }
-    assert(r.is_done && !r.job.pool);
+    assert(r.is_done && !r.job.pooled.pool);
     for (size_t i = 0; i < RCPTS_N; i++) {
         assert(r.rcpts[i].code >= 200 && r.rcpts[i].code < 600);
         assert(strlen(r.rcpts[i].text) < LMTP_TEXT_MAX && !strchr(r.rcpts[i].text, '\n'));

@@ -115,7 +115,7 @@ void lmtp_run(struct lmtp *p, struct lmtp_job *j)
     assert(!jobs[i]);
     if (j->parts)
         check_message(j);
-    j->pool = p;
+    j->pooled.pool = (struct pool *)(void *)p; /* any: it is under way */
     jobs[i] = j;
 }
 
@@ -125,7 +125,7 @@ void lmtp_cancel(struct lmtp_job *j)
         if (jobs[i] == j)
             jobs[i] = NULL;
     }
-    j->pool = NULL;
+    j->pooled.pool = NULL;
 }
 
 size_t lmtp_count(const struct lmtp_job *j, unsigned class)
@@ -190,7 +190,7 @@ static void answer_all(void)
         if (!j)
             continue;
         jobs[i] = NULL;
-        j->pool = NULL;
+        j->pooled.pool = NULL;
         j->fn(j);
     }
 }

@@ -110,7 +110,7 @@ static void finish(struct loop *l, struct run *r)
     while (!r->is_done && clock_now_ms() < end)
         assert_ok(loop_turn(l, 100, &err), &err);
     assert_true(r->is_done);
-    assert_null(r->job.pool);
+    assert_null(r->job.pooled.pool);
 }
 
 static struct loop *begin(void)
