@@ -143,6 +143,8 @@ void oci_features(struct buf *out)
     jw_object(&w, "annotations");
     jw_c(&w, "org.mailbox-run.version", MR_VERSION);
     jw_end(&w);
+    jw_array(&w, "potentiallyUnsafeConfigAnnotations"); /* no annotation changes what is done */
+    jw_end(&w);
     jw_end(&w);
     buf_append_char(out, '\n');
 }

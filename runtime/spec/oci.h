@@ -387,7 +387,7 @@ struct oci_resources {
     size_t devices_n;
     struct oci_memory memory;
     struct oci_cpu cpu;
-    struct oci_i64 pids_limit; /* -1 (or 0): no limit */
+    struct oci_i64 pids_limit; /* -1: no limit */
     struct oci_blkio blkio;
     struct oci_hugepage *hugepages;
     size_t hugepages_n;

@@ -231,8 +231,8 @@ static int check_weight_device(const struct load *ld, const struct jv *at, void 
     struct oci_blkio_device *d = obj;
 
     (void)ld;
-    (void)at;
-    (void)err;
+    if (!d->weight.set && !d->leaf_weight.set)
+        return jv_err(at, err, "expected 'weight' or 'leafWeight', or both");
     zero_is_unset(&d->weight);
     zero_is_unset(&d->leaf_weight);
     return 0;
@@ -350,13 +350,23 @@ static void dump_network(struct jw *w, const char *key, const void *member)
     jw_end(w);
 }
 
+static int check_rdma(const struct load *ld, const struct jv *at, void *obj, struct err *err)
+{
+    const struct oci_rdma *r = obj;
+
+    (void)ld;
+    if (!r->hca_handles.set && !r->hca_objects.set)
+        return jv_err(at, err, "expected 'hcaHandles' or 'hcaObjects', or both");
+    return 0;
+}
+
 static const struct field rdma_rows[] = {
     F_NUMBER(oci_rdma, hca_handles, "hcaHandles", FIELD_OPT_UINT, 0, 0, UINT32_MAX),
     F_NUMBER(oci_rdma, hca_objects, "hcaObjects", FIELD_OPT_UINT, 0, 0, UINT32_MAX),
 };
 
 static const struct fields rdma_fields = {FIELDS_OF(rdma_rows), sizeof(struct oci_rdma),
-                                          FIELDS_NO_SET, NULL};
+                                          FIELDS_NO_SET, check_rdma};
 
 static int load_rdma(const struct load *ld, const struct jv *value, void *member, struct err *err)
 {

@@ -377,6 +377,8 @@ static int load_pairs(const struct load *ld, const struct jv *value, const struc
         p->key = arena_copy(ld->a, str_of(m.key));
         if (p->key == NULL)
             return no_memory(value, err);
+        if (p->key[0] == '\0')
+            return jv_err(value, err, "an empty key");
         if (field_text(ld, &m, &p->value, err) < 0)
             return -1;
     }

@@ -140,6 +140,8 @@ static int check_device(const struct load *ld, const struct jv *at, void *obj, s
     struct oci_device *d = obj;
     size_t n = strlen(d->path);
 
+    if (d->type != 'p' && (jv_member(at, "major").v == NULL || jv_member(at, "minor").v == NULL))
+        return jv_err(at, err, "a device of this type needs 'major' and 'minor'");
     while (n > 1 && d->path[n - 1] == '/')
         n--;
     d->mode.v &= 07777;
@@ -263,6 +265,14 @@ static void dump_offsets(struct jw *w, const char *key, const void *member)
     jw_end(w);
 }
 
+/* One line of a file: what follows a newline would be a line of its own. */
+static int check_line(const struct jv *at, const char *key, const char *line, struct err *err)
+{
+    if (line == NULL || strchr(line, '\n') == NULL)
+        return 0;
+    return jv_err(at, err, "%s: expected one line", key);
+}
+
 static int check_rdt(const struct load *ld, const struct jv *at, void *obj, struct err *err)
 {
     const struct oci_rdt *r = obj;
@@ -270,7 +280,12 @@ static int check_rdt(const struct load *ld, const struct jv *at, void *obj, stru
     (void)ld;
     if (r->clos_id != NULL && strcmp(r->clos_id, "/") != 0 && !path_is_name(str_of(r->clos_id)))
         return jv_err(at, err, "the closID '%.64s' is no name of a directory", r->clos_id);
-    return 0;
+    if (r->mem_bw_schema != NULL && strncmp(r->mem_bw_schema, "MB:", 3) != 0)
+        return jv_err(at, err, "memBwSchema: expected 'MB:...', found '%.64s'", r->mem_bw_schema);
+    for (size_t i = 0; i < r->schemata.n; i++)
+        if (check_line(at, "schemata", r->schemata.v[i], err) < 0)
+            return -1;
+    return check_line(at, "memBwSchema", r->mem_bw_schema, err);
 }
 
 static const struct field rdt_rows[] = {

@@ -59,6 +59,49 @@ static const struct field root_rows[] = {
 static const struct fields root_fields = {FIELDS_OF(root_rows), sizeof(struct oci_root),
                                           FIELDS_NO_SET, NULL};
 
+/* The identifiers after "-" or "+": letters, digits and hyphens between dots, none empty. */
+static bool is_tail(struct str tail)
+{
+    size_t word = 0;
+
+    for (size_t i = 0; i < tail.n; i++) {
+        bool dot = tail.p[i] == '.';
+
+        if ((dot && word == 0) || (!dot && !ascii_is_alnum(tail.p[i]) && tail.p[i] != '-'))
+            return false;
+        word = dot ? 0 : word + 1;
+    }
+    return word > 0;
+}
+
+static bool is_number(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!ascii_is_digit(s.p[i]))
+            return false;
+    return s.n > 0 && s.n < 10 && (s.n == 1 || s.p[0] != '0');
+}
+
+/* Semantic versioning 2.0.0: "1.2.0", "1.0.2-dev", "1.2.1-rc.1+build.5". */
+static bool is_semver(struct str s)
+{
+    struct str core = s, tail = STR_NONE, number = STR_NONE;
+    int numbers = 0;
+
+    if (str_cut(core, '+', &core, &tail) && !is_tail(tail))
+        return false;
+    if (str_cut(core, '-', &core, &tail) && !is_tail(tail))
+        return false;
+    if (str_ends(core, STR(".")))
+        return false;
+    while (str_next(&core, '.', &number)) {
+        if (!is_number(number))
+            return false;
+        numbers++;
+    }
+    return numbers == 3;
+}
+
 /* Any 1.x: what a newer minor version adds is either known here or refused where it stands. */
 static int load_version(const struct load *ld, const struct jv *value, void *member,
                         struct err *err)
@@ -67,7 +110,7 @@ static int load_version(const struct load *ld, const struct jv *value, void *mem
 
     if (field_text(ld, value, out, err) < 0)
         return -1;
-    if (strncmp(*out, "1.", 2) != 0 || !ascii_is_digit((*out)[2]))
+    if (strncmp(*out, "1.", 2) != 0 || !is_semver(str_of(*out)))
         return jv_err(value, err, "expected a version 1.x.y, found '%.32s'", *out);
     return 0;
 }

@@ -352,7 +352,10 @@ static void dump_console(struct jw *w, const char *key, const void *member)
 static int load_console(const struct load *ld, const struct jv *value, void *member,
                         struct err *err)
 {
-    return fields_load(ld, value, &console_fields, member, err);
+    const struct oci_process *p = member;
+
+    /* Whatever it says, it is to be ignored without a terminal; that was read before. */
+    return p->terminal ? fields_load(ld, value, &console_fields, member, err) : 0;
 }
 
 static void dump_affinity(struct jw *w, const char *key, const void *member)
