@@ -155,7 +155,8 @@ static int update_one(struct arena *a, const struct state *s, void *ctx, struct 
     struct limits limits;
 
     if (need_alive(s, err) < 0 || need_cgroup(s, err) < 0 ||
-        limits_make(a, u.r, &limits, err) < 0 || limits_apply(&s->cgroup, &limits, err) < 0)
+        limits_make(a, u.r, &limits, err) < 0 || limits_check_use(&s->cgroup, u.r, err) < 0 ||
+        limits_apply(&s->cgroup, &limits, err) < 0)
         return -1;
     if (u.r->devices_n > 0 && limits_apply_devices(&s->cgroup, u.r, err) < 0)
         return -1;

@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "runtime/base/arena.h"
+#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/base/num.h"
+#include "runtime/base/own.h"
 #include "runtime/kernel/cgroup.h"
 #include "runtime/kernel/cgroup_devices.h"
 #include "runtime/kernel/cgroup_v1.h"
@@ -181,6 +184,13 @@ static void add_cpu(struct list *l, const struct oci_cpu *c)
 
 /* --- the rest --------------------------------------------------------------------------------- */
 
+/* 0 is a limit, too; and the container's own process is there already, so that 1 says the same and
+ * is what systemd can be told. */
+int64_t limits_pids(int64_t limit)
+{
+    return limit == 0 ? 1 : limit;
+}
+
 static void add_pids(struct list *l, const struct oci_resources *r)
 {
     struct limit *x = NULL;
@@ -188,7 +198,7 @@ static void add_pids(struct list *l, const struct oci_resources *r)
     if (!r->pids_limit.set)
         return;
     x = add(l, "pids", "pids.max", "pids.max");
-    x->v1_value = x->v2_value = r->pids_limit.v <= 0 ? "max" : number(l, r->pids_limit.v);
+    x->v1_value = x->v2_value = or_max(l, limits_pids(r->pids_limit.v));
 }
 
 static const struct {
@@ -240,6 +250,11 @@ static void add_blkio(struct list *l, const struct oci_blkio *b)
         const struct oci_blkio_device *d = &b->weight_devices.v[i];
         struct limit *x = NULL;
 
+        if (d->leaf_weight.set) {
+            x = add(l, "blkio", "blkio.leaf_weight_device", NULL);
+            x->v1_value = arena_printf(l->a, "%" PRId64 ":%" PRId64 " %" PRIu64, d->major, d->minor,
+                                       d->leaf_weight.v);
+        }
         if (!d->weight.set)
             continue;
         x = add(l, "blkio", "blkio.bfq.weight_device", "io.bfq.weight");
@@ -263,6 +278,11 @@ static void add_hugepages(struct list *l, const struct oci_resources *r)
                 arena_printf(l->a, "hugetlb.%s.max", h->page_size));
 
         x->v1_value = x->v2_value = number_u(l, h->limit);
+        /* Reserving is limited, too, where the kernel can. */
+        x = add(l, "hugetlb", arena_printf(l->a, "hugetlb.%s.rsvd.limit_in_bytes", h->page_size),
+                arena_printf(l->a, "hugetlb.%s.rsvd.max", h->page_size));
+        x->v1_value = x->v2_value = number_u(l, h->limit);
+        x->optional = true;
     }
 }
 
@@ -310,8 +330,8 @@ static int add_unified(struct list *l, const struct oci_resources *r, struct err
 
 static size_t count(const struct oci_resources *r)
 {
-    size_t n = FIXED_MAX + r->blkio.weight_devices.n + r->hugepages_n + r->net_priorities_n +
-               r->rdma_n + r->unified.n;
+    size_t n = FIXED_MAX + 2 * r->blkio.weight_devices.n + 2 * r->hugepages_n +
+               r->net_priorities_n + r->rdma_n + r->unified.n;
 
     for (int k = 0; k < OCI_THROTTLES; k++)
         n += r->blkio.throttle[k].n;
@@ -338,15 +358,27 @@ int limits_make(struct arena *a, const struct oci_resources *r, struct limits *o
     return arena_failed(a) ? err_set(err, 0, "$.linux.resources: too many limits") : 0;
 }
 
+static bool blkio_is_empty(const struct oci_blkio *b)
+{
+    size_t n = b->weight_devices.n;
+
+    for (int k = 0; k < OCI_THROTTLES; k++)
+        n += b->throttle[k].n;
+    return !b->weight.set && !b->leaf_weight.set && n == 0;
+}
+
 bool limits_is_empty(const struct oci_resources *r)
 {
     const struct oci_memory *m = &r->memory;
     const struct oci_cpu *c = &r->cpu;
 
     return !m->limit.set && !m->reservation.set && !m->swap.set && !m->swappiness.set &&
-           !c->shares.set && !c->quota.set && !c->period.set && c->cpus == NULL &&
-           c->mems == NULL && !(r->pids_limit.set && r->pids_limit.v > 0) && !r->blkio.weight.set &&
-           r->hugepages_n == 0 && r->unified.n == 0 && r->rdma_n == 0;
+           !m->kernel.set && !m->kernel_tcp.set && m->disable_oom_killer.v == 0 && !c->shares.set &&
+           !c->quota.set && !c->period.set && c->burst.v == 0 && !c->rt_runtime.set &&
+           !c->rt_period.set && c->idle.v == 0 && c->cpus == NULL && c->mems == NULL &&
+           !(r->pids_limit.set && r->pids_limit.v >= 0) && blkio_is_empty(&r->blkio) &&
+           r->hugepages_n == 0 && !r->net_class_id.set && r->net_priorities_n == 0 &&
+           r->unified.n == 0 && r->rdma_n == 0;
 }
 
 /* --- devices ---------------------------------------------------------------------------------- */
@@ -409,6 +441,26 @@ static const struct cgroup_hier *v2_of(const struct cgroup *g)
         if (g->v[i].v2)
             return &g->v[i];
     return NULL;
+}
+
+int limits_check_use(const struct cgroup *g, const struct oci_resources *r, struct err *err)
+{
+    const struct oci_memory *m = &r->memory;
+    const struct cgroup_hier *h = cgroup_find(g, "memory");
+    own_buf struct buf text = BUF_INIT(NUM_TEXT_MAX);
+    uint64_t used = 0;
+
+    if (m->check_before_update.v == 0 || m->limit.v <= 0 || h == NULL || !h->v2)
+        return 0;
+    if (cgroup_read(h, "memory.current", &text, err) < 0 ||
+        num_parse_u64(buf_str(&text), 0, UINT64_MAX, &used, err) < 0)
+        return err_wrap(err, "$.linux.resources.memory.checkBeforeUpdate");
+    if ((uint64_t)m->limit.v >= used)
+        return 0;
+    return err_set(err, 0,
+                   "$.linux.resources.memory.limit: %" PRId64 " is below the %" PRIu64
+                   " bytes in use, which checkBeforeUpdate forbids",
+                   m->limit.v, used);
 }
 
 static int apply_one(const struct cgroup *g, const struct limit *l, struct err *err)

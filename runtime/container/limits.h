@@ -41,6 +41,8 @@ struct limits {
     size_t n;
 };
 
+/* pids.limit: 0 is the smallest limit, -1 none. */
+int64_t limits_pids(int64_t limit);
 /* CPU shares of v1 as a weight of v2. */
 uint64_t limits_cpu_weight(uint64_t shares);
 
@@ -53,6 +55,9 @@ must_check int limits_devices(const struct oci_resources *r, struct cgroup_devic
 /* Writes them. Some depend on others' values (memory with swap, quota with period): what fails at
  * first is tried once more after the rest. */
 must_check int limits_apply(const struct cgroup *g, const struct limits *l, struct err *err);
+/* checkBeforeUpdate: on v2 the kernel would kill until a lower limit of memory is kept. */
+must_check int limits_check_use(const struct cgroup *g, const struct oci_resources *r,
+                                struct err *err);
 must_check int limits_apply_devices(const struct cgroup *g, const struct oci_resources *r,
                                     struct err *err);
 /* Does the section ask for anything? */

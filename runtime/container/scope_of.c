@@ -58,6 +58,7 @@ size_t scope_of(const struct oci_resources *r, bool unified,
         add(&l, "MemorySwapMax", m->swap.v < 0 ? UINT64_MAX : (uint64_t)(m->swap.v - m->limit.v));
     add_cpu(&l, &r->cpu, unified);
     if (r->pids_limit.set)
-        add(&l, "TasksMax", r->pids_limit.v <= 0 ? UINT64_MAX : (uint64_t)r->pids_limit.v);
+        add(&l, "TasksMax",
+            r->pids_limit.v < 0 ? UINT64_MAX : (uint64_t)limits_pids(r->pids_limit.v));
     return l.n;
 }

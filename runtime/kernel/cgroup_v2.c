@@ -273,3 +273,42 @@ int cgroup_v2_devices(const struct cgroup_hier *h, const struct cgroup_devices *
         return err_set(err, errno, "attach the program for devices to cgroup '%s'", path);
     return detach_old(dir_fd, old, old_n, err);
 }
+
+/* --- ownership -------------------------------------------------------------------------------- */
+
+#define DELEGATE "/sys/kernel/cgroup/delegate"
+
+/* A file that this kernel or this group does not have is none that could be given. */
+static int give_one(int dir_fd, struct str name, uid_t uid, struct err *err)
+{
+    char file[NAME_MAX + 1];
+
+    if (name.n == 0 || name.n > NAME_MAX || str_find(name, '/') >= 0)
+        return 0;
+    memcpy(file, name.p, name.n);
+    file[name.n] = '\0';
+    if (fchownat(dir_fd, file, uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) == 0 || errno == ENOENT)
+        return 0;
+    return err_set(err, errno, "give '%s' to user %u", file, uid);
+}
+
+int cgroup_v2_give(const struct cgroup_hier *h, uid_t uid, struct err *err)
+{
+    own_buf struct buf text = BUF_INIT(LIST_MAX);
+    char path[PATH_MAX];
+    struct str rest = STR("cgroup.procs\ncgroup.subtree_control\ncgroup.threads"), name = STR_NONE;
+    own_fd int fd = -1;
+    struct err ignored; /* an older kernel: the list above, as the specification has it */
+
+    if (snprintf(path, sizeof path, "%s%s", h->mount, h->path) >= (int)sizeof path)
+        return err_set(err, ENAMETOOLONG, "cgroup '%.64s...'", h->path);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fchown(fd, uid, (gid_t)-1) < 0)
+        return err_set(err, errno, "give cgroup '%s' to user %u", path, uid);
+    if (file_read(AT_FDCWD, DELEGATE, &text, &ignored) == 0)
+        rest = buf_str(&text);
+    while (str_next(&rest, '\n', &name))
+        if (give_one(fd, name, uid, err) < 0)
+            return err_wrap(err, "cgroup '%s'", path);
+    return 0;
+}

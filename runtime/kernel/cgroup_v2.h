@@ -30,6 +30,9 @@ must_check int cgroup_v2_level(const char *path, size_t base, bool leaf, struct 
 bool cgroup_v2_is_inner(const struct cgroup_hier *h);
 /* Makes h the group that the process is in, if that lies beneath h. */
 must_check int cgroup_v2_follow(struct arena *a, struct cgroup_hier *h, pid_t pid, struct err *err);
+/* Gives the group to a user, as far as the kernel says that this is safe: its directory, and the
+ * files by which processes and controllers are handed down; not the limits. */
+must_check int cgroup_v2_give(const struct cgroup_hier *h, uid_t uid, struct err *err);
 /* The path of the v2 line of /proc/PID/cgroup; pure. */
 struct str cgroup_v2_line(struct str text);
 

@@ -48,9 +48,49 @@ static void both_versions_get_what_they_understand(void **state)
           "cpu.cfs_period_us=100000 -=100000\n"
           "cpu.cfs_quota_us=50000 cpu.max=50000 100000\n");
     check("{\"cpu\": {\"quota\": -1}}", "cpu.cfs_quota_us=-1 cpu.max=max\n");
-    check("{\"pids\": {\"limit\": 0}}", "pids.max=max pids.max=max\n");
+    check("{\"pids\": {\"limit\": 0}}", "pids.max=1 pids.max=1\n");
+    check("{\"pids\": {\"limit\": -1}}", "pids.max=max pids.max=max\n");
+    check("{\"hugepageLimits\": [{\"pageSize\": \"2MB\", \"limit\": 4194304}]}",
+          "hugetlb.2MB.limit_in_bytes=4194304 hugetlb.2MB.max=4194304\n"
+          "hugetlb.2MB.rsvd.limit_in_bytes=4194304 hugetlb.2MB.rsvd.max=4194304\n");
+    check(
+        "{\"blockIO\": {\"weightDevice\": [{\"major\": 8, \"minor\": 0, \"weight\": 500, \"leafWeight\": 300}]}}",
+        "blkio.leaf_weight_device=8:0 300 -=-\n"
+        "blkio.bfq.weight_device=8:0 500 io.bfq.weight=8:0 500\n");
+    check(
+        "{\"rdma\": {\"mlx5_1\": {\"hcaHandles\": 3, \"hcaObjects\": 10000}}}",
+        "rdma.max=mlx5_1 hca_handle=3 hca_object=10000 rdma.max=mlx5_1 hca_handle=3 hca_object=10000\n");
     check("{\"unified\": {\"memory.high\": \"1000\"}}", "-=- memory.high=1000\n");
     check("{}", "");
+}
+
+static void empty_is_what_asks_for_nothing(void **state)
+{
+    static const char *const asking[] = {
+        "{\"cpu\": {\"idle\": 1}}",
+        "{\"cpu\": {\"burst\": 1}}",
+        "{\"cpu\": {\"realtimeRuntime\": 1}}",
+        "{\"pids\": {\"limit\": 0}}",
+        "{\"memory\": {\"disableOOMKiller\": true}}",
+        "{\"network\": {\"classID\": 1}}",
+        "{\"network\": {\"priorities\": [{\"name\": \"lo\", \"priority\": 1}]}}",
+        "{\"blockIO\": {\"leafWeight\": 10}}",
+        "{\"blockIO\": {\"throttleReadBpsDevice\": [{\"major\": 8, \"minor\": 0, \"rate\": 1}]}}"};
+    static const char *const nothing[] = {"{}", "{\"pids\": {\"limit\": -1}}",
+                                          "{\"memory\": {\"disableOOMKiller\": false}}"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_N(asking) + ARRAY_N(nothing); i++) {
+        bool asks = i < ARRAY_N(asking);
+        const char *text = asks ? asking[i] : nothing[i - ARRAY_N(asking)];
+        struct arena *a = arena_new(1 << 20);
+        struct oci_resources r = {.devices_n = 0};
+        struct err err = {0};
+
+        assert_ok(oci_load_resources(a, str_of(text), &r, &err), &err);
+        assert_int_equal(limits_is_empty(&r), !asks);
+        arena_free(a);
+    }
 }
 
 static void swap_below_memory_is_refused(void **state)
@@ -122,6 +162,7 @@ int main(void)
         cmocka_unit_test(a_weight_has_another_file_without_bfq),
         cmocka_unit_test(no_swap_is_zero_on_v2_and_unsaid_with_a_limit),
         cmocka_unit_test(both_versions_get_what_they_understand),
+        cmocka_unit_test(empty_is_what_asks_for_nothing),
         cmocka_unit_test(swap_below_memory_is_refused),
         cmocka_unit_test(every_container_may_use_the_null_device),
     };
