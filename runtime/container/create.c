@@ -34,6 +34,7 @@
 #include "runtime/container/sources.h"
 #include "runtime/container/steps.h"
 #include "runtime/container/sync.h"
+#include "runtime/kernel/cgroup_v2.h"
 #include "runtime/kernel/device.h"
 #include "runtime/kernel/idmap.h"
 #include "runtime/kernel/lsm.h"
@@ -116,7 +117,8 @@ static int fill_state(struct maker *m, struct err *err)
             m->state.ns_flags |= (int)oci_ns_clone_flag[i];
     m->state.needs_config =
         (c->hooks[OCI_HOOK_POSTSTART].n > 0 ? STATE_FOR_START : 0U) |
-        (c->hooks[OCI_HOOK_POSTSTOP].n > 0 || c->linux_.rdt.set ? STATE_FOR_DELETE : 0U);
+        (c->hooks[OCI_HOOK_POSTSTOP].n > 0 || c->linux_.rdt.set ? STATE_FOR_DELETE : 0U) |
+        (c->process.set ? 0U : STATE_NO_PROCESS);
     m->state.no_new_keyring = (m->create->flags & CONTAINER_NO_NEW_KEYRING) != 0;
     if (!bundle_path(s->bundle, c->root.path, path, sizeof path))
         return err_set(err, ENAMETOOLONG, "$.root.path");
@@ -145,7 +147,7 @@ static int decide(struct maker *m, struct err *err)
         .no_new_keyring = (m->create->flags & CONTAINER_NO_NEW_KEYRING) != 0,
         .wait = m->facts.wait,
     };
-    if (!m->config->process.set)
+    if (!m->config->process.set && !m->facts.wait)
         return err_set(err, 0, "$.process: expected an object, found nothing");
     if (maker_check_labels(&m->config->process, err) < 0)
         return -1;
@@ -159,6 +161,7 @@ static int decide(struct maker *m, struct err *err)
                       "without a label");
     if (m->config->linux_.ns[OCI_NS_USER].mode == OCI_NS_HOST)
         maker_warn_caps(m, &m->config->process);
+    maker_warn_memlock(m, &m->config->process);
     return plan_make(m->arena, m->config, &m->facts, &m->plan, err);
 }
 
@@ -300,6 +303,51 @@ static int go_without_cgroup(const struct maker *m, struct err *err)
     return 0;
 }
 
+/* 4294967295, nobody's id, where there is no mapping. */
+static uint32_t host_id(const struct oci_idmaps *maps, uint32_t id)
+{
+    for (size_t i = 0; i < maps->n; i++)
+        if (id >= maps->v[i].container_id && id - maps->v[i].container_id < maps->v[i].size)
+            return maps->v[i].host_id + (id - maps->v[i].container_id);
+    return maps->n == 0 ? id : UINT32_MAX;
+}
+
+static bool has_option(const struct oci_mount *m, const char *name)
+{
+    for (size_t i = 0; i < m->options.n; i++)
+        if (strcmp(m->options.v[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Does the container see its group as the top of the tree, and may it write there? */
+static bool may_divide_cgroup(const struct oci_config *c)
+{
+    for (size_t i = 0; i < c->mounts_n; i++) {
+        const struct oci_mount *m = &c->mounts[i];
+
+        if (m->source != NULL && strcmp(m->source, "cgroup") == 0 &&
+            strcmp(m->destination, "/sys/fs/cgroup") == 0)
+            return !has_option(m, "ro") && c->linux_.ns[OCI_NS_CGROUP].mode == OCI_NS_NEW;
+    }
+    return false;
+}
+
+/* Only on v2, where a group can be handed on safely. */
+static int give_cgroup(const struct maker *m, struct err *err)
+{
+    const struct oci_linux *l = &m->config->linux_;
+    uint32_t uid = host_id(&l->uid_maps, m->config->process.user.uid);
+
+    if (!m->cgroup.unified || geteuid() != 0 || uid == 0 || uid == UINT32_MAX ||
+        !may_divide_cgroup(m->config))
+        return 0;
+    for (size_t i = 0; i < m->cgroup.n; i++)
+        if (m->cgroup.v[i].v2 && cgroup_v2_give(&m->cgroup.v[i], uid, err) < 0)
+            return -1;
+    return 0;
+}
+
 static int step_cgroup_make(struct maker *m, size_t index, struct err *err)
 {
     enum cgroup_part part = (enum cgroup_part)index;
@@ -312,7 +360,7 @@ static int step_cgroup_make(struct maker *m, size_t index, struct err *err)
         m->cgroup_fd = cgroup_open_v2(&m->cgroup);
     if (part != CGROUP_V2)
         cgroup_is_made(m);
-    return 0;
+    return give_cgroup(m, err);
 }
 
 static int step_cgroup_limits(struct maker *m, size_t index, struct err *err)
@@ -383,15 +431,6 @@ static int step_open_root(struct maker *m, size_t index, struct err *err)
     (void)index;
     m->init.root_fd = mount_clone(AT_FDCWD, m->init.rootfs, MOUNT_TREE, err);
     return m->init.root_fd < 0 ? -1 : sources_detach(m->config, m->init.root_fd, false, err);
-}
-
-/* 4294967295, nobody's id, where there is no mapping. */
-static uint32_t host_id(const struct oci_idmaps *maps, uint32_t id)
-{
-    for (size_t i = 0; i < maps->n; i++)
-        if (id >= maps->v[i].container_id && id - maps->v[i].container_id < maps->v[i].size)
-            return maps->v[i].host_id + (id - maps->v[i].container_id);
-    return maps->n == 0 ? id : UINT32_MAX;
 }
 
 #define NODE_NAME_MAX 32
@@ -638,6 +677,18 @@ void maker_undo(struct maker *m)
         return;
 }
 
+/* The specification: after a hook that failed the container goes as if it were deleted, poststop
+ * hooks included. They also take back what hooks did before a later step failed. */
+static void undo_hooks(const struct maker *m, struct err *err)
+{
+    struct hook_moment now = {.state = &m->hook_state, .status = "stopped"};
+
+    if (m->hooks_ran || err->code == HOOK_FAILED)
+        hooks_run_all(m->config, OCI_HOOK_POSTSTOP, &now, m->env);
+    if (err->code == HOOK_FAILED)
+        err->code = 0;
+}
+
 static int make(struct maker *m, struct err *err)
 {
     struct str text = STR_NONE;
@@ -651,6 +702,7 @@ static int make(struct maker *m, struct err *err)
     if (carry_out(m, text, err) == 0)
         return 0;
     maker_undo(m);
+    undo_hooks(m, err);
     return -1;
 }
 

@@ -24,7 +24,7 @@ static int check_status(const struct state *s, enum container_force force, struc
 {
     enum container_status now = s->public.status;
 
-    if (force == CONTAINER_FORCE || now == CONTAINER_STOPPED || now == CONTAINER_CREATED)
+    if (force == CONTAINER_FORCE || now == CONTAINER_STOPPED)
         return 0;
     return err_set(err, 0, "the container is %s; kill it first, or use force",
                    container_status_names[now]);

@@ -175,6 +175,7 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
                                    .exec_mempolicy = c->linux_.memory_policy.set};
     if (!m->facts.exec_user_ns)
         maker_warn_caps(m, in->process);
+    maker_warn_memlock(m, in->process);
     if (maker_env(m, in->process, err) < 0)
         return -1;
     return plan_make_exec(m->arena, in->process, &m->facts, &m->plan, err);

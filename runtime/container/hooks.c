@@ -93,7 +93,7 @@ static int make_stdin(const struct hook_moment *m, struct err *err)
 static no_return void become_hook(const struct oci_hook *h, const char *dir, int in_fd, int out_fd)
 {
     const char *alone[] = {h->path, NULL};
-    const char *const *argv = h->args.v != NULL ? h->args.v : alone;
+    const char *const *argv = h->args.n > 0 ? h->args.v : alone;
     sigset_t none;
 
     union {
@@ -247,10 +247,13 @@ int hooks_run(const struct oci_config *c, enum oci_hook_kind kind, const struct 
 {
     const struct oci_hooks *hooks = &c->hooks[kind];
 
-    for (size_t i = 0; i < hooks->n; i++)
-        if (run_one(&hooks->v[i], m, err) < 0)
-            return err_wrap(err, "hook $.hooks.%s[%zu] '%s'", oci_hook_names[kind], i,
-                            hooks->v[i].path);
+    for (size_t i = 0; i < hooks->n; i++) {
+        if (run_one(&hooks->v[i], m, err) == 0)
+            continue;
+        (void)err_wrap(err, "hook $.hooks.%s[%zu] '%s'", oci_hook_names[kind], i, hooks->v[i].path);
+        err->code = HOOK_FAILED;
+        return -1;
+    }
     return 0;
 }
 

@@ -22,6 +22,7 @@ struct container_state;
 struct err;
 
 #define HOOK_OUTPUT_MAX 512
+#define HOOK_FAILED     4096 /* the err->code of hooks_run: beyond all error numbers */
 
 /* The state as JSON, with gaps for the status and the pid: head STATUS middle PID tail. */
 struct hook_state {

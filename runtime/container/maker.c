@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -157,6 +159,20 @@ void maker_warn_caps(const struct maker *m, const struct oci_process *p)
         return;
     buf_append_c(&text, " (not held by this runtime): the process goes without");
     maker_warn(m, arena_printf(m->arena, "$.process.capabilities:%s", buf_c(&text)));
+}
+
+void maker_warn_memlock(const struct maker *m, const struct oci_process *p)
+{
+    struct rlimit now;
+    struct caps held;
+    struct err ignored;
+
+    for (size_t i = 0; i < p->rlimits_n; i++)
+        if (p->rlimits[i].resource == RLIMIT_MEMLOCK && getrlimit(RLIMIT_MEMLOCK, &now) == 0 &&
+            p->rlimits[i].hard > now.rlim_max && caps_get(&held, &ignored) == 0 &&
+            (held.effective >> CAP_SYS_RESOURCE & 1) == 0)
+            maker_warn(m, "$.process.rlimits: RLIMIT_MEMLOCK is above the limit of this runtime: "
+                          "the process has that one");
 }
 
 struct idmaps maker_idmaps(const struct maker *m, const struct oci_idmaps *from)
@@ -370,6 +386,7 @@ static int runtime_hooks(struct maker *m, struct err *err)
 {
     struct hook_moment now = {.state = &m->hook_state, .status = "created", .pid = m->child.pid};
 
+    m->hooks_ran = true;
     if (hooks_run(m->config, OCI_HOOK_PRESTART, &now, err) < 0 ||
         hooks_run(m->config, OCI_HOOK_CREATE_RUNTIME, &now, err) < 0)
         return -1;

@@ -48,7 +48,8 @@ struct maker {
     int cgroup_fd;     /* of the v2 group, or -1 */
     bool cgroup_begun; /* of the groups the v2 one is made, the others are to follow */
     bool groups_denied;
-    bool gone; /* the child was told to go on */
+    bool hooks_ran; /* some of those of the runtime: what they did is to be taken back */
+    bool gone;      /* the child was told to go on */
     bool ready;
 };
 
@@ -73,6 +74,8 @@ void maker_undo(struct maker *m);
 
 /* Warns of capabilities that the process will not have because this one has not. */
 void maker_warn_caps(const struct maker *m, const struct oci_process *p);
+/* Warns of a limit of locked memory that this process may not grant, and that is lowered. */
+void maker_warn_memlock(const struct maker *m, const struct oci_process *p);
 void maker_warn(const struct maker *m, const char *text);
 
 struct idmaps maker_idmaps(const struct maker *m, const struct oci_idmaps *from);

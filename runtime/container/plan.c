@@ -298,7 +298,7 @@ static void push_root(struct maker *m)
             STEP_HOOKS_RUNTIME);
     push_if(m, has_hooks(m, OCI_HOOK_CREATE_CONTAINER), STEP_HOOKS_CONTAINER);
     push_each(m, STEP_SYSCTL, m->c->linux_.sysctl.n);
-    push_if(m, m->c->root.readonly && strcmp(m->p->cwd, "/") != 0, STEP_MAKE_CWD);
+    push_if(m, m->c->root.readonly && m->p->set && strcmp(m->p->cwd, "/") != 0, STEP_MAKE_CWD);
     push_if(m, m->c->root.readonly, STEP_ROOT_READONLY);
     push(m, m->f->no_pivot ? STEP_MOVE_ROOT : STEP_PIVOT, 0);
     push_each(m, STEP_MASK, m->c->linux_.masked_paths.n);
@@ -336,6 +336,14 @@ static void push_process(struct maker *m, bool filter, bool start_hooks)
     push(m, STEP_EXEC, 0);
 }
 
+/* A container without a process can be created and not be started: its namespaces are held until it
+ * is killed. */
+static void push_nothing(struct maker *m)
+{
+    push(m, STEP_READY, 0);
+    push(m, STEP_WAIT, 0);
+}
+
 static int reserve(struct arena *a, size_t n, struct plan *out, struct err *err)
 {
     *out = (struct plan){.maker = arena_array(a, n, sizeof(struct step)),
@@ -361,7 +369,10 @@ int plan_make(struct arena *a, const struct oci_config *c, const struct plan_fac
     push_maker_steps(&m);
     push_namespaces(&m);
     push_root(&m);
-    push_process(&m, l->seccomp.set, has_hooks(&m, OCI_HOOK_START_CONTAINER));
+    if (c->process.set)
+        push_process(&m, l->seccomp.set, has_hooks(&m, OCI_HOOK_START_CONTAINER));
+    else
+        push_nothing(&m);
     return 0;
 }
 

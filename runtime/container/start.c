@@ -69,8 +69,6 @@ static int let_go(struct arena *a, const struct container_env *env, const struct
     return listen_for_end(a, s, sock, err);
 }
 
-#define POSTSTART_FAILED 4096 /* beyond all error numbers */
-
 static int poststart(struct arena *a, const struct state *s, struct err *err)
 {
     struct oci_config *c = NULL;
@@ -81,13 +79,11 @@ static int poststart(struct arena *a, const struct state *s, struct err *err)
         return 0;
     if (state_load_config(s, a, &c, err) < 0 || hook_state_make(a, &s->public, &text, err) < 0)
         return -1;
-    if (hooks_run(c, OCI_HOOK_POSTSTART, &now, err) == 0)
-        return 0;
-    err->code = POSTSTART_FAILED;
-    return -1;
+    return hooks_run(c, OCI_HOOK_POSTSTART, &now, err);
 }
 
-/* The specification: a container whose poststart hooks fail is stopped and deleted. */
+/* The specification: a container whose startContainer or poststart hooks fail is stopped and
+ * deleted. */
 static void give_up(const struct container_env *env, const char *id, struct err *err)
 {
     struct err ignored; /* the first failure is the one to tell */
@@ -126,6 +122,8 @@ static int start_loaded(struct arena *a, const struct container_env *env, const 
     if (s->public.status != CONTAINER_CREATED)
         return err_set(err, 0, "the container is %s, not created",
                        container_status_names[s->public.status]);
+    if ((s->needs_config & STATE_NO_PROCESS) != 0)
+        return err_set(err, 0, "$.process: expected an object, found nothing");
     if (notify_host != NULL && can_notify(s))
         return let_go_and_wait(a, env, s, notify_host, err);
     return let_go(a, env, s, err) < 0 ? -1 : poststart(a, s, err);
@@ -142,7 +140,7 @@ int container_start(const struct container_env *env, const char *id, const char 
         r = start_loaded(a, env, &s, notify_host, err);
         (void)close(s.dir_fd);
     }
-    if (r < 0 && err->code == POSTSTART_FAILED)
+    if (r < 0 && err->code == HOOK_FAILED)
         give_up(env, id, err);
     arena_free(a);
     return r;

@@ -34,7 +34,8 @@ struct oci_config;
 enum state_need {
     STATE_FOR_START = 1,  /* poststart hooks */
     STATE_FOR_DELETE = 2, /* poststop hooks, a group of resctrl */
-    STATE_NEEDS_ALL = 3
+    STATE_NO_PROCESS = 4, /* not at all for `start`: it has none to offer */
+    STATE_NEEDS_ALL = 7
 };
 
 struct state {
