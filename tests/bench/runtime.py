@@ -1,11 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """
-runtime.py BUILD [--rounds N] [--many N] [--parallel N] - what mailbox-run costs, beside runc, crun and a bare C program
+runtime.py BUILD [--rounds N] [--many N] [--parallel N] [--runc PATH] [--crun PATH]
+    - what mailbox-run costs, beside runc, crun and a bare C program
 
 The bundle is busybox with the configuration that `spec` prints: six namespaces, a cgroup, and a seccomp profile of 400
 system calls. All are started by timer.c in turn, round after round in one run, so that what disturbs one disturbs all;
-the figures are medians. Ratios are to the bare program (bare.c). Needs root; what is not installed is left out.
+the figures are medians. Ratios are to the bare program (bare.c). Needs root; what is not installed is left out. Another
+runc or crun than the installed one is named by --runc and --crun, or BENCH_RUNC and BENCH_CRUN for `make bench`.
+
+crun refuses a unified hierarchy beside those of v1: where there is one, it is started, and lives, where that one is
+not mounted (timer.c's "@", APART here).
 """
 import argparse
 import contextlib
@@ -28,6 +33,7 @@ BARE = {"one": "bare", "all": "bare,all-v1-hierarchies"}
 NUMBERS = ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/x86_64-linux-gnu/asm/unistd_32.h",
            "/usr/include/asm-generic/unistd.h")
 PATHS = {"runc": ("/usr/sbin/runc", "/usr/bin/runc"), "crun": ("/usr/bin/crun", "/usr/local/bin/crun")}
+APART = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"', "sh"]
 
 
 def syscall_names():
@@ -51,8 +57,9 @@ def make_rootfs(path):
 
 
 class Bench:
-    def __init__(self, work, state, build):
+    def __init__(self, work, state, build, peers):
         self.work = work
+        self.peers = {name: (path,) if path else PATHS[name] for name, path in peers.items()}
         self.state = state
         self.build = build
         self.bare = build / "bench/bare"
@@ -90,7 +97,7 @@ class Bench:
     def runtimes(self):
         """Name, how timer.c is to call it, and its command with a root of its own."""
         yield "mailbox-run", "", [self.ours, "--root", self.state / "ours"]
-        for name, paths in PATHS.items():
+        for name, paths in self.peers.items():
             for path in paths:
                 if os.access(path, os.X_OK):
                     yield name, "@ " if name == "crun" else "", [path, "--root", self.state / name]
@@ -109,6 +116,11 @@ class Bench:
             found.setdefault(name, []).append((int(ns) / 1e6, int(kib)))
         return {name: (statistics.median(t for t, _ in v), max(k for _, k in v), min(t for t, _ in v))
                 for name, v in found.items()}
+
+
+def here(how, command):
+    """The command as a program that is not started by timer.c is to be called."""
+    return [*(APART if how else []), *command]
 
 
 def words(command):
@@ -151,9 +163,7 @@ def measure_exec(b, rounds):
     lines = []
     with contextlib.ExitStack() as stack:
         for name, how, command in b.runtimes():
-            if how:
-                continue  # its container would have to be made where the timer alone goes
-            pid = stack.enter_context(sleeping(command, b.sleep, f"bench-exec-{name}"))
+            pid = stack.enter_context(sleeping(here(how, command), b.sleep, f"bench-exec-{name}"))
             if name == "mailbox-run":
                 lines += [f"{BARE[groups]} {b.bare} exec {groups} {b.filter} {pid} /bin/true" for groups in BARE]
             lines.append(f"{name} {how}{words(command)} exec bench-exec-{name} /bin/true")
@@ -175,9 +185,8 @@ def table(title, figures, limit=None):
 def resident(b):
     """What stays in memory for a container in the foreground, beside the container itself."""
     print(f"\n{'resident while it runs (PSS)':<34}{'KiB':>8}")
-    for name, how, command in b.runtimes():
-        if how:
-            continue
+    for name, how, bare in b.runtimes():
+        command = here(how, bare)
         with subprocess.Popen([*command, "run", "--bundle", b.sleep, f"bench-fg-{name}"], stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL) as p:
             time.sleep(1)
@@ -193,9 +202,8 @@ def resident(b):
 def smallest(b):
     """The lowest memory limit under which /bin/true still runs, by halving."""
     print(f"\n{'smallest memory limit':<34}{'KiB':>8}")
-    for name, how, command in b.runtimes():
-        if how:
-            continue
+    for name, how, bare in b.runtimes():
+        command = here(how, bare)
         low, high = 16, 65536
         while high - low > 16:
             middle = (low + high) // 2 // 8 * 8
@@ -233,18 +241,27 @@ def many(b, count, parallel):
               f"   (bare {f['bare'][0]:.2f})")
 
 
+def version(program):
+    out = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=60).stdout
+    return out.splitlines()[0]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--many", type=int, default=1000)
     parser.add_argument("--parallel", type=int, default=50)
+    for name in PATHS:
+        parser.add_argument(f"--{name}", default=os.environ.get(f"BENCH_{name.upper()}"), help=f"another {name}")
     args = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("the benchmark of the runtime needs root")
     with tempfile.TemporaryDirectory(prefix="mr-bench-") as d, \
             tempfile.TemporaryDirectory(prefix="mr-bench-", dir="/dev/shm") as state:  # a tmpfs, as /run is
-        b = Bench(pathlib.Path(d), pathlib.Path(state), args.build.resolve())
+        b = Bench(pathlib.Path(d), pathlib.Path(state), args.build.resolve(), {n: getattr(args, n) for n in PATHS})
+        for name, _, command in b.runtimes():
+            print(f"{name}: {version(command[0])} ({command[0]})")
         table("run, to the end of /bin/true", b.timer(run_lines(b), args.rounds), 1.4)
         table("create, start, delete", b.timer(cycle_lines(b), args.rounds), 2)
         table("exec /bin/true", measure_exec(b, args.rounds), 1.5)
