@@ -159,9 +159,11 @@ static int decide(struct maker *m, struct err *err)
     if (m->config->linux_.mount_label != NULL && !lsm_is_on(LSM_SELINUX))
         maker_warn(m, "$.linux.mountLabel: SELinux is not enabled on this host: the mounts go "
                       "without a label");
+    m->groups_kept = oci_annotation_is_on(m->config, OCI_KEEP_GROUPS);
     if (m->config->linux_.ns[OCI_NS_USER].mode == OCI_NS_HOST)
         maker_warn_caps(m, &m->config->process);
     maker_warn_memlock(m, &m->config->process);
+    sources_borrow_sysfs(m);
     return plan_make(m->arena, m->config, &m->facts, &m->plan, err);
 }
 
@@ -195,6 +197,7 @@ static int prepare_init(struct maker *m, struct err *err)
     in->io = m->io;
     in->cgroup = m->cgroup.n > 0 ? &m->cgroup : NULL;
     in->hook_state = &m->hook_state;
+    in->hook_files = &m->hook_files;
     in->no_pivot = m->facts.no_pivot;
     in->id = m->create->id;
     in->bundle = m->state.public.bundle;
@@ -216,7 +219,8 @@ static int prepare_init(struct maker *m, struct err *err)
     in->proc_fd = proc_open(err);
     if (in->proc_fd < 0 || open_namespaces(m, err) < 0)
         return -1;
-    if (hook_state_make(m->arena, &m->state.public, &m->hook_state, err) < 0)
+    if (hook_state_make(m->arena, &m->state.public, &m->hook_state, err) < 0 ||
+        hook_files_open(m->config, &m->hook_files, err) < 0)
         return -1;
     return maker_env(m, in->process, err);
 }
@@ -472,6 +476,8 @@ static void forget_nodes(const struct maker *m)
 static int step_compile_filter(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
+    if (filter_check_names(m->config, err) < 0)
+        return -1;
     return filter_make(m->arena, m->env->filters, &m->config->linux_.seccomp, &m->init.filter, err);
 }
 
@@ -623,7 +629,8 @@ int maker_write_state(struct maker *m, struct err *err)
 
 static int start_hooks(struct maker *m, struct err *err)
 {
-    struct hook_moment now = {.state = &m->hook_state, .status = "running", .pid = m->child.pid};
+    struct hook_moment now = {
+        .state = &m->hook_state, .status = "running", .pid = m->child.pid, .files = &m->hook_files};
 
     return hooks_run(m->config, OCI_HOOK_POSTSTART, &now, err);
 }

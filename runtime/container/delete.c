@@ -80,14 +80,19 @@ static int poststop(struct arena *a, const struct container_env *env, const stru
                     const struct oci_config *c, struct err *err)
 {
     struct hook_state text;
-    struct hook_moment now = {.state = &text, .status = "stopped", .pid = 0};
+    struct hook_files files = HOOK_FILES_NONE;
+    struct hook_moment now = {.state = &text, .status = "stopped", .pid = 0, .files = &files};
 
     if (c == NULL || c->hooks[OCI_HOOK_POSTSTOP].n == 0)
         return 0;
     if (hook_state_make(a, &s->public, &text, err) < 0)
         return -1;
+    if (hook_files_open(c, &files, err) < 0 && env->warn != NULL)
+        env->warn(env->warn_ctx, err->text);
+    err_reset(err);
     /* The specification: a failing one is warned about, and the others run all the same. */
     hooks_run_all(c, OCI_HOOK_POSTSTOP, &now, env);
+    hook_files_close(&files);
     return 0;
 }
 

@@ -153,6 +153,7 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
         return -1;
     if (c->linux_.rdt.set && rdt_of(m->arena, &c->linux_.rdt, e->id, &m->rdt, err) < 0)
         return -1;
+    m->groups_kept = oci_annotation_is_on(c, OCI_KEEP_GROUPS);
     in->plan = &m->plan;
     in->io = &e->io;
     in->id = e->id;

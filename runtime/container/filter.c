@@ -83,6 +83,23 @@ bool filter_listens(const struct oci_seccomp *s)
     return s->set && s->listener_path != NULL;
 }
 
+int filter_check_names(const struct oci_config *c, struct err *err)
+{
+    const struct oci_seccomp *s = &c->linux_.seccomp;
+
+    if (!oci_annotation_is_on(c, OCI_STRICT_SYSCALLS))
+        return 0;
+    for (size_t i = 0; i < s->rules_n; i++)
+        for (size_t k = 0; k < s->rules[i].names.n; k++)
+            if (!seccomp_knows(s->rules[i].names.v[k]))
+                return err_set(err, 0,
+                               "$.linux.seccomp.syscalls[%zu].names[%zu]: system call '%s' is not "
+                               "known here, and annotation '%s' is set",
+                               i, k, s->rules[i].names.v[k],
+                               oci_annotation_names[OCI_STRICT_SYSCALLS]);
+    return 0;
+}
+
 static int compile(const char *cache, const struct seccomp_rules *r, struct seccomp_program *out,
                    struct err *err)
 {

@@ -13,12 +13,15 @@
 
 struct arena;
 struct err;
+struct oci_config;
 struct oci_seccomp;
 struct seccomp_program;
 
 /* Another process gets its notify descriptor. */
 bool filter_listens(const struct oci_seccomp *s);
 
+/* Where the configuration wants it (OCI_STRICT_SYSCALLS): libseccomp knows all the names. */
+must_check int filter_check_names(const struct oci_config *c, struct err *err);
 /* cache: the directory beneath which compiled programs are kept, or NULL. */
 must_check int filter_make(struct arena *a, const char *cache, const struct oci_seccomp *s,
                            struct seccomp_program *out, struct err *err);

@@ -2,6 +2,7 @@
 #include "runtime/container/hooks.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -87,11 +88,51 @@ static int make_stdin(const struct hook_moment *m, struct err *err)
     return take_fd(&fd);
 }
 
+/* --- files for what they print -----------------------------------------------------------------
+ */
+
+/* Not blocking, for the path may be that of a pipe which nobody reads. */
+static int open_file(const struct oci_config *c, enum oci_annotation which, int *fd,
+                     struct err *err)
+{
+    const char *path = oci_annotation(c, which);
+
+    if (path == NULL)
+        return 0;
+    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (*fd < 0 || fcntl(*fd, F_SETFL, O_APPEND) < 0)
+        return err_set(err, errno, "open '%s' for annotation '%s'", path,
+                       oci_annotation_names[which]);
+    return 0;
+}
+
+int hook_files_open(const struct oci_config *c, struct hook_files *out, struct err *err)
+{
+    *out = HOOK_FILES_NONE;
+    if (open_file(c, OCI_HOOKS_STDOUT, &out->out_fd, err) == 0 &&
+        open_file(c, OCI_HOOKS_STDERR, &out->err_fd, err) == 0)
+        return 0;
+    hook_files_close(out);
+    return -1;
+}
+
+void hook_files_close(struct hook_files *f)
+{
+    if (f->out_fd >= 0)
+        (void)close(f->out_fd);
+    if (f->err_fd >= 0)
+        (void)close(f->err_fd);
+    *f = HOOK_FILES_NONE;
+}
+
 /* --- one hook --------------------------------------------------------------------------------- */
 
 /* Without an environment of its own a hook has ours, as beneath other runtimes. */
-static no_return void become_hook(const struct oci_hook *h, const char *dir, int in_fd, int out_fd)
+static no_return void become_hook(const struct oci_hook *h, const struct hook_moment *m, int in_fd,
+                                  int pipe_fd)
 {
+    int out_fd = m->files != NULL && m->files->out_fd >= 0 ? m->files->out_fd : pipe_fd;
+    int err_fd = m->files != NULL && m->files->err_fd >= 0 ? m->files->err_fd : pipe_fd;
     const char *alone[] = {h->path, NULL};
     const char *const *argv = h->args.n > 0 ? h->args.v : alone;
     sigset_t none;
@@ -109,9 +150,9 @@ static no_return void become_hook(const struct oci_hook *h, const char *dir, int
     (void)signal(SIGPIPE, SIG_DFL);
     (void)setpgid(0, 0);
     /* A directory that cannot be entered is none that a hook could have counted on. */
-    if (dir != NULL && chdir(dir) < 0)
+    if (m->dir != NULL && chdir(m->dir) < 0)
         errno = 0;
-    if (dup2(in_fd, 0) == 0 && dup2(out_fd, 1) == 1 && dup2(out_fd, 2) == 2)
+    if (dup2(in_fd, 0) == 0 && dup2(out_fd, 1) == 1 && dup2(err_fd, 2) == 2)
         (void)execve(h->path, a.taken, e.taken);
     dprintf(2, "%s", strerrordesc_np(errno));
     _exit(127);
@@ -126,7 +167,7 @@ static int start(struct running *r, const struct hook_moment *m, struct err *err
         return -1;
     r->pid = fork();
     if (r->pid == 0)
-        become_hook(r->hook, m->dir, in_fd, ends[1]);
+        become_hook(r->hook, m, in_fd, ends[1]);
     (void)close(ends[1]);
     r->out_fd = ends[0];
     if (r->pid < 0)
@@ -206,7 +247,10 @@ static int judge(struct running *r, int status, struct err *err)
 
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    child_describe(status, how);
+    if (WIFEXITED(status))
+        (void)snprintf(how, sizeof how, "failed with exit code %d", WEXITSTATUS(status));
+    else
+        child_describe(status, how);
     if (said.n == 0)
         return err_set(err, 0, "%s", how);
     return err_set(err, 0, "%s, saying: %.*s", how, STR_ARG(said));
@@ -228,7 +272,7 @@ static int finish(struct running *r, struct err *err)
     return judge(r, status, err);
 }
 
-static int run_one(const struct oci_hook *h, const struct hook_moment *m, struct err *err)
+static int run_hook(const struct oci_hook *h, const struct hook_moment *m, struct err *err)
 {
     struct running r = {.hook = h, .pid_fd = -1, .out_fd = -1};
     int result = start(&r, m, err);
@@ -242,15 +286,25 @@ static int run_one(const struct oci_hook *h, const struct hook_moment *m, struct
     return result;
 }
 
+/* "$.hooks.poststop[0] '/bin/false': poststop hook failed with exit code 1" */
+static int run_one(const struct oci_config *c, enum oci_hook_kind kind, size_t i,
+                   const struct hook_moment *m, struct err *err)
+{
+    const struct oci_hook *h = &c->hooks[kind].v[i];
+    struct err why;
+
+    if (run_hook(h, m, &why) == 0)
+        return 0;
+    return err_set(err, 0, "$.hooks.%s[%zu] '%s': %s hook %s", oci_hook_names[kind], i, h->path,
+                   oci_hook_names[kind], why.text);
+}
+
 int hooks_run(const struct oci_config *c, enum oci_hook_kind kind, const struct hook_moment *m,
               struct err *err)
 {
-    const struct oci_hooks *hooks = &c->hooks[kind];
-
-    for (size_t i = 0; i < hooks->n; i++) {
-        if (run_one(&hooks->v[i], m, err) == 0)
+    for (size_t i = 0; i < c->hooks[kind].n; i++) {
+        if (run_one(c, kind, i, m, err) == 0)
             continue;
-        (void)err_wrap(err, "hook $.hooks.%s[%zu] '%s'", oci_hook_names[kind], i, hooks->v[i].path);
         err->code = HOOK_FAILED;
         return -1;
     }
@@ -260,15 +314,10 @@ int hooks_run(const struct oci_config *c, enum oci_hook_kind kind, const struct 
 void hooks_run_all(const struct oci_config *c, enum oci_hook_kind kind, const struct hook_moment *m,
                    const struct container_env *env)
 {
-    const struct oci_hooks *hooks = &c->hooks[kind];
-
-    for (size_t i = 0; i < hooks->n; i++) {
+    for (size_t i = 0; i < c->hooks[kind].n; i++) {
         struct err err;
 
-        if (run_one(&hooks->v[i], m, &err) == 0 || env->warn == NULL)
-            continue;
-        (void)err_wrap(&err, "hook $.hooks.%s[%zu] '%s'", oci_hook_names[kind], i,
-                       hooks->v[i].path);
-        env->warn(env->warn_ctx, err.text);
+        if (run_one(c, kind, i, m, &err) < 0 && env->warn != NULL)
+            env->warn(env->warn_ctx, err.text);
     }
 }

@@ -34,11 +34,25 @@ struct hook_state {
 must_check int hook_state_make(struct arena *a, const struct container_state *s,
                                struct hook_state *out, struct err *err);
 
+/* Where annotations want what hooks print to go; -1: into the message of a failure. */
+struct hook_files {
+    int out_fd;
+    int err_fd;
+};
+
+#define HOOK_FILES_NONE ((struct hook_files){-1, -1})
+
+/* Opens, and makes where it is missing, what the configuration names; *out is HOOK_FILES_NONE if
+ * that is nothing, or on failure. To be done in the host's tree, before there is a container. */
+must_check int hook_files_open(const struct oci_config *c, struct hook_files *out, struct err *err);
+void hook_files_close(struct hook_files *f);
+
 struct hook_moment {
     const struct hook_state *state;
     const char *status; /* "creating" */
     pid_t pid;
-    const char *dir; /* working directory, or NULL: the caller's */
+    const char *dir;                /* working directory, or NULL: the caller's */
+    const struct hook_files *files; /* or NULL: none */
 };
 
 /* All of the kind, whatever fails; failures are warnings. */

@@ -59,7 +59,7 @@ static int begin(struct init *in, struct err *err)
 
     if (sync_wait_go(in->sync_fd, &number, err) < 0)
         return -1;
-    in->groups_denied = number != 0;
+    in->groups = (enum init_groups)number;
     /* Until execve this process has the runtime's memory, file and descriptors: nobody may look. */
     if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0)
         return err_set(err, errno, "become undumpable");

@@ -30,6 +30,13 @@ struct netdev;
 #define INIT_ENV_SPARE 2     /* HOME, LISTEN_PID */
 #define INIT_KEEP_MAX  16384 /* descriptors that can be preserved */
 
+/* What becomes of the additional groups. */
+enum init_groups {
+    INIT_GROUPS_SET,
+    INIT_GROUPS_DENIED, /* by the user namespace: none can be asked for */
+    INIT_GROUPS_KEPT /* the caller's, as an annotation wants; those of the process do not count */
+};
+
 struct init {
     const struct oci_config *config; /* NULL for an exec */
     const struct oci_process *process;
@@ -43,6 +50,7 @@ struct init {
     bool no_pivot;
     int *device_fds; /* of each device of the config: a detached mount of its node, or -1 */
     const struct hook_state *hook_state;
+    const struct hook_files *hook_files;
     const char *id;
     const char *bundle;
     const char *rootfs;
@@ -65,7 +73,7 @@ struct init {
     bool filter_listens; /* its notify descriptor goes to the maker */
 
     /* The child's own. */
-    bool groups_denied;
+    enum init_groups groups;
     bool in_chroot;    /* the runtime's root is not that of its mount namespace */
     bool in_container; /* after the pivot, or from the start in an exec */
     bool cwd_later;

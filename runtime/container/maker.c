@@ -46,6 +46,7 @@ int maker_init(struct maker *m, struct err *err)
     in->mask_fd = in->null_fd = in->tty.master_fd = in->tty.slave_fd = -1;
     for (size_t i = 0; i < OCI_NS_KINDS; i++)
         in->ns_fds[i] = -1;
+    m->hook_files = HOOK_FILES_NONE;
     m->arena = arena_new(MAKER_ARENA_MAX);
     return m->arena == NULL ? err_set(err, ENOMEM, "start a container") : 0;
 }
@@ -65,6 +66,7 @@ void maker_done(struct maker *m)
     for (size_t i = 0; in->device_fds != NULL && i < m->config->linux_.devices_n; i++)
         close_one(&in->device_fds[i]);
     cgroup_doors_close(&in->doors);
+    hook_files_close(&m->hook_files);
     seccomp_done(&in->filter);
     arena_free(m->arena);
     m->arena = NULL;
@@ -384,7 +386,8 @@ static int take_console(struct maker *m, int *fd, struct err *err)
 
 static int runtime_hooks(struct maker *m, struct err *err)
 {
-    struct hook_moment now = {.state = &m->hook_state, .status = "created", .pid = m->child.pid};
+    struct hook_moment now = {
+        .state = &m->hook_state, .status = "created", .pid = m->child.pid, .files = &m->hook_files};
 
     m->hooks_ran = true;
     if (hooks_run(m->config, OCI_HOOK_PRESTART, &now, err) < 0 ||
@@ -439,9 +442,16 @@ static int serve_one(struct maker *m, struct sync_msg *msg, struct err *err)
     return err_set(err, EBADMSG, "an unexpected message from the container's process");
 }
 
+static enum init_groups groups_of(const struct maker *m)
+{
+    if (m->groups_kept)
+        return INIT_GROUPS_KEPT;
+    return m->groups_denied ? INIT_GROUPS_DENIED : INIT_GROUPS_SET;
+}
+
 int maker_go(struct maker *m, struct err *err)
 {
-    if (!m->gone && sync_send(m->sync_fd, SYNC_GO, m->groups_denied, -1, err) < 0)
+    if (!m->gone && sync_send(m->sync_fd, SYNC_GO, groups_of(m), -1, err) < 0)
         return died(m, err);
     m->gone = true;
     return 0;

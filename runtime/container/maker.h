@@ -42,12 +42,14 @@ struct maker {
     struct rdt rdt;
     bool rdt_made;
     struct hook_state hook_state;
+    struct hook_files hook_files;
     struct init init;
     struct container_child child;
     int sync_fd;       /* our end */
     int cgroup_fd;     /* of the v2 group, or -1 */
     bool cgroup_begun; /* of the groups the v2 one is made, the others are to follow */
     bool groups_denied;
+    bool groups_kept;
     bool hooks_ran; /* some of those of the runtime: what they did is to be taken back */
     bool gone;      /* the child was told to go on */
     bool ready;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -26,6 +27,43 @@ int sources_init(struct maker *m, struct err *err)
     for (size_t i = 0; i < m->config->mounts_n; i++)
         in->source_fds[i] = -1;
     return 0;
+}
+
+static bool is_sysfs(const struct oci_mount *o)
+{
+    return strcmp(o->type, "sysfs") == 0 && (o->ms_set & (MS_BIND | MS_REMOUNT)) == 0;
+}
+
+/* What is mounted beneath it cannot be left out by those to whom it was locked. */
+static bool may_clone_alone(const char *path)
+{
+    struct err ignored;
+    own_fd int fd = mount_clone(AT_FDCWD, path, MOUNT_ONE, &ignored);
+
+    return fd >= 0;
+}
+
+static void borrow(struct oci_mount *o, bool alone)
+{
+    o->type = "bind";
+    o->source = "/sys";
+    o->data = NULL;
+    o->ms_set |= MS_BIND;
+    if (alone)
+        return;
+    o->attr_rec_set |= mount_attrs(o->ms_set);
+    o->ms_set |= MS_REC;
+}
+
+void sources_borrow_sysfs(struct maker *m)
+{
+    const struct oci_namespace *ns = m->config->linux_.ns;
+
+    if (ns[OCI_NS_USER].mode != OCI_NS_NEW || ns[OCI_NS_NETWORK].mode != OCI_NS_HOST)
+        return;
+    for (size_t i = 0; i < m->config->mounts_n; i++)
+        if (is_sysfs(&m->config->mounts[i]))
+            borrow(&m->config->mounts[i], may_clone_alone("/sys"));
 }
 
 /* A copy made here is a peer of what it was copied from; as a slave it hears of the host's mounts

@@ -22,6 +22,10 @@ struct oci_mount;
 
 /* Room for a descriptor of each mount of m->config. */
 must_check int sources_init(struct maker *m, struct err *err);
+/* A user namespace that does not own its network namespace may not mount a sysfs, which shows the
+ * network's devices; the runtime's own shows the same ones. Such mounts of m->config become binds
+ * of it, without what is mounted beneath it if that can be. */
+void sources_borrow_sysfs(struct maker *m);
 /* The source of the mount into its place in m->init. */
 must_check int sources_open(struct maker *m, size_t index, struct err *err);
 /* Maps its ids, once the user namespace is there. */

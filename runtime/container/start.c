@@ -73,13 +73,22 @@ static int poststart(struct arena *a, const struct state *s, struct err *err)
 {
     struct oci_config *c = NULL;
     struct hook_state text;
-    struct hook_moment now = {.state = &text, .status = "running", .pid = s->public.pid};
+    struct hook_files files = HOOK_FILES_NONE;
+    struct hook_moment now = {
+        .state = &text, .status = "running", .pid = s->public.pid, .files = &files};
+    int r = 0;
 
     if ((s->needs_config & STATE_FOR_START) == 0)
         return 0;
     if (state_load_config(s, a, &c, err) < 0 || hook_state_make(a, &s->public, &text, err) < 0)
         return -1;
-    return hooks_run(c, OCI_HOOK_POSTSTART, &now, err);
+    if (hook_files_open(c, &files, err) < 0) {
+        err->code = HOOK_FAILED;
+        return -1;
+    }
+    r = hooks_run(c, OCI_HOOK_POSTSTART, &now, err);
+    hook_files_close(&files);
+    return r;
 }
 
 /* The specification: a container whose startContainer or poststart hooks fail is stopped and

@@ -26,7 +26,8 @@ static int run_hooks(struct init *in, enum oci_hook_kind kind, const char *statu
     struct hook_moment m = {.state = in->hook_state,
                             .status = status,
                             .pid = getpid(),
-                            .dir = in->in_container ? NULL : in->bundle};
+                            .dir = in->in_container ? NULL : in->bundle,
+                            .files = in->hook_files};
 
     return hooks_run(in->config, kind, &m, err);
 }

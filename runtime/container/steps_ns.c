@@ -85,7 +85,7 @@ int step_join(struct init *in, size_t index, struct err *err)
 int step_become_root(struct init *in, size_t index, struct err *err)
 {
     (void)index;
-    if (!in->groups_denied && sys_setgroups(0, NULL) < 0 && errno != EPERM)
+    if (in->groups == INIT_GROUPS_SET && sys_setgroups(0, NULL) < 0 && errno != EPERM)
         return err_set(err, errno, "drop the additional groups");
     if (setresgid(0, 0, 0) < 0 && errno != EINVAL)
         return err_set(err, errno, "become group 0");

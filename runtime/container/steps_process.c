@@ -448,10 +448,11 @@ int step_user(struct init *in, size_t index, struct err *err)
     struct cred c = {.uid = u->uid, .gid = u->gid, .groups = u->gids, .groups_n = u->gids_n};
 
     (void)index;
-    if (in->groups_denied && u->gids_n > 0)
+    if (in->groups == INIT_GROUPS_DENIED && u->gids_n > 0)
         return err_set(err, EPERM,
                        "additional groups cannot be set by an unprivileged user without newgidmap");
-    if (cred_become(&c, in->groups_denied ? CRED_GROUPS_KEEP : CRED_GROUPS_SET, err) < 0)
+    if (cred_become(&c, in->groups == INIT_GROUPS_SET ? CRED_GROUPS_SET : CRED_GROUPS_KEEP, err) <
+        0)
         return -1;
     if (in->cwd_later && chdir(in->process->cwd) < 0)
         return err_set(err, errno, "enter '%s'", in->process->cwd);

@@ -19,7 +19,7 @@
 #include "runtime/base/str.h"
 
 enum sync_kind {
-    SYNC_GO = 'g',       /* to the child: go on; number 1: setgroups is denied */
+    SYNC_GO = 'g',       /* to the child: go on; number: enum init_groups */
     SYNC_STAGE = 's',    /* from the stage before the child: number is its pid, with a pidfd */
     SYNC_CONSOLE = 'c',  /* with the master of the terminal */
     SYNC_HOOKS = 'h',    /* run the hooks of the runtime now, then say go */

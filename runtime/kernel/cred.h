@@ -23,7 +23,7 @@ struct cred {
 
 enum cred_groups {
     CRED_GROUPS_SET,
-    CRED_GROUPS_KEEP /* setgroups is denied in this user namespace; only possible with none */
+    CRED_GROUPS_KEEP /* those that there are: it is wished, or setgroups is denied here */
 };
 
 /* Becomes that user for good (real, effective, saved), keeping the permitted capabilities; the

@@ -87,6 +87,11 @@ static int export(scmp_filter_ctx ctx, struct seccomp_program *out, struct err *
     return 0;
 }
 
+bool seccomp_knows(const char *name)
+{
+    return seccomp_syscall_resolve_name(name) != __NR_SCMP_ERROR;
+}
+
 int seccomp_compile(const struct seccomp_rules *r, struct seccomp_program *out, struct err *err)
 {
     scmp_filter_ctx ctx __attribute__((cleanup(release))) = seccomp_init(r->default_action);

@@ -13,6 +13,7 @@
 
 #include <linux/filter.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,8 @@ struct seccomp_program {
     unsigned short n;
 };
 
+/* Has libseccomp heard of a system call of that name, on any architecture? */
+bool seccomp_knows(const char *name);
 must_check int seccomp_compile(const struct seccomp_rules *r, struct seccomp_program *out,
                                struct err *err);
 /* All that the program follows from, the library's version included: alike keys, alike programs. */

@@ -143,7 +143,9 @@ void oci_features(struct buf *out)
     jw_object(&w, "annotations");
     jw_c(&w, "org.mailbox-run.version", MR_VERSION);
     jw_end(&w);
-    jw_array(&w, "potentiallyUnsafeConfigAnnotations"); /* no annotation changes what is done */
+    jw_array(&w, "potentiallyUnsafeConfigAnnotations");
+    for (size_t i = 0; i < OCI_ANNOTATIONS; i++)
+        jw_c(&w, NULL, oci_annotation_names[i]);
     jw_end(&w);
     jw_end(&w);
     buf_append_char(out, '\n');

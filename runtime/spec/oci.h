@@ -529,6 +529,22 @@ struct oci_config {
     struct oci_strings warnings; /* sentences about what is odd but goes on; for the log */
 };
 
+/* Annotations that change what is done, by the names that podman gives them or its users know from
+ * crun; all others are only passed on. */
+enum oci_annotation {
+    OCI_KEEP_GROUPS,     /* the caller's additional groups, instead of additionalGids */
+    OCI_HOOKS_STDOUT,    /* absolute path of a file that what hooks print is added to */
+    OCI_HOOKS_STDERR,    /* the same */
+    OCI_STRICT_SYSCALLS, /* a system call that nobody knows is an error in the seccomp section */
+    OCI_ANNOTATIONS
+};
+
+extern const char *const oci_annotation_names[OCI_ANNOTATIONS];
+/* The value, which lives as long as the configuration; NULL: it is not there. */
+const char *oci_annotation(const struct oci_config *c, enum oci_annotation which);
+/* It is there, and not "0". */
+bool oci_annotation_is_on(const struct oci_config *c, enum oci_annotation which);
+
 /* Loads, and checks each value by itself. `name` stands for the document in syntax errors. */
 must_check int oci_load_str(struct arena *a, struct str text, const char *name,
                             struct oci_config **out, struct err *err);

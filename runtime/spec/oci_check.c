@@ -177,6 +177,18 @@ int oci_check_process(const struct oci_process *p, struct err *err)
     return 0;
 }
 
+static int check_annotations(const struct oci_config *c, struct err *err)
+{
+    for (int k = OCI_HOOKS_STDOUT; k <= OCI_HOOKS_STDERR; k++) {
+        const char *path = oci_annotation(c, (enum oci_annotation)k);
+
+        if (path != NULL && path[0] != '/')
+            return err_set(err, 0, "$.annotations.'%s': expected an absolute path, found '%.64s'",
+                           oci_annotation_names[k], path);
+    }
+    return 0;
+}
+
 static int check_process(const struct oci_config *c, struct err *err)
 {
     return c->process.set ? oci_check_process(&c->process, err) : 0;
@@ -185,7 +197,7 @@ static int check_process(const struct oci_config *c, struct err *err)
 typedef int rule(const struct oci_config *c, struct err *err);
 
 static rule *const rules[] = {
-    check_process, check_uts,     check_user_ns, check_mount_ns,
+    check_process, check_uts,     check_user_ns, check_mount_ns,    check_annotations,
     check_time_ns, check_sysctls, check_mounts,  check_net_devices,
 };
 

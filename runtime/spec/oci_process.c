@@ -3,6 +3,7 @@
  * The process section. Capability and rlimit names are ours, not the library's, so that this room
  * stays pure; the numbers are the kernel's ABI.
  */
+#include <inttypes.h>
 #include <linux/ioprio.h>
 #include <sched.h>
 #include <string.h>
@@ -279,6 +280,36 @@ static const struct field_name sched_flag_names[] = {
     {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40}, {NULL, 0},
 };
 
+#define DEADLINE_LEAST 1024 /* nanoseconds; the kernel counts in 1024ths of them */
+
+/* What sched_setattr would refuse with a bare EINVAL; a period of 0 is the deadline. */
+static int check_deadline(const struct jv *at, const struct oci_scheduler *s, struct err *err)
+{
+    static const char *const needed[] = {"runtime", "deadline"};
+
+    for (size_t i = 0; i < ARRAY_N(needed); i++)
+        if (!jv_has(at, needed[i]))
+            return jv_err(at, err, "sched_setattr: `SCHED_DEADLINE` requires `%s`", needed[i]);
+    if (s->runtime == 0)
+        return jv_err(at, err, "sched_setattr: `SCHED_DEADLINE` runtime must be greater than 0 ns");
+    if (s->runtime < DEADLINE_LEAST || s->runtime > INT64_MAX)
+        return jv_err(at, err,
+                      "sched_setattr: `SCHED_DEADLINE` runtime of %" PRIu64
+                      " ns must be between %d and %" PRId64,
+                      s->runtime, DEADLINE_LEAST, INT64_MAX);
+    if (s->runtime > s->deadline)
+        return jv_err(at, err,
+                      "sched_setattr: `SCHED_DEADLINE` runtime of %" PRIu64
+                      " ns must be <= the deadline of %" PRIu64 " ns",
+                      s->runtime, s->deadline);
+    if (s->period != 0 && s->deadline > s->period)
+        return jv_err(at, err,
+                      "sched_setattr: `SCHED_DEADLINE` deadline of %" PRIu64
+                      " ns must be <= the period of %" PRIu64 " ns",
+                      s->deadline, s->period);
+    return 0;
+}
+
 static int check_scheduler(const struct load *ld, const struct jv *at, void *obj, struct err *err)
 {
     const struct oci_scheduler *s = obj;
@@ -287,7 +318,9 @@ static int check_scheduler(const struct load *ld, const struct jv *at, void *obj
     (void)ld;
     if (s->priority != 0 && !rt)
         return jv_err(at, err, "a priority needs the policy SCHED_FIFO or SCHED_RR");
-    if ((s->runtime != 0 || s->deadline != 0 || s->period != 0) && s->policy != SCHED_DEADLINE_)
+    if (s->policy == SCHED_DEADLINE_)
+        return check_deadline(at, s, err);
+    if (s->runtime != 0 || s->deadline != 0 || s->period != 0)
         return jv_err(at, err, "runtime, deadline and period need the policy SCHED_DEADLINE");
     return 0;
 }

@@ -38,7 +38,7 @@ def test_a_failing_hook_stops_the_start_and_says_why(runtime, bundle, kind):
     out = runtime.run(bundle.args("sleep", "60"))
     assert out.returncode == 1
     assert f"$.hooks.{kind}[0]" in out.stderr
-    assert "exited with 4" in out.stderr and "it is raining" in out.stderr
+    assert "failed with exit code 4" in out.stderr and "it is raining" in out.stderr
 
 
 def test_a_slow_hook_is_ended(runtime, bundle):

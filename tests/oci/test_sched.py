@@ -34,9 +34,24 @@ def test_the_scheduler(runtime, bundle, policy, more, expected):
 
 
 def test_what_the_kernel_refuses_is_told(runtime, bundle):
-    bundle.process["scheduler"] = {"policy": "SCHED_DEADLINE", "runtime": 5, "deadline": 3, "period": 1}
-    out = runtime.run(bundle)
+    bundle.process["scheduler"] = {"policy": "SCHED_DEADLINE", "runtime": 2000, "deadline": 3000, "period": 4000}
+    out = runtime.run(bundle)  # shorter than any period may be
     assert out.returncode == 1 and "set the scheduler" in out.stderr
+
+
+@pytest.mark.parametrize("given, said", [
+    ({"deadline": 9000}, "requires `runtime`"),
+    ({"runtime": 9000}, "requires `deadline`"),
+    ({"runtime": 0, "deadline": 9000}, "greater than 0"),
+    ({"runtime": 1023, "deadline": 9000}, "must be between 1024 and"),
+    ({"runtime": 1 << 63, "deadline": 1 << 63}, "must be between 1024 and"),
+    ({"runtime": 9000, "deadline": 8000, "period": 9000}, "must be <= the deadline"),
+    ({"runtime": 7000, "deadline": 8000, "period": 7500}, "must be <= the period"),
+])
+def test_what_a_deadline_needs_is_told_with_its_numbers(runtime, bundle, given, said):
+    bundle.process["scheduler"] = {"policy": "SCHED_DEADLINE", **given}
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "$.process.scheduler: " in out.stderr and said in out.stderr
 
 
 @pytest.mark.parametrize("name, level, expected", [

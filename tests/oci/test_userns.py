@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """User namespaces, and the whole as an ordinary user."""
+import json
 import os
 import shutil
 import subprocess
@@ -89,3 +90,39 @@ def test_devices_of_the_config_are_made(runtime, bundle, own_rootfs):
     out = runtime.run(map_ids(bundle).shell("stat -c '%F %a %u:%g %t:%T' /dev/some; grep ' /dev/null ' /proc/mounts"))
     assert out.stdout.splitlines()[0] == "character special file 640 10:11 1:3", out.stderr
     assert "nosuid" in out.stdout and "noexec" in out.stdout
+
+
+def share_network(config):
+    config["linux"]["namespaces"] = [n for n in config["linux"]["namespaces"] if n["type"] != "network"]
+
+
+SYSFS = "grep ' /sys[ /]' /proc/mounts; ls /sys/class/net; touch /sys/new 2>/dev/null || echo read-only"
+
+
+def test_sysfs_of_a_shared_network_is_the_runtime_s(runtime, bundle, own_rootfs):
+    own_rootfs.chmod(0o755)
+    share_network(map_ids(bundle).config)
+    out = runtime.run(bundle.shell(SYSFS))
+    assert out.returncode == 0, out.stderr
+    first, *others = [l for l in out.stdout.splitlines() if l.startswith(("sysfs", "cgroup"))]
+    assert first.split()[1:3] == ["/sys", "sysfs"] and "ro,nosuid,nodev,noexec" in first
+    assert all(l.split()[1].startswith("/sys/fs/cgroup") for l in others)  # nothing else of the host's
+    assert set(os.listdir("/sys/class/net")) <= set(out.stdout.split()) and "read-only" in out.stdout
+
+
+def test_an_ordinary_user_gets_the_sysfs_of_a_shared_network(ordinary):
+    assert as_user(ordinary, "./runtime", "spec", "--rootless").returncode == 0
+    with open(f"{ordinary}/config.json", encoding="utf-8") as f:
+        config = json.load(f)
+    share_network(config)
+    config["mounts"] = [m for m in config["mounts"] if not m["destination"].startswith("/sys")]
+    config["mounts"].append({"destination": "/sys", "type": "sysfs", "source": "sysfs",
+                             "options": ["nosuid", "noexec", "nodev", "ro"]})
+    config["process"].update(args=["/bin/sh", "-c", SYSFS], terminal=False)
+    with open(f"{ordinary}/config.json", "w", encoding="utf-8") as f:
+        json.dump(config, f)
+    out = as_user(ordinary, "./runtime", "--root", f"{ordinary}/state", "run", "c1")
+    assert out.returncode == 0, out.stderr
+    rows = [l for l in out.stdout.splitlines() if " /sys" in l]
+    assert rows and all({"ro", "nosuid", "nodev", "noexec"} <= set(l.split()[3].split(",")) for l in rows)  # the tree
+    assert "read-only" in out.stdout

@@ -50,7 +50,7 @@ static void a_failure_tells_what_the_hook_said(void **state)
     (void)state;
     assert_int_equal(run_script(a, "echo no luck >&2; exit 3", 10, &err), -1);
     assert_err(&err, "$.hooks.poststop[0]");
-    assert_err(&err, "exited with 3, saying: no luck");
+    assert_err(&err, "poststop hook failed with exit code 3, saying: no luck");
     arena_free(a);
 }
 
