@@ -19,6 +19,7 @@
 #include "runtime/base/str.h"
 
 #include "mailstack/lib/auth/client.h"
+#include "mailstack/lib/daemon/keys.h"
 #include "mailstack/lib/net/cidr.h"
 #include "mailstack/lib/proto/sasl.h"
 
@@ -26,6 +27,7 @@ struct conn;
 struct counter;
 struct err;
 struct loop;
+struct peers;
 struct session;
 struct tls_ctx;
 
@@ -47,10 +49,7 @@ struct frontd_conf {
     char *pop3d_path; /* NULL: POP3 is not served */
     struct cidr plaintext[FRONTD_NETS_MAX];
     size_t plaintext_n;
-    unsigned workers;
-    size_t connections;
-    size_t connections_per_ip;
-    unsigned login_s;
+    struct keys_limits limits; /* `seconds` from the connection to the end of the login */
 };
 
 /* One worker process. */
@@ -59,8 +58,8 @@ struct frontd {
     struct loop *loop;
     struct tls_ctx *tls;
     struct auth_client *auth;
+    struct peers *peers;
     struct list sessions;
-    size_t sessions_n;
     bool draining;
     struct counter *accepted;
     struct counter *refused;

@@ -21,9 +21,11 @@
 #include "mailstack/lib/daemon/keys.h"
 #include "mailstack/lib/daemon/workers.h"
 #include "mailstack/lib/net/conn.h"
+#include "mailstack/lib/net/peers.h"
 #include "mailstack/lib/net/tls.h"
 
-#define ACCEPT_MAX 16 /* per turn and listener, so that the workers share a burst */
+#define LOGIN_MAX_S 3600
+#define ACCEPT_MAX  16 /* per turn and listener, so that the workers share a burst */
 
 static const struct kind {
     const char *name; /* of the descriptor */
@@ -51,33 +53,6 @@ static void conf_free(struct frontd_conf *c)
     free(c);
 }
 
-static int take_limits(const struct jv *conf, struct frontd_conf *c, struct err *err)
-{
-    static const char *const keys[] = {"workers", "connections", "connections_per_ip", "login_s",
-                                       NULL};
-    struct jv at;
-    int64_t workers = 2;
-    int64_t all = 2000;
-    int64_t per_ip = 50;
-    uint64_t login_s = 60;
-
-    if (jv_opt_object(conf, "limits", &at, err) < 0)
-        return -1;
-    if (at.v &&
-        (jv_only(&at, keys, err) < 0 ||
-         jv_opt_int(&at, "workers", (struct jv_range){1, 64}, 2, &workers, err) < 0 ||
-         jv_opt_int(&at, "connections", (struct jv_range){1, 100000}, 2000, &all, err) < 0 ||
-         jv_opt_int(&at, "connections_per_ip", (struct jv_range){1, 100000}, 50, &per_ip, err) <
-             0 ||
-         jv_opt_seconds(&at, "login_s", 3600, 60, &login_s, err) < 0))
-        return -1;
-    c->workers = (unsigned)workers;
-    c->connections = (size_t)(all / workers) + 1; /* of one worker */
-    c->connections_per_ip = (size_t)per_ip;
-    c->login_s = (unsigned)login_s;
-    return 0;
-}
-
 static int take_conf(const struct jv *conf, struct frontd_conf *c, struct err *err)
 {
     static const char *const keys[] = {"hostname",        "log_level", "listen",  "tls",
@@ -97,7 +72,7 @@ static int take_conf(const struct jv *conf, struct frontd_conf *c, struct err *e
         keys_opt_text(&sockets, "imapd", &c->imapd_path, err) < 0 ||
         keys_opt_text(&sockets, "pop3d", &c->pop3d_path, err) < 0)
         return -1;
-    if (take_limits(conf, c, err) < 0)
+    if (keys_limits(conf, "login_s", LOGIN_MAX_S, &c->limits, err) < 0)
         return -1;
     return keys_networks(conf, c->plaintext, FRONTD_NETS_MAX, &c->plaintext_n, err);
 }
@@ -106,6 +81,8 @@ static int load(struct daemon *d, const struct jv *conf, struct err *err)
 {
     struct frontd_conf *c = mem_type(struct frontd_conf);
 
+    c->limits = (struct keys_limits){
+        .workers = 2, .connections = 2000, .connections_per_ip = 50, .seconds = 60};
     if (take_conf(conf, c, err) < 0) {
         conf_free(c);
         return -1;
@@ -114,6 +91,10 @@ static int load(struct daemon *d, const struct jv *conf, struct err *err)
     d->ctx = c;
     return 0;
 }
+
+/* One per process: the skeleton's ctx is the configuration. */
+static struct workers *workers;
+static struct peers *peers;
 
 /* --- a worker --------------------------------------------------------------------------------- */
 
@@ -222,6 +203,7 @@ static int prepare(struct worker *w, struct daemon *d, struct err *err)
 
     f->conf = d->ctx;
     f->loop = loop_new(err);
+    f->peers = peers;
     list_init(&f->sessions);
     w->signals.fn = on_signal;
     if (!f->loop || sig_watch(f->loop, &w->signals, signals, err) < 0)
@@ -243,7 +225,7 @@ static int work(unsigned i, void *ctx)
     struct worker *w = mem_type(struct worker);
     struct err err = {0};
 
-    (void)i;
+    peers_claim(peers, i);
     if (prepare(w, ctx, &err) < 0 || loop_run(w->f.loop, &err) < 0) {
         log_error("front.worker", LOG_S("error", err.text));
         return 1;
@@ -253,8 +235,6 @@ static int work(unsigned i, void *ctx)
 }
 
 /* --- the daemon ------------------------------------------------------------------------------- */
-
-static struct workers *workers; // one per process: the skeleton's ctx is the configuration
 
 /* What is listened on must have a daemon to be handed to. */
 static int check_hand_off(const struct frontd_conf *c, const struct given *g, struct err *err)
@@ -281,7 +261,10 @@ static int start(struct daemon *d, struct err *err)
     if (!t)
         return -1;
     tls_free(t);
-    workers = workers_start(d->loop, c->workers, work, d, err);
+    peers = peers_new(c->limits.workers, err);
+    if (!peers)
+        return -1;
+    workers = workers_start(d->loop, c->limits.workers, work, d, err);
     return workers ? 0 : -1;
 }
 

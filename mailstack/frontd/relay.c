@@ -62,7 +62,7 @@ static void on_closed(struct conn *c, const struct err *why)
         session_free(s);
         return;
     }
-    conn_deadline(rest, s->f->conf->login_s * UINT64_C(1000));
+    conn_deadline(rest, s->f->conf->limits.seconds * UINT64_C(1000));
     conn_finish(rest);
 }
 

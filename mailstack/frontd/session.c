@@ -13,6 +13,7 @@
 
 #include "mailstack/frontd/frontd.h"
 #include "mailstack/lib/net/conn.h"
+#include "mailstack/lib/net/peers.h"
 #include "mailstack/lib/net/tls.h"
 
 void session_free(struct session *s)
@@ -22,7 +23,7 @@ void session_free(struct session *s)
     conn_free(s->client);
     conn_free(s->backend);
     list_del(&s->node);
-    s->f->sessions_n--;
+    peers_leave(s->f->peers, &s->ip);
     free(s);
 }
 
@@ -155,15 +156,6 @@ void session_starttls(struct session *s)
 
 /* --- accepting -------------------------------------------------------------------------------- */
 
-static size_t of_this_ip(const struct frontd *f, const struct in6_addr *ip)
-{
-    size_t n = 0;
-
-    list_for_each (it, next, &f->sessions)
-        n += memcmp(&list_of(it, struct session, node)->ip, ip, sizeof(*ip)) == 0;
-    return n;
-}
-
 static unsigned port_of(const struct sockaddr_storage *a)
 {
     struct sockaddr_in6 v6; /* the port is where that of IPv4 is */
@@ -192,12 +184,13 @@ static bool take_address(struct session *s, int fd)
 static const char *why_not(const struct session *s)
 {
     const struct frontd *f = s->f;
+    struct peers_count n = peers_enter(f->peers, &s->ip);
 
     if (f->draining)
         return "shutting down";
-    if (f->sessions_n >= f->conf->connections)
+    if (n.all > f->conf->limits.connections)
         return "too many connections";
-    if (of_this_ip(f, &s->ip) >= f->conf->connections_per_ip)
+    if (n.of_address > f->conf->limits.connections_per_ip)
         return "too many connections of this address";
     return NULL;
 }
@@ -224,8 +217,6 @@ void session_accept(struct frontd *f, int fd, const struct login_proto *proto, b
         free(s);
         return;
     }
-    const char *why = why_not(s);
-
     s->client =
         conn_new(f->loop, fd, &ops, s, (struct conn_limits){FRONTD_IN_MAX, FRONTD_OUT_MAX}, &err);
     if (!s->client) {
@@ -234,8 +225,10 @@ void session_accept(struct frontd *f, int fd, const struct login_proto *proto, b
         return;
     }
     list_add_tail(&f->sessions, &s->node);
-    f->sessions_n++;
-    conn_deadline(s->client, f->conf->login_s * UINT64_C(1000));
+    conn_deadline(s->client, f->conf->limits.seconds * UINT64_C(1000));
+
+    const char *why = why_not(s); /* counts it, too */
+
     if (why) {
         refuse(s, why);
         return;

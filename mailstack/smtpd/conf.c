@@ -13,38 +13,8 @@
 
 #define MESSAGE_SIZE 52428800 /* defaults, as in specs/README.md */
 #define SIZE_LIMIT   (UINT64_C(1) << 31)
-#define WORKERS      2
-#define CONNECTIONS  2000
-#define PER_IP       50
-#define IDLE_S       300
+#define IDLE_MAX_S   86400
 #define RECIPIENTS   100
-
-static int take_limits(const struct jv *conf, struct conf *c, struct err *err)
-{
-    static const char *const keys[] = {"workers", "connections", "connections_per_ip", "idle_s",
-                                       NULL};
-    struct jv at;
-    int64_t workers = WORKERS;
-    int64_t all = CONNECTIONS;
-    int64_t per_ip = PER_IP;
-    uint64_t idle_s = IDLE_S;
-
-    if (jv_opt_object(conf, "limits", &at, err) < 0)
-        return -1;
-    if (at.v &&
-        (jv_only(&at, keys, err) < 0 ||
-         jv_opt_int(&at, "workers", (struct jv_range){1, 64}, WORKERS, &workers, err) < 0 ||
-         jv_opt_int(&at, "connections", (struct jv_range){1, 100000}, CONNECTIONS, &all, err) < 0 ||
-         jv_opt_int(&at, "connections_per_ip", (struct jv_range){1, 50000}, PER_IP, &per_ip, err) <
-             0 ||
-         jv_opt_seconds(&at, "idle_s", 86400, IDLE_S, &idle_s, err) < 0))
-        return -1;
-    c->workers = (unsigned)workers;
-    c->connections = (size_t)all;
-    c->connections_per_ip = (size_t)per_ip;
-    c->idle_ms = (idle_s ? idle_s : 1) * 1000;
-    return 0;
-}
 
 static void add_domain(struct conf *c, struct str name)
 {
@@ -124,7 +94,7 @@ static int take_conf(const struct jv *conf, struct conf *c, struct err *err)
     c->scratch = str_dup_c(scratch, err);
     if (!c->scratch || take_domains(conf, c, err) < 0 || take_tls(conf, c, err) < 0 ||
         keys_networks(conf, c->plaintext, CONF_NETS_MAX, &c->plaintext_n, err) < 0 ||
-        take_limits(conf, c, err) < 0)
+        keys_limits(conf, "idle_s", IDLE_MAX_S, &c->limits, err) < 0)
         return -1;
     return take_sockets(conf, c, err);
 }
@@ -134,6 +104,8 @@ struct conf *conf_load(const struct jv *at, struct err *err)
     struct conf *c = mem_type(struct conf);
 
     c->domains = map_new();
+    c->limits = (struct keys_limits){
+        .workers = 2, .connections = 2000, .connections_per_ip = 50, .seconds = 300};
     if (take_conf(at, c, err) == 0)
         return c;
     conf_free(c);

@@ -15,6 +15,7 @@
 #include "runtime/base/jv.h"
 #include "runtime/base/map.h"
 
+#include "mailstack/lib/daemon/keys.h"
 #include "mailstack/lib/net/cidr.h"
 
 struct err;
@@ -38,10 +39,7 @@ struct conf {
     size_t recipients;
     struct cidr plaintext[CONF_NETS_MAX];
     size_t plaintext_n;
-    unsigned workers;
-    size_t connections;
-    size_t connections_per_ip;
-    uint64_t idle_ms;
+    struct keys_limits limits; /* `seconds` is what a client may be silent */
 };
 
 must_check struct conf *conf_load(const struct jv *at, struct err *err);

@@ -19,11 +19,11 @@
 #include "mailstack/lib/daemon/given.h"
 #include "mailstack/lib/daemon/workers.h"
 #include "mailstack/lib/net/dns_client.h"
+#include "mailstack/lib/net/peers.h"
 #include "mailstack/lib/net/tls.h"
 #include "mailstack/smtpd/conf.h"
 #include "mailstack/smtpd/filter.h"
 #include "mailstack/smtpd/lmtp.h"
-#include "mailstack/smtpd/peers.h"
 #include "mailstack/smtpd/room.h"
 #include "mailstack/smtpd/session.h"
 #include "mailstack/smtpd/smtpd.h"
@@ -246,10 +246,10 @@ static int start(struct daemon *d, struct err *err)
 {
     const struct conf *c = d->ctx;
 
-    peers = peers_new(c->workers, err);
+    peers = peers_new(c->limits.workers, err);
     if (!peers)
         return -1;
-    workers = workers_start(d->loop, c->workers, work, d, err);
+    workers = workers_start(d->loop, c->limits.workers, work, d, err);
     return workers ? 0 : -1;
 }
 

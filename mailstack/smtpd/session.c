@@ -16,12 +16,12 @@
 #include "runtime/base/mem.h"
 
 #include "mailstack/lib/net/conn.h"
+#include "mailstack/lib/net/peers.h"
 #include "mailstack/lib/proto/smtp_cmd.h"
 #include "mailstack/smtpd/cmd.h"
 #include "mailstack/smtpd/conf.h"
 #include "mailstack/smtpd/deliver.h"
 #include "mailstack/smtpd/name.h"
-#include "mailstack/smtpd/peers.h"
 #include "mailstack/smtpd/smtpd.h"
 #include "mailstack/smtpd/txn.h"
 
@@ -84,7 +84,7 @@ void session_finish(struct session *s)
 static void restart_idle(struct session *s)
 {
     if (!s->is_finishing)
-        loop_timer_set(s->d->loop, &s->idle, s->d->conf->idle_ms);
+        loop_timer_set(s->d->loop, &s->idle, s->d->conf->limits.seconds * UINT64_C(1000));
 }
 
 void session_wait(struct session *s)
@@ -344,10 +344,11 @@ static const char *why_not(const struct smtpd *d, struct peers_count n)
 {
     if (d->draining)
         return "shutting down";
-    if (n.all > d->conf->connections)
+    if (n.all > d->conf->limits.connections)
         return "too many connections";
-    return n.of_address > d->conf->connections_per_ip ? "too many connections from your address"
-                                                      : NULL;
+    return n.of_address > d->conf->limits.connections_per_ip
+               ? "too many connections from your address"
+               : NULL;
 }
 
 static void begin(struct session *s)

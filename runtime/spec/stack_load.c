@@ -106,7 +106,7 @@ static void load_smtp(struct stack_field *f, const struct jv *root, struct stack
     s->message_size = stack_size(f, &at, "message_size", 50U << 20, STACK_MESSAGE_MAX);
     s->recipients = stack_count(f, &at, "recipients", 100, 10000);
     s->connections = stack_count(f, &at, "connections", 2000, 100000);
-    s->connections_per_ip = stack_count(f, &at, "connections_per_ip", 50, 100000);
+    s->connections_per_ip = stack_count(f, &at, "connections_per_ip", 50, 50000);
     s->idle_s = stack_time(f, &at, "idle", 300, STACK_DAY_S);
     s->port = (uint16_t)stack_count(f, &at, "port", 25, 65535);
     stack_load_routes(f, &at, c);

@@ -220,6 +220,21 @@ def test_pop3_under_tls_and_stls(front):
     p.close()
 
 
+def greetings(front, n):
+    held = [socket.create_connection(("127.0.0.1", front["ports"]["imap"]), timeout=10) for _ in range(n)]
+    said = [c.recv(4096)[:5] for c in held]
+    for c in held:
+        c.close()
+    return said
+
+
+def test_an_address_has_a_number_of_connections_with_all_workers(front):
+    end = time.monotonic() + 10
+    while (said := sorted(greetings(front, 25))) != [b"* BYE"] * 5 + [b"* OK "] * 20 and time.monotonic() < end:
+        time.sleep(0.1)  # the connections of other tests are not quite gone
+    assert said == [b"* BYE"] * 5 + [b"* OK "] * 20
+
+
 def test_an_absent_mailbox_daemon_is_a_temporary_failure(front):
     os.rename(front["imapd"].path, front["imapd"].path + ".away")
     try:

@@ -48,3 +48,32 @@ int keys_networks(const struct jv *at, struct cidr *out, size_t max, size_t *n, 
     }
     return 0;
 }
+
+int keys_limits(const struct jv *at, const char *time_key, uint64_t time_max, struct keys_limits *l,
+                struct err *err)
+{
+    const char *const keys[] = {"workers", "connections", "connections_per_ip", time_key, NULL};
+    int64_t workers = l->workers;
+    int64_t all = (int64_t)l->connections;
+    int64_t per_ip = (int64_t)l->connections_per_ip;
+    struct jv o;
+
+    if (jv_opt_object(at, "limits", &o, err) < 0)
+        return -1;
+    if (!o.v)
+        return 0;
+    if (jv_only(&o, keys, err) < 0 ||
+        jv_opt_int(&o, "workers", (struct jv_range){1, KEYS_WORKERS_MAX}, workers, &workers, err) <
+            0 ||
+        jv_opt_int(&o, "connections", (struct jv_range){1, KEYS_CONNECTIONS_MAX}, all, &all, err) <
+            0 ||
+        jv_opt_int(&o, "connections_per_ip", (struct jv_range){1, KEYS_PER_IP_MAX}, per_ip, &per_ip,
+                   err) < 0 ||
+        jv_opt_seconds(&o, time_key, time_max, l->seconds, &l->seconds, err) < 0)
+        return -1;
+    l->seconds += l->seconds == 0; /* none at all would refuse everybody */
+    l->workers = (unsigned)workers;
+    l->connections = (size_t)all;
+    l->connections_per_ip = (size_t)per_ip;
+    return 0;
+}

@@ -22,10 +22,10 @@
 #include "runtime/base/loop.h"
 #include "runtime/base/map.h"
 
+#include "mailstack/lib/net/peers.h"
 #include "mailstack/smtpd/conf.h"
 #include "mailstack/smtpd/filter.h"
 #include "mailstack/smtpd/lmtp.h"
-#include "mailstack/smtpd/peers.h"
 #include "mailstack/smtpd/room.h"
 #include "mailstack/smtpd/session.h"
 #include "mailstack/smtpd/smtpd.h"
@@ -204,14 +204,13 @@ static void set_up(void)
     static char hostname[] = "mx.example";
     static char scratch[] = "/tmp";
     static char queue[] = "/nowhere";
-    static struct conf conf = {.hostname = hostname,
-                               .scratch = scratch,
-                               .queue_path = queue,
-                               .message_size = 4000,
-                               .recipients = 5,
-                               .connections = 10,
-                               .connections_per_ip = 10,
-                               .idle_ms = 60000};
+    static struct conf conf = {
+        .hostname = hostname,
+        .scratch = scratch,
+        .queue_path = queue,
+        .message_size = 4000,
+        .recipients = 5,
+        .limits = {.connections = 10, .connections_per_ip = 10, .seconds = 60}};
     struct err err = {0};
     struct counter_page *page = counter_map(-1, &err);
 

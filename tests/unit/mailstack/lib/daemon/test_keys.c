@@ -85,12 +85,45 @@ static void networks_are_counted_and_limited(void **state)
     }
 }
 
+static void limits_keep_their_defaults_and_have_limits_themselves(void **state)
+{
+    static const struct {
+        const char *text;
+        int rc;
+        struct keys_limits is;
+    } cases[] = {
+        {"{}", 0, {2, 2000, 50, 60}},
+        {"{\"limits\": {\"connections\": 7}}", 0, {2, 7, 50, 60}},
+        {"{\"limits\": {\"workers\": 3, \"connections_per_ip\": 4, \"login_s\": 0}}",
+         0,
+         {3, 2000, 4, 1}},
+        {"{\"limits\": {\"login_s\": 101}}", -1, {0}},
+        {"{\"limits\": {\"idle_s\": 5}}", -1, {0}},
+        {"{\"limits\": {\"workers\": 65}}", -1, {0}},
+        {"{\"limits\": {\"connections_per_ip\": 50001}}", -1, {0}},
+        {"{\"limits\": 5}", -1, {0}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_N(cases); i++) {
+        own_json json_t *doc = parse(cases[i].text);
+        struct jv root = jv_root(doc);
+        struct keys_limits l = {2, 2000, 50, 60};
+        struct err err = {0};
+
+        assert_int_equal(keys_limits(&root, "login_s", 100, &l, &err), cases[i].rc);
+        if (cases[i].rc == 0)
+            assert_memory_equal(&l, &cases[i].is, sizeof(l));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_must_be_there_or_may_be_absent),
         cmocka_unit_test(the_only_format_is_maildir),
         cmocka_unit_test(networks_are_counted_and_limited),
+        cmocka_unit_test(limits_keep_their_defaults_and_have_limits_themselves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "mailstack/smtpd/peers.h"
+#include "mailstack/lib/net/peers.h"
 
 #include "tests/lib/test.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mailstack/smtpd/peers.h"
+#include "mailstack/lib/net/peers.h"
 
 #include <assert.h>
 #include <errno.h>

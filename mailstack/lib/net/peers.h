@@ -12,10 +12,10 @@
  * pages; the owner is its pid.
  *
  * Owner:     the parent makes it, before it forks; each worker claims a page.
- * Tests:     tests/unit/mailstack/smtpd/test_peers.c
+ * Tests:     tests/unit/mailstack/lib/net/test_peers.c
  */
-#ifndef MR_SMTPD_PEERS_H
-#define MR_SMTPD_PEERS_H
+#ifndef MR_NET_PEERS_H
+#define MR_NET_PEERS_H
 
 #include <netinet/in.h>
 #include <stddef.h>
