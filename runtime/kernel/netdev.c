@@ -199,18 +199,30 @@ static int check_free(int ns_fd, const char *name, struct err *err)
     return taken ? err_set(err, EEXIST, "network device '%s' in the container", name) : 0;
 }
 
+/* "eth%d": the kernel picks a number, and the device is known by its index, which is then ours to
+ * choose. */
+static bool is_template(const char *name)
+{
+    return strchr(name, '%') != NULL;
+}
+
+#define INDEX_BASE (1 << 30) /* far from what a namespace counts up from 1 */
+
 /* The kernel moves first and renames then: a name that is taken is found out before, for a device
  * that is in already may go with the namespace. */
 int netdev_move(const struct netdev *d, int ns_fd, const char *new_name, struct err *err)
 {
     struct request r;
+    int index = INDEX_BASE + d->index;
 
-    if (check_free(ns_fd, new_name, err) < 0)
+    if (!is_template(new_name) && check_free(ns_fd, new_name, err) < 0)
         return -1;
     begin(&r, RTM_NEWLINK, NLM_F_ACK, sizeof r.u.link);
     r.u.link.ifi_index = d->index;
     add(&r, IFLA_NET_NS_FD, &ns_fd, sizeof ns_fd);
     add(&r, IFLA_IFNAME, new_name, strlen(new_name) + 1);
+    if (is_template(new_name))
+        add(&r, IFLA_NEW_IFINDEX, &index, sizeof index);
     return change(&r, "move it into the container", err);
 }
 
@@ -235,7 +247,7 @@ static int add_addr(int index, const struct netdev_addr *a, struct err *err)
 int netdev_settle(const struct netdev *d, const char *name, struct err *err)
 {
     struct request r;
-    int index = (int)if_nametoindex(name);
+    int index = is_template(name) ? INDEX_BASE + d->index : (int)if_nametoindex(name);
 
     if (index == 0)
         return err_set(err, errno, "network device '%s'", name);

@@ -41,7 +41,7 @@ struct netdev {
 
 /* What is to be known of the device before it goes. */
 must_check int netdev_look(const char *name, struct netdev *out, struct err *err);
-/* Into the network namespace, and there under that name. */
+/* Into the network namespace, and there under that name; "eth%d" becomes the first that is free. */
 must_check int netdev_move(const struct netdev *d, int ns_fd, const char *new_name,
                            struct err *err);
 /* On the other side: the addresses, and up. */

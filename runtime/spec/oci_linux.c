@@ -171,6 +171,14 @@ static bool is_if_name(const char *c)
     return path_is_name(s) && s.n <= IF_NAME_MAX && str_find_any(s, ": \t\r\n\f\v") < 0;
 }
 
+/* A name, or one with "%d" in it for which the kernel finds a number. */
+static bool is_if_template(const char *c)
+{
+    const char *at = strchr(c, '%');
+
+    return is_if_name(c) && (at == NULL || (at[1] == 'd' && strchr(at + 1, '%') == NULL));
+}
+
 static const struct field net_device_rows[] = {
     F_PLAIN(oci_net_device, new_name, "name", FIELD_STR, 0),
 };
@@ -182,11 +190,11 @@ static int load_net_device(const struct load *ld, const struct jv *m, struct oci
                            struct err *err)
 {
     out->name = arena_copy(ld->a, str_of(m->key));
-    if (out->name == NULL || !is_if_name(out->name))
+    if (out->name == NULL || !is_if_name(out->name) || strchr(out->name, '%') != NULL)
         return jv_err(m, err, "this is no name of a network device");
     if (fields_load(ld, m, &net_device_fields, out, err) < 0)
         return -1;
-    if (out->new_name != NULL && !is_if_name(out->new_name))
+    if (out->new_name != NULL && !is_if_template(out->new_name))
         return jv_err(m, err, "'%.64s' is no name of a network device", out->new_name);
     return 0;
 }

@@ -63,6 +63,26 @@ def test_a_name_that_is_taken_is_told(runtime, bundle, device):
     assert "192.0.2.7" in ip("addr", "show", device).stdout, "it stays as it was"
 
 
+def test_the_kernel_finds_a_number(runtime, bundle, device):
+    bundle.linux["netDevices"] = {device: {"name": "inner%d"}}
+    out = runtime.run(bundle.args("ip", "addr", "show", "inner0"))
+    assert out.returncode == 0, out.stderr
+    assert "inet 192.0.2.7/28 brd 192.0.2.15" in out.stdout and ",UP" in out.stdout.split(">")[0]
+
+
+@pytest.mark.parametrize("name", ["lo%d", "%d"])
+def test_a_number_that_is_free(runtime, bundle, device, name):
+    bundle.linux["netDevices"] = {device: {"name": name}}
+    assert f" {name.replace('%d', '0')}: " in runtime.run(bundle.args("ip", "link")).stdout.replace("@", ": ")
+
+
+@pytest.mark.parametrize("name", ["a%", "a%s", "a%d%d", "a%%d", "a/b", ".", "a" * 16, "a b"])
+def test_what_is_no_name_is_refused(runtime, bundle, name):
+    bundle.linux["netDevices"] = {"eth0": {"name": name}}
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "$.linux.netDevices" in out.stderr
+
+
 def test_a_device_that_is_not_there_is_told(runtime, bundle):
     bundle.linux["netDevices"] = {"mr-none": {}}
     out = runtime.run(bundle)
