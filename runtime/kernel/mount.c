@@ -26,12 +26,16 @@ static const struct {
     {MS_NODIRATIME, MOUNT_ATTR_NODIRATIME}, {MS_NOSYMFOLLOW, MOUNT_ATTR_NOSYMFOLLOW},
 };
 
+/* Of the last the mount API knows nothing: file systems that count versions of inodes do so always
+ * by now, and the others never did. */
 static const struct {
     unsigned long ms;
     const char *name;
+    bool optional;
 } sb_flags[] = {
-    {MS_SYNCHRONOUS, "sync"}, {MS_DIRSYNC, "dirsync"},    {MS_LAZYTIME, "lazytime"},
-    {MS_MANDLOCK, "mand"},    {MS_I_VERSION, "iversion"},
+    {MS_SYNCHRONOUS, "sync", false},  {MS_DIRSYNC, "dirsync", false},
+    {MS_LAZYTIME, "lazytime", false}, {MS_MANDLOCK, "mand", false},
+    {MS_I_VERSION, "iversion", true},
 };
 
 uint64_t mount_attrs(unsigned long ms_flags)
@@ -116,10 +120,14 @@ static int set_options(int fs_fd, const char *data, struct err *err)
 
 static int set_sb_flags(int fs_fd, unsigned long flags, struct err *err)
 {
-    for (size_t i = 0; i < ARRAY_N(sb_flags); i++)
-        if ((flags & sb_flags[i].ms) != 0 &&
-            set_option(fs_fd, sb_flags[i].name, strlen(sb_flags[i].name), err) < 0)
+    for (size_t i = 0; i < ARRAY_N(sb_flags); i++) {
+        if ((flags & sb_flags[i].ms) == 0 ||
+            set_option(fs_fd, sb_flags[i].name, strlen(sb_flags[i].name), err) == 0)
+            continue;
+        if (!sb_flags[i].optional)
             return -1;
+        err_reset(err);
+    }
     return 0;
 }
 

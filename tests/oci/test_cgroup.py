@@ -167,6 +167,71 @@ def test_running_out_of_memory_is_an_event(runtime, bundle, own_rootfs):
         assert events.next() == {"type": "oom", "id": name}
 
 
+def need_unified():
+    if not UNIFIED:
+        pytest.skip("needs cgroup v2 alone")
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_limit_below_what_is_in_use(runtime, bundle, check):
+    need_unified()
+    need("memory")
+    name = runtime.start_detached(bundle.shell("head -c 20000000 /dev/zero > /dev/shm/x; echo full; sleep 60"))
+    wait(lambda: (bundle.path / "out").read_text() == "full\n", "20 MB in use")
+    resources = {"memory": {"limit": 1 << 20, "swap": 1 << 20, "checkBeforeUpdate": check}}
+    out = runtime("update", "-r", "-", name, input=json.dumps(resources), stdin=None)
+    if check:
+        assert out.returncode == 1 and "$.linux.resources.memory.limit" in out.stderr and "in use" in out.stderr
+        assert runtime.state(name)["status"] == "running"
+    else:
+        assert "in use" not in out.stderr
+
+
+@pytest.mark.parametrize("change, owner", [
+    (lambda b: None, 0),
+    (lambda b: cgroup_mount(b).update(options=["nosuid", "rw"]), 1000),
+    (lambda b: (cgroup_mount(b).update(options=["rw"]), b.namespaces("cgroup")), 0),
+    (lambda b: b.config["mounts"].remove(cgroup_mount(b)), 0),
+], ids=["read-only", "writable", "without a namespace", "not mounted"])
+def test_who_may_divide_the_group_owns_it(runtime, bundle, change, owner):
+    need_unified()
+    bundle.process["user"] = {"uid": 1000, "gid": 1000}
+    change(bundle)
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    with open(f"/proc/{runtime.state(name)['pid']}/cgroup", encoding="ascii") as f:
+        group = "/sys/fs/cgroup" + f.read().strip().split("::")[1]
+    assert os.stat(group).st_uid == owner
+    for file in ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads"):
+        assert os.stat(f"{group}/{file}").st_uid == owner, file
+    for file in ("memory.max", "pids.max", "cgroup.freeze"):
+        assert os.stat(f"{group}/{file}").st_uid == 0, file
+
+
+def cgroup_mount(bundle):
+    return next(m for m in bundle.config["mounts"] if m["type"] == "cgroup")
+
+
+def test_no_process_more_than_the_first(runtime, bundle):
+    """0 is a limit, as the specification has it, not the absence of one."""
+    need("pids")
+    bundle.linux["resources"]["pids"] = {"limit": 0}
+    out = runtime.run(bundle.shell("echo one; (echo two); echo three"))
+    assert "two" not in out.stdout and "fork" in out.stderr
+
+
+@pytest.mark.parametrize("resources, text", [
+    ({"unified": {"nosuch.max": "1"}}, "nosuch.max"), ({"unified": {"nodot": "1"}}, "$.linux.resources.unified"),
+    ({"hugepageLimits": [{"pageSize": "3MB", "limit": 1}]}, "3MB"),
+    ({"rdma": {"mlx5_1": {}}}, "$.linux.resources.rdma"),
+    ({"cpu": {"quota": 1000, "burst": 2000}}, "burst"),
+], ids=str)
+def test_what_the_kernel_cannot_do_is_an_error(runtime, bundle, resources, text):
+    bundle.linux["resources"].update(resources)
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and text in out.stderr, out.stderr
+    assert runtime.ok("list", "-q") == ""
+
+
 def test_options_of_the_cgroup_mount_are_not_left_out(runtime, bundle):
     mount = next(m for m in bundle.config["mounts"] if m["type"] == "cgroup")
     mount["options"] = mount.get("options", []) + ["no_such_option"]

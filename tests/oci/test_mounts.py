@@ -73,6 +73,103 @@ def test_an_option_the_file_system_refuses_is_told(runtime, bundle):
     assert "nonsense" in out.stderr and "/tmp" in out.stderr
 
 
+# Each option of the specification's table, with the flag of the mount or of its file system that it leaves; "" leaves none.
+OPTIONS = {
+    "async": "", "atime": "", "defaults": "", "dev": "", "diratime": "", "dirsync": "dirsync", "exec": "", "iversion": "",
+    "lazytime": "lazytime", "loud": "", "mand": "", "noatime": "noatime", "nodev": "nodev", "nodiratime": "nodiratime",
+    "noexec": "noexec", "noiversion": "", "nolazytime": "", "nomand": "", "norelatime": "", "nostrictatime": "",
+    "nosuid": "nosuid", "nosymfollow": "nosymfollow", "relatime": "relatime", "ro": "ro", "rw": "", "silent": "",
+    "strictatime": "strictatime", "suid": "", "symfollow": "", "sync": "sync", "ratime": "", "rdev": "", "rdiratime": "",
+    "rexec": "", "rnoatime": "noatime", "rnodev": "nodev", "rnodiratime": "nodiratime", "rnoexec": "noexec",
+    "rnorelatime": "strictatime", "rnostrictatime": "", "rnosuid": "nosuid", "rnosymfollow": "nosymfollow",
+    "rrelatime": "", "rro": "ro", "rrw": "", "rstrictatime": "strictatime", "rsuid": "", "rsymfollow": "",
+    "private": "", "rprivate": "", "shared": "shared", "rshared": "shared", "slave": "", "rslave": "",
+    "unbindable": "unbindable", "runbindable": "unbindable",
+}
+FLAGS = {"dirsync", "lazytime", "noatime", "nodev", "nodiratime", "noexec", "nosuid", "nosymfollow", "ro", "sync",
+         "shared", "unbindable"}
+
+
+def test_every_option_of_the_specification(runtime, bundle, own_rootfs):
+    for name in OPTIONS:
+        bundle.mount(destination=f"/m/{name}", type="tmpfs", source="tmpfs", options=[name])
+    out = runtime.run(bundle.shell("cat /proc/self/mountinfo"))
+    assert out.returncode == 0, out.stderr
+    rows = {l.split()[4]: l.split() for l in out.stdout.splitlines()}
+    for name, flag in OPTIONS.items():
+        row = rows[f"/m/{name}"]
+        dash = row.index("-")
+        seen = set(row[5].split(",")) | {f.split(":")[0] for f in row[6:dash]} | set(row[dash + 3].split(","))
+        assert seen & FLAGS == {flag} & FLAGS, (name, row)
+        if flag != "noatime":
+            assert ("relatime" in seen) == (flag != "strictatime"), (name, row)
+
+
+def test_features_names_them_all(runtime):
+    listed = set(json.loads(runtime.ok("features"))["mountOptions"])
+    assert set(OPTIONS) | {"bind", "rbind", "remount", "idmap", "ridmap"} <= listed
+
+
+@pytest.mark.parametrize("options, flags", [
+    (["ro", "rw"], ""), (["rw", "ro"], "ro"), (["noexec", "exec", "nodev"], "nodev"), (["rro", "rrw"], ""),
+    (["noatime", "strictatime", "relatime"], ""),
+], ids=str)
+def test_the_later_option_counts(runtime, bundle, own_rootfs, options, flags):
+    bundle.mount(destination="/m", type="tmpfs", source="tmpfs", options=options)
+    assert set(options_of(runtime, bundle, "/m")) & FLAGS == {flags} & FLAGS
+
+
+def test_a_remount_changes_the_mount_that_is_there(runtime, bundle, own_rootfs):
+    bundle.mount(destination="/m", type="tmpfs", source="tmpfs")
+    bundle.mount(destination="/m", type="none", source="/m", options=["bind", "remount", "ro", "noexec"])
+    assert {"ro", "noexec"} <= set(options_of(runtime, bundle, "/m"))
+
+
+def test_mounts_are_made_in_their_order_and_may_cover_each_other(runtime, bundle, own_rootfs, tmp_path):
+    for i in ("first", "second"):
+        (tmp_path / i).write_text(f"{i}\n")
+        bundle.mount(destination="/m/f", type="bind", source=str(tmp_path / i), options=["bind"])
+    bundle.mount(destination="/t", type="tmpfs", source="tmpfs")
+    bundle.mount(destination="/t/below", type="bind", source=str(tmp_path / "first"), options=["bind"])
+    assert runtime.run(bundle.shell("cat /m/f /t/below")).stdout == "second\nfirst\n"
+
+
+def test_a_relative_destination_is_taken_from_the_root(runtime, bundle, own_rootfs):
+    bundle.process["cwd"] = "/tmp"
+    bundle.mount(destination="rel/here", type="tmpfs", source="tmpfs")
+    out = runtime.run(bundle.shell("grep -c ' /rel/here ' /proc/mounts"))
+    assert out.stdout == "1\n" and "warning" in out.stderr and "rel/here" in out.stderr
+
+
+@pytest.mark.parametrize("kind", ["none", "bind", "", None])
+def test_the_type_of_a_bind_mount_is_a_dummy(runtime, bundle, own_rootfs, tmp_path, kind):
+    (tmp_path / "f").write_text("bound\n")
+    bundle.mount(destination="/f", source=str(tmp_path / "f"), options=["bind"], **({} if kind is None else {"type": kind}))
+    assert runtime.run(bundle.shell("cat /f")).stdout == "bound\n"
+
+
+def test_other_options_go_to_the_file_system(runtime, bundle, own_rootfs):
+    bundle.mount(destination="/m", type="tmpfs", source="tmpfs", options=["size=64k", "mode=1751", "nr_inodes=20", "uid=5"])
+    out = runtime.run(bundle.shell("stat -c '%a %u' /m; grep ' /m ' /proc/mounts"))
+    assert out.stdout.startswith("1751 5\n") and "size=64k" in out.stdout and "nr_inodes=20" in out.stdout
+
+
+def test_mappings_need_each_other(runtime, bundle, own_rootfs, tmp_path):
+    bundle.mount(destination="/m", type="bind", source=str(tmp_path), options=["bind", "idmap"],
+                 uidMappings=[{"containerID": 0, "hostID": 0, "size": 1}])
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "uidMappings and gidMappings need each other" in out.stderr
+
+
+@pytest.mark.parametrize("value, mark", [("shared", "shared"), ("slave", None), ("private", None), ("unbindable", "unbindable")])
+def test_the_propagation_of_the_root(runtime, bundle, value, mark):
+    bundle.linux["rootfsPropagation"] = value
+    out = runtime.run(bundle.shell("cat /proc/self/mountinfo"))
+    row = next(l.split() for l in out.stdout.splitlines() if l.split()[4] == "/")
+    fields = [f.split(":")[0] for f in row[6:row.index("-")]]
+    assert fields == ([] if mark is None else [mark]) or (value == "slave" and fields == ["master"])
+
+
 def test_masked_paths_are_empty(runtime, bundle):
     bundle.linux["maskedPaths"] = ["/proc/keys", "/proc/bus", "/proc/not-there"]
     out = runtime.run(bundle.shell("cat /proc/keys; ls /proc/bus; echo x > /proc/bus/x"))
