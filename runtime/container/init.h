@@ -75,6 +75,7 @@ struct init {
     /* The child's own. */
     enum init_groups groups;
     bool in_chroot;    /* the runtime's root is not that of its mount namespace */
+    bool labelled;     /* the labels for execve are set */
     bool in_container; /* after the pivot, or from the start in an exec */
     bool cwd_later;
     int mask_fd;

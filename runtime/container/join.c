@@ -67,3 +67,10 @@ int join_prepare(struct maker *m, const char *id, const struct container_view *v
     m->groups_denied = (m->state.ns_flags & CLONE_NEWUSER) != 0 && denies_groups(s->pid);
     return 0;
 }
+
+/* In a user namespace it is not: the memory of the new process belongs to the one it came from, and
+ * as it is undumpable no capability that is had inside gives access to it. */
+bool join_is_seen(const struct init *in)
+{
+    return in->join_fd >= 0 && (in->join_flags & (CLONE_NEWUSER | CLONE_NEWPID)) == CLONE_NEWPID;
+}

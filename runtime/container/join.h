@@ -7,11 +7,14 @@
 #ifndef MR_CONTAINER_JOIN_H
 #define MR_CONTAINER_JOIN_H
 
+#include <stdbool.h>
+
 #include "runtime/base/attr.h"
 #include "runtime/container/state.h"
 #include "runtime/kernel/seccomp.h"
 
 struct err;
+struct init;
 struct maker;
 struct oci_config;
 
@@ -26,5 +29,8 @@ struct container_view {
  * container that does not run is an error. */
 must_check int join_prepare(struct maker *m, const char *id, const struct container_view *view,
                             struct oci_config **c, struct err *err);
+
+/* Can a process of the container get hold of the one that is to join it, before it has? */
+bool join_is_seen(const struct init *in);
 
 #endif

@@ -22,7 +22,9 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/file.h"
 #include "runtime/base/own.h"
+#include "runtime/container/join.h"
 #include "runtime/container/listener.h"
+#include "runtime/container/steps.h"
 #include "runtime/container/sync.h"
 #include "runtime/kernel/caps.h"
 #include "runtime/kernel/lsm.h"
@@ -219,6 +221,7 @@ static pid_t clone_into(struct maker *m, uint64_t extra, int *pid_fd)
 static no_return void run_child(struct maker *m)
 {
     close_one(&m->sync_fd);
+    close_one(&m->cgroup_fd);
     init_main(&m->init);
 }
 
@@ -297,6 +300,57 @@ static int clone_by_stage(struct maker *m, int user_fd, int pid_ns_fd, int flags
                                             : err_set(err, EPIPE, "join the user namespace");
 }
 
+/* What is to become an exec in the container, but is not in its pid namespace yet. The label is set
+ * here, and inherited, so that nothing need be kept by which the host's /proc could be reached. */
+static no_return void run_entry(struct maker *m, struct err *err)
+{
+    struct init *in = &m->init;
+
+    if (step_label(in, 0, err) == 0) {
+        close_one(&in->proc_fd);
+        if (join_container(in, in->join_flags & ~CLONE_NEWCGROUP, err) == 0)
+            m->child.pid = clone_into(m, CLONE_PARENT, &m->child.pid_fd);
+    }
+    if (m->child.pid == 0)
+        run_child(m);
+    if (m->child.pid < 0 && err->text[0] == '\0')
+        (void)err_set(err, errno, "clone");
+    _exit(m->child.pid < 0);
+}
+
+/* From the moment a process is in the container's pid namespace it is seen from inside, and one
+ * with CAP_SYS_PTRACE there may take hold of it: by then it must have left the host. So a stage
+ * enters all namespaces but that one, and makes the process. It shares our memory, not our
+ * descriptors, while we wait. */
+static int clone_inside(struct maker *m, struct err *err)
+{
+    struct init *in = &m->init;
+    const int proc_fd = in->proc_fd, root_fd = in->root_fd;
+    int status = 0;
+    pid_t stage = -1;
+
+    m->child.pid = -1;
+    err_reset(err);
+    stage = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): it never returns */
+    if (stage == 0)
+        run_entry(m, err); /* NOLINT(clang-analyzer-unix.Vfork): the memory is meant to be one */
+    in->proc_fd = proc_fd;
+    in->root_fd = root_fd;
+    if (stage < 0)
+        return err_set(err, errno, "vfork");
+    while (waitpid(stage, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (m->child.pid < 0)
+        return err->text[0] != '\0' ? -1 : err_set(err, 0, "the stage of the start was ended");
+    m->child.pid_fd = pidfd_open(m->child.pid, 0);
+    if (m->child.pid_fd >= 0)
+        return 0;
+    (void)err_set(err, errno, "watch process %d", m->child.pid);
+    (void)kill(m->child.pid, SIGKILL); /* our own child, which nobody has reaped */
+    (void)waitpid(m->child.pid, NULL, 0);
+    return -1;
+}
+
 int maker_clone(struct maker *m, struct err *err)
 {
     struct init *in = &m->init;
@@ -307,7 +361,11 @@ int maker_clone(struct maker *m, struct err *err)
         return -1;
     m->sync_fd = ends[0];
     in->sync_fd = ends[1];
-    if (in->ns_fds[OCI_NS_USER] >= 0 || (exec && (flags & CLONE_NEWUSER) != 0 && geteuid() != 0)) {
+    if (join_is_seen(in)) {
+        if (clone_inside(m, err) < 0)
+            return -1;
+    } else if (in->ns_fds[OCI_NS_USER] >= 0 ||
+               (exec && (flags & CLONE_NEWUSER) != 0 && geteuid() != 0)) {
         if (exec)
             in->join_flags &= ~flags;
         if (clone_by_stage(m, in->ns_fds[OCI_NS_USER], in->ns_fds[OCI_NS_PID], exec ? flags : 0,

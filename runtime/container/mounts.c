@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,6 +50,16 @@ static int open_sources(struct maker *m, struct err *err)
     return map_ids(m, err);
 }
 
+/* A procfs shows the process ids of whoever mounts it. For the rest the process stays out of the
+ * container's sight, by not entering its pid namespace. */
+static int namespaces(const struct maker *m, const struct change *x)
+{
+    for (size_t i = 0; x->how == CONTAINER_MOUNTS_ADD && i < x->n; i++)
+        if (strcmp(x->v[i].type, "proc") == 0)
+            return m->init.join_flags;
+    return m->init.join_flags & ~CLONE_NEWPID;
+}
+
 static int prepare(struct maker *m, const struct change *x, struct err *err)
 {
     struct oci_config *c = NULL;
@@ -58,6 +69,7 @@ static int prepare(struct maker *m, const struct change *x, struct err *err)
         return -1;
     if ((m->state.ns_flags & CLONE_NEWNS) == 0)
         return err_set(err, 0, "the container has no mount namespace of its own");
+    in->join_flags = namespaces(m, x);
     c->mounts = x->v;
     c->mounts_n = x->n;
     m->config = in->config = c;

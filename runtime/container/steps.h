@@ -20,6 +20,8 @@ struct oci_config;
 /* steps_ns.c */
 int step_unshare(struct init *in, size_t index, struct err *err);
 int step_cgroup_enter(struct init *in, size_t index, struct err *err);
+/* Of an exec, through the pidfd: the namespaces, and the root of the container's init. */
+int join_container(struct init *in, int flags, struct err *err);
 int step_join(struct init *in, size_t index, struct err *err);
 int step_become_root(struct init *in, size_t index, struct err *err);
 int step_session(struct init *in, size_t index, struct err *err);

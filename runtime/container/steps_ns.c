@@ -66,19 +66,28 @@ static int take_root(struct init *in, struct err *err)
     return 0;
 }
 
-/* index OCI_NS_KINDS: an exec, which joins all of them at once through the pidfd. */
+static int join(int fd, int flags, struct err *err)
+{
+    return flags != 0 && setns(fd, flags) < 0 ? err_set(err, errno, "setns") : 0;
+}
+
+int join_container(struct init *in, int flags, struct err *err)
+{
+    if (join(in->join_fd, flags, err) < 0 || take_root(in, err) < 0)
+        return -1;
+    in->in_container = true;
+    in->join_flags &= ~flags;
+    return 0;
+}
+
+/* index OCI_NS_KINDS: an exec, which joins all of them at once through the pidfd; or what is left
+ * of them, if it came to be in the container. */
 int step_join(struct init *in, size_t index, struct err *err)
 {
-    bool all = index == OCI_NS_KINDS;
-    int flags = all ? in->join_flags : (int)oci_ns_clone_flag[index];
-    int r = flags == 0 ? 0 : setns(all ? in->join_fd : in->ns_fds[index], flags);
-
-    if (r < 0)
-        return err_set(err, errno, "setns");
-    if (!all)
-        return 0;
-    in->in_container = true;
-    return take_root(in, err);
+    if (index != OCI_NS_KINDS)
+        return join(in->ns_fds[index], (int)oci_ns_clone_flag[index], err);
+    return in->in_container ? join(in->join_fd, in->join_flags, err)
+                            : join_container(in, in->join_flags, err);
 }
 
 /* EINVAL: the namespace maps no id 0. Then the set-up goes on as nobody, with full capabilities. */

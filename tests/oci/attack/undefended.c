@@ -32,6 +32,7 @@
 #include "runtime/base/path.h"
 #include "runtime/container/container.h"
 #include "runtime/container/init.h"
+#include "runtime/container/join.h"
 #include "runtime/container/plan.h"
 #include "runtime/container/steps.h"
 #include "runtime/kernel/caps.h"
@@ -86,6 +87,14 @@ int __wrap_step_cwd(struct init *in, size_t index, struct err *err)
     if (!is_off("cwd"))
         return __real_step_cwd(in, index, err);
     return chdir(in->process->cwd) < 0 ? err_set(err, errno, "chdir") : 0;
+}
+
+bool __real_join_is_seen(const struct init *in);
+bool __wrap_join_is_seen(const struct init *in);
+
+bool __wrap_join_is_seen(const struct init *in)
+{
+    return !is_off("stage") && __real_join_is_seen(in);
 }
 
 int __real_prctl(int op, ...);
@@ -207,6 +216,8 @@ int __wrap_tty_bind_console(int root_fd, int slave_fd, struct err *err)
         return __real_tty_bind_console(root_fd, slave_fd, err);
     (void)through(dir_fd_path(root_fd, root), "dev/console", to);
     made_fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (made_fd < 0)
+        return err_set(err, errno, "make the console");
     if (mount(dir_fd_path(slave_fd, from), to, NULL, MS_BIND, NULL) < 0)
         return err_set(err, errno, "bind the console");
     return 0;
