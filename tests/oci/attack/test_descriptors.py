@@ -75,7 +75,7 @@ def test_no_descriptor_of_the_runtime_leads_out(attacked, bundle):
     assert (name in seen) != attacked.defended
 
 
-@both("cwd")
+@both("cwd", "stage")
 def test_nor_one_of_an_exec(attacked, bundle, own_rootfs):
     name = attacked.start_detached(bundle.args("sleep", "60"))
     seen = ""
