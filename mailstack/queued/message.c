@@ -11,6 +11,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 
+#include "mailstack/lib/daemon/daemon.h"
 #include "mailstack/lib/queue/qdir.h"
 #include "mailstack/lib/queue/qread.h"
 #include "mailstack/lib/queue/qwrite.h"
@@ -19,6 +20,7 @@
 #include "mailstack/queued/retry.h"
 #include "mailstack/queued/sched.h"
 
+#define LOAD_SIGN   100   /* messages between two signs of life while a disk is slow to give them */
 #define AGAIN_S     60    /* after the spool could not be written */
 #define TIMER_MAX_S 86400 /* the wall clock may be set meanwhile */
 #define SETTLE_MAX  64    /* messages whose records are flushed together */
@@ -99,6 +101,9 @@ static int load_one(void *ctx, const char *id)
     struct err err = {0};
     struct qmsg env;
     size_t bad = 0;
+
+    if (q->messages_n % LOAD_SIGN == LOAD_SIGN - 1)
+        daemon_notify("EXTEND_TIMEOUT_USEC=60000000");
 
     if (qread_load(&q->dir, id, &env, &bad, &err) < 0)
         return set_aside(q, id, &err);

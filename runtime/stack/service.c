@@ -13,6 +13,7 @@
 #include "runtime/base/counter.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
+#include "runtime/base/num.h"
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
 #include "runtime/stack/bundle.h"
@@ -171,8 +172,10 @@ static void take_status(struct unit *u, struct str text)
 
 static void take_line(struct service *s, struct str line)
 {
+    struct err ignored = {0};
     struct str key;
     struct str value;
+    uint64_t usec;
 
     if (!str_cut(line, '=', &key, &value))
         return;
@@ -180,6 +183,9 @@ static void take_line(struct service *s, struct str line)
         unit_event(&s->unit, UNIT_READY);
     else if (str_eq(key, STR("WATCHDOG")) && str_eq(value, STR("1")))
         unit_alive(&s->unit);
+    else if (str_eq(key, STR("EXTEND_TIMEOUT_USEC")) &&
+             num_parse_u64(value, 0, UINT64_MAX, &usec, &ignored) == 0)
+        unit_extend(&s->unit, usec);
     else if (str_eq(key, STR("STATUS")))
         take_status(&s->unit, value);
 }

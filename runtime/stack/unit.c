@@ -226,6 +226,15 @@ void unit_alive(struct unit *u)
         arm(u, (uint64_t)u->times.watchdog_s * 1000);
 }
 
+void unit_extend(struct unit *u, uint64_t usec)
+{
+    uint64_t most = (uint64_t)u->times.ready_s * 1000;
+    uint64_t ms = usec / 1000 < most ? usec / 1000 : most;
+
+    if (u->state == UNIT_STARTING && !u->killed && clock_now_ms() + ms > u->timer.at_ms)
+        arm(u, ms);
+}
+
 bool unit_is_settled(const struct unit *u)
 {
     return u->state == UNIT_DOWN || u->state == UNIT_FAILED;

@@ -91,6 +91,9 @@ void unit_event(struct unit *u, enum unit_event e);
 void unit_exited(struct unit *u, const char *why);
 /* WATCHDOG=1 came. */
 void unit_alive(struct unit *u);
+/* EXTEND_TIMEOUT_USEC=usec came: it is at work still, and will be ready later. Ends no earlier than
+ * before, and no later than ready_s from now. */
+void unit_extend(struct unit *u, uint64_t usec);
 bool unit_is_settled(const struct unit *u); /* down or failed */
 uint64_t unit_uptime_ms(const struct unit *u);
 

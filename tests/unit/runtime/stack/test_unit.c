@@ -175,6 +175,29 @@ static void one_that_is_not_ready_in_time_is_killed(void **state)
     assert_int_equal(w->unit.state, UNIT_BACKOFF);
 }
 
+static void one_that_is_at_work_is_waited_for(void **state)
+{
+    struct world *w = *state;
+
+    unit_event(&w->unit, UNIT_WANT_UP);
+    unit_extend(&w->unit, 1000000); /* ends no earlier for that */
+    pass(w, 9000);
+    unit_extend(&w->unit, UINT64_MAX);
+    pass(w, 9999);
+    assert_int_equal(w->signals_n, 0);
+    unit_extend(&w->unit, 3000000);
+    pass(w, 2999);
+    assert_int_equal(w->signals_n, 0);
+    pass(w, 1);
+    assert_int_equal(w->signals[0], SIGKILL);
+    unit_extend(&w->unit, 3000000); /* too late */
+    unit_exited(&w->unit, "killed by SIGKILL");
+    bring_up(w);
+    unit_extend(&w->unit, 1); /* the watchdog's time is another one */
+    pass(w, 29999);
+    assert_int_equal(w->signals_n, 1);
+}
+
 static void the_watchdog_bites_only_the_silent(void **state)
 {
     struct world *w = *state;
@@ -314,6 +337,7 @@ int main(void)
         CASE(one_that_will_not_end_is_killed),
         CASE(one_that_is_not_ready_yet_is_stopped_by_force),
         CASE(a_restart_ends_in_a_new_process),
+        CASE(one_that_is_at_work_is_waited_for),
         CASE(the_last_word_counts),
         CASE(a_back_off_can_be_cut_short_or_given_up),
         CASE(no_event_in_any_state_makes_a_second_process),
