@@ -104,6 +104,12 @@ void jw_null(struct jw *w, const char *key)
     buf_append_c(w->out, "null");
 }
 
+void jw_raw(struct jw *w, const char *key, struct str json)
+{
+    lead(w, key);
+    buf_append(w->out, json);
+}
+
 static const char *short_escape(unsigned char c)
 {
     static const char *const table[128] = {

@@ -52,6 +52,7 @@ void jw_uint(struct jw *w, const char *key, uint64_t value);
 void jw_int(struct jw *w, const char *key, int64_t value);
 void jw_bool(struct jw *w, const char *key, bool value);
 void jw_null(struct jw *w, const char *key);
+void jw_raw(struct jw *w, const char *key, struct str json); /* a value that is JSON already */
 
 /* Just the quoted, escaped string. */
 void jw_quote(struct buf *out, struct str value);

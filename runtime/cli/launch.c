@@ -83,21 +83,22 @@ int launch_pass_listen_fds(struct cmd *c, struct oci_process *p, struct containe
     return 0;
 }
 
-static int load_config(struct cmd *c, const char *bundle, const char *name, struct oci_config **out,
-                       struct str *text, struct err *err)
+static int load_config(struct cmd *c, const char *bundle, const char *name,
+                       struct container_loaded *out, struct str *text, struct err *err)
 {
     own_fd int dir = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
     own_buf struct buf raw = BUF_INIT(OCI_TEXT_MAX);
 
     if (dir < 0)
         return err_set(err, errno, "open the bundle '%s'", bundle);
-    if (oci_read_file(dir, name, &raw, err) < 0 ||
-        oci_load_str(c->arena, buf_str(&raw), name, out, err) < 0)
+    if (oci_read_file(dir, name, &raw, err) < 0)
         return -1;
     *text = arena_str(c->arena, buf_str(&raw));
-    for (size_t i = 0; i < (*out)->warnings.n; i++)
-        report_line(c->report, REPORT_WARN, (*out)->warnings.v[i]);
-    if (oci_check(*out, err) < 0)
+    if (container_load(&c->env, c->arena, *text, name, out, err) < 0)
+        return -1;
+    for (size_t i = 0; i < out->config->warnings.n; i++)
+        report_line(c->report, REPORT_WARN, out->config->warnings.v[i]);
+    if (oci_check(out->config, err) < 0)
         return err_wrap(err, "%s", name);
     return 0;
 }
@@ -157,7 +158,8 @@ static void log_plan(struct cmd *c, const struct container_create *create)
 int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how how,
                    struct container_create *out, struct err *err)
 {
-    struct oci_config *config;
+    struct container_loaded loaded;
+    struct oci_config *config = NULL;
     size_t env_n = 0;
 
     *out = (struct container_create){.id = c->args[0], .io = CONTAINER_IO_INIT};
@@ -166,9 +168,11 @@ int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how h
     out->bundle = bundle_of(c, o);
     if (out->bundle == NULL)
         return err_set(err, 0, "the current directory is gone");
-    if (load_config(c, out->bundle, o->config != NULL ? o->config : "config.json", &config,
+    if (load_config(c, out->bundle, o->config != NULL ? o->config : "config.json", &loaded,
                     &out->text, err) < 0)
         return -1;
+    config = loaded.config;
+    out->filter = loaded.filter;
     if (launch_check_console(&config->process, o->console_socket, how, err) < 0)
         return -1;
     out->config = config;

@@ -30,6 +30,7 @@ struct oci_config;
 struct oci_mount;
 struct oci_process;
 struct oci_resources;
+struct seccomp_program;
 
 #define CONTAINER_ID_MAX  1024 /* bytes of an id */
 #define CONTAINER_FDS_MAX 64   /* descriptors handed in by number */
@@ -91,12 +92,25 @@ struct container_io {
         .stdio = { -1, -1, -1 } \
     }
 
+/* A configuration, and the program of its system call rules where these are known by their text and
+ * were not read (else NULL). */
+struct container_loaded {
+    struct oci_config *config;
+    const struct seccomp_program *filter;
+};
+
+/* oci_load_str for a start: it costs little where env->filters remembers the rules. All is in the
+ * arena, but `text` must live as long. */
+must_check int container_load(const struct container_env *env, struct arena *a, struct str text,
+                              const char *name, struct container_loaded *out, struct err *err);
+
 struct container_create {
-    const char *id;                  /* see container_id_check */
-    const char *bundle;              /* directory of config.json; roots are relative to it */
-    const struct oci_config *config; /* NULL: BUNDLE/config.json is loaded and checked */
-    struct str text;                 /* what config was loaded from; STR_NONE: it is dumped */
-    unsigned flags;                  /* enum container_flag */
+    const char *id;                       /* see container_id_check */
+    const char *bundle;                   /* directory of config.json; roots are relative to it */
+    const struct oci_config *config;      /* NULL: BUNDLE/config.json is loaded and checked */
+    struct str text;                      /* what config was loaded from; STR_NONE: it is dumped */
+    const struct seccomp_program *filter; /* of container_load, where its rules were skipped */
+    unsigned flags;                       /* enum container_flag */
     struct container_io io;
 };
 

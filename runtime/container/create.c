@@ -23,6 +23,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/file.h"
+#include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
 #include "runtime/container/filter.h"
@@ -475,10 +476,17 @@ static void forget_nodes(const struct maker *m)
 
 static int step_compile_filter(struct maker *m, size_t index, struct err *err)
 {
+    const struct seccomp_program *known = m->create->filter;
+
     (void)index;
-    if (filter_check_names(m->config, err) < 0)
-        return -1;
-    return filter_make(m->arena, m->env->filters, &m->config->linux_.seccomp, &m->init.filter, err);
+    if (known == NULL)
+        return filter_check_names(m->config, err) < 0
+                   ? -1
+                   : filter_make(m->arena, m->env->filters, &m->config->linux_.seccomp,
+                                 &m->init.filter, err);
+    m->init.filter = (struct seccomp_program){mem_array(known->n, sizeof *known->code), known->n};
+    memcpy(m->init.filter.code, known->code, known->n * sizeof *known->code);
+    return 0;
 }
 
 static int step_open_source(struct maker *m, size_t index, struct err *err)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/container/filter.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <seccomp.h>
+#include <string.h>
 
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
@@ -89,6 +91,7 @@ int filter_check_names(const struct oci_config *c, struct err *err)
 
     if (!oci_annotation_is_on(c, OCI_STRICT_SYSCALLS))
         return 0;
+    assert(!s->rules_skipped);
     for (size_t i = 0; i < s->rules_n; i++)
         for (size_t k = 0; k < s->rules[i].names.n; k++)
             if (!seccomp_knows(s->rules[i].names.v[k]))
@@ -100,11 +103,72 @@ int filter_check_names(const struct oci_config *c, struct err *err)
     return 0;
 }
 
-static int compile(const char *cache, const struct seccomp_rules *r, struct seccomp_program *out,
+/* What a program follows from, but for the rules. */
+static int convert(struct arena *a, const struct oci_seccomp *s, struct seccomp_rules *out)
+{
+    uint32_t *tokens = arena_array(a, s->arches_n + 1, sizeof *tokens);
+
+    *out = (struct seccomp_rules){.default_action = action_of(s->default_action, s->default_data),
+                                  .arches = tokens};
+    for (size_t i = 0; tokens != NULL && i < s->arches_n; i++)
+        if (arches[s->arches[i]] != 0)
+            tokens[out->arches_n++] = arches[s->arches[i]];
+    return tokens == NULL ? -1 : 0;
+}
+
+/* --- the cache -------------------------------------------------------------------------------- */
+
+/* No key of rules begins so, and none of them is a prefix of another. */
+static void text_key(const struct seccomp_rules *r, struct str text, struct buf *out)
+{
+    struct seccomp_rules none = *r;
+
+    none.n = 0;
+    buf_append_c(out, "text of rules\n");
+    seccomp_key(&none, out);
+    buf_append(out, text);
+}
+
+static void keep_text(int cache_fd, const struct oci_seccomp *s, const struct seccomp_rules *r,
+                      const struct seccomp_program *p)
+{
+    own_buf struct buf key = BUF_INIT(SECCOMP_KEY_MAX);
+
+    /* With a listener the rules may say what they may not say without. */
+    if (s->rules_text.n == 0 || s->listener_path != NULL)
+        return;
+    text_key(r, s->rules_text, &key);
+    if (!key.failed)
+        seccomp_cache_keep(cache_fd, buf_str(&key), p);
+}
+
+bool filter_find(struct arena *a, const char *cache, const struct oci_seccomp *s,
+                 struct seccomp_program *out)
+{
+    own_buf struct buf key = BUF_INIT(SECCOMP_KEY_MAX);
+    own_fd int cache_fd = seccomp_cache_open(cache);
+    struct seccomp_program found = {.code = NULL};
+    struct seccomp_rules r;
+
+    if (cache_fd < 0 || s->listener_path != NULL || convert(a, s, &r) < 0)
+        return false;
+    text_key(&r, s->rules_text, &key);
+    if (key.failed || !seccomp_cache_find(cache_fd, buf_str(&key), &found))
+        return false;
+    *out =
+        (struct seccomp_program){.n = found.n, .code = arena_array(a, found.n, sizeof *out->code)};
+    if (out->code != NULL)
+        memcpy(out->code, found.code, found.n * sizeof *out->code);
+    seccomp_done(&found);
+    return out->code != NULL;
+}
+
+/* --- making ----------------------------------------------------------------------------------- */
+
+static int compile(int cache_fd, const struct seccomp_rules *r, struct seccomp_program *out,
                    struct err *err)
 {
     own_buf struct buf key = BUF_INIT(SECCOMP_KEY_MAX);
-    own_fd int cache_fd = cache == NULL ? -1 : seccomp_cache_open(cache);
 
     seccomp_key(r, &key);
     if (cache_fd < 0 || key.failed)
@@ -120,19 +184,19 @@ static int compile(const char *cache, const struct seccomp_rules *r, struct secc
 int filter_make(struct arena *a, const char *cache, const struct oci_seccomp *s,
                 struct seccomp_program *out, struct err *err)
 {
-    uint32_t *tokens = arena_array(a, s->arches_n + 1, sizeof *tokens);
+    own_fd int cache_fd = cache == NULL ? -1 : seccomp_cache_open(cache);
     struct seccomp_rule *rules = arena_array(a, s->rules_n + 1, sizeof *rules);
-    struct seccomp_rules r = {.default_action = action_of(s->default_action, s->default_data),
-                              .arches = tokens,
-                              .v = rules,
-                              .n = s->rules_n};
+    struct seccomp_rules r;
 
-    if (tokens == NULL || rules == NULL)
+    assert(!s->rules_skipped);
+    if (convert(a, s, &r) < 0 || rules == NULL)
         return err_set(err, ENOMEM, "$.linux.seccomp");
-    for (size_t i = 0; i < s->arches_n; i++)
-        if (arches[s->arches[i]] != 0)
-            tokens[r.arches_n++] = arches[s->arches[i]];
     for (size_t i = 0; i < s->rules_n; i++)
         convert_rule(&s->rules[i], &rules[i]);
-    return compile(cache, &r, out, err) < 0 ? err_wrap(err, "$.linux.seccomp") : 0;
+    r.v = rules;
+    r.n = s->rules_n;
+    if (compile(cache_fd, &r, out, err) < 0)
+        return err_wrap(err, "$.linux.seccomp");
+    keep_text(cache_fd, s, &r, out);
+    return 0;
 }

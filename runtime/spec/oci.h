@@ -486,6 +486,8 @@ struct oci_seccomp {
     const char *listener_metadata;
     struct oci_scmp_rule *rules;
     size_t rules_n;
+    struct str rules_text; /* set by oci_load_but_rules; a view into the document */
+    bool rules_skipped;    /* rules_n is 0, because they were not read */
 };
 
 struct oci_linux {
@@ -548,6 +550,15 @@ bool oci_annotation_is_on(const struct oci_config *c, enum oci_annotation which)
 /* Loads, and checks each value by itself. `name` stands for the document in syntax errors. */
 must_check int oci_load_str(struct arena *a, struct str text, const char *name,
                             struct oci_config **out, struct err *err);
+/* The array of system call rules as it stands in the text, hundreds of names mostly: a view into
+ * it. false: there is none where it is looked for, and nothing is said about the text. */
+bool oci_find_rules(struct str text, struct str *rules);
+/* As oci_load_str, but these rules (of oci_find_rules) are not read: for a caller who knows that
+ * their text was loaded before, in a section with the same listenerPath or without SCMP_ACT_NOTIFY.
+ * Then the whole document would load if this succeeds. `text` must live as long as *out. A syntax
+ * error's line and column are not those of the text. oci_dump writes the rules as they stand. */
+must_check int oci_load_but_rules(struct arena *a, struct str text, struct str rules,
+                                  const char *name, struct oci_config **out, struct err *err);
 /* The text of a bundle's configuration: a regular file of at most out->max bytes. */
 must_check int oci_read_file(int dir_fd, const char *path, struct buf *out, struct err *err);
 must_check int oci_load_file(struct arena *a, int dir_fd, const char *path, struct oci_config **out,

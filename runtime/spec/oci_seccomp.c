@@ -239,6 +239,26 @@ static int check_seccomp(const struct load *ld, const struct jv *at, void *obj, 
     return resolve_data(at, s->default_action, &s->default_errno_ret, &s->default_data, err);
 }
 
+/* Beside the list: the same key when it was not read. */
+static int load_rules_text(const struct load *ld, const struct jv *value, void *member,
+                           struct err *err)
+{
+    (void)ld;
+    (void)value;
+    (void)member;
+    (void)err;
+    return 0;
+}
+
+static void dump_rules_text(struct jw *w, const char *key, const void *member)
+{
+    const struct oci_seccomp *s =
+        (const void *)((const char *)member - offsetof(struct oci_seccomp, rules_text));
+
+    if (s->rules_skipped)
+        jw_raw(w, key, s->rules_text);
+}
+
 static const struct field seccomp_rows[] = {
     F_OWN(oci_seccomp, default_action, "defaultAction", load_action, dump_action, FIELD_REQUIRED),
     F_NUMBER(oci_seccomp, default_errno_ret, "defaultErrnoRet", FIELD_OPT_UINT, 0, 0, ERRNO_MAX),
@@ -247,6 +267,7 @@ static const struct field seccomp_rows[] = {
     F_PLAIN(oci_seccomp, listener_path, "listenerPath", FIELD_PATH, 0),
     F_PLAIN(oci_seccomp, listener_metadata, "listenerMetadata", FIELD_STR, 0),
     F_LIST(oci_seccomp, rules, rules_n, "syscalls", scmp_rule_fields, OCI_RULES_MAX),
+    F_OWN(oci_seccomp, rules_text, "syscalls", load_rules_text, dump_rules_text, 0),
 };
 
 const struct fields oci_fields_seccomp = {FIELDS_OF(seccomp_rows), sizeof(struct oci_seccomp),
