@@ -169,6 +169,7 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
         return -1;
     m->facts = (struct plan_facts){.root = geteuid() == 0,
                                    .cgroup = m->cgroup.n > 0,
+                                   .no_new_keyring = m->state.no_new_keyring,
                                    .exec_user_ns = (m->state.ns_flags & CLONE_NEWUSER) != 0,
                                    .exec_cpus = cpus,
                                    .exec_filter = c->linux_.seccomp.set,

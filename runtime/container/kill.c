@@ -18,6 +18,7 @@
 #include "runtime/container/rdt_of.h"
 #include "runtime/container/scope_of.h"
 #include "runtime/container/state.h"
+#include "runtime/kernel/cgroup_devices.h"
 #include "runtime/kernel/proc.h"
 #include "runtime/spec/oci.h"
 
@@ -142,11 +143,18 @@ union resources_ctx {
     const struct oci_resources *r;
 };
 
-static int tell_systemd(const struct state *s, const struct oci_resources *r, struct err *err)
+static int tell_systemd(struct arena *a, const struct state *s, const struct oci_resources *r,
+                        struct err *err)
 {
-    struct scope_property v[SCOPE_PROPERTIES_MAX];
+    struct scope_properties p = {.n = 0};
+    struct cgroup_devices devices;
 
-    return scope_change(s->scope, v, scope_of(r, s->cgroup.unified, v), err);
+    if (scope_of(a, r, s->cgroup.unified, &p, err) < 0)
+        return -1;
+    if (r->devices_n > 0 &&
+        (limits_devices(r, &devices, err) < 0 || scope_of_devices(a, &devices, &p, err) < 0))
+        return -1;
+    return scope_change(s->scope, &p, err);
 }
 
 static int update_one(struct arena *a, const struct state *s, void *ctx, struct err *err)
@@ -160,7 +168,7 @@ static int update_one(struct arena *a, const struct state *s, void *ctx, struct 
         return -1;
     if (u.r->devices_n > 0 && limits_apply_devices(&s->cgroup, u.r, err) < 0)
         return -1;
-    return s->scope != NULL && s->scope[0] != '\0' ? tell_systemd(s, u.r, err) : 0;
+    return s->scope != NULL && s->scope[0] != '\0' ? tell_systemd(a, s, u.r, err) : 0;
 }
 
 int container_update(const struct container_env *env, const char *id, const struct oci_resources *r,

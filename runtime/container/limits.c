@@ -212,7 +212,7 @@ static const struct {
 };
 
 /* 10 .. 1000, the range of config.json and of the BFQ scheduler, to 1 .. 10000 of io.weight. */
-static uint64_t io_weight(uint64_t w)
+uint64_t limits_io_weight(uint64_t w)
 {
     return w <= 10 ? 1 : 1 + ((w > 1000 ? 1000 : w) - 10) * 9999 / 990;
 }
@@ -244,7 +244,7 @@ static void add_blkio(struct list *l, const struct oci_blkio *b)
     /* io.bfq.weight has the range that config.json speaks of. */
     add_u64(l, b->weight, "blkio", "blkio.bfq.weight", "io.bfq.weight");
     if (b->weight.set)
-        or_io_weight(l, "blkio.weight", number_u(l, io_weight(b->weight.v)));
+        or_io_weight(l, "blkio.weight", number_u(l, limits_io_weight(b->weight.v)));
     add_u64(l, b->leaf_weight, "blkio", "blkio.leaf_weight", NULL);
     for (size_t i = 0; i < b->weight_devices.n; i++) {
         const struct oci_blkio_device *d = &b->weight_devices.v[i];
@@ -262,7 +262,7 @@ static void add_blkio(struct list *l, const struct oci_blkio *b)
             arena_printf(l->a, "%" PRId64 ":%" PRId64 " %" PRIu64, d->major, d->minor, d->weight.v);
         or_io_weight(l, "blkio.weight_device",
                      arena_printf(l->a, "%" PRId64 ":%" PRId64 " %" PRIu64, d->major, d->minor,
-                                  io_weight(d->weight.v)));
+                                  limits_io_weight(d->weight.v)));
     }
     for (int k = 0; k < OCI_THROTTLES; k++)
         for (size_t i = 0; i < b->throttle[k].n; i++)

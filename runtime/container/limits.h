@@ -45,6 +45,8 @@ struct limits {
 int64_t limits_pids(int64_t limit);
 /* CPU shares of v1 as a weight of v2. */
 uint64_t limits_cpu_weight(uint64_t shares);
+/* A weight of config.json as one of io.weight. */
+uint64_t limits_io_weight(uint64_t w);
 
 must_check int limits_make(struct arena *a, const struct oci_resources *r, struct limits *out,
                            struct err *err);

@@ -203,7 +203,13 @@ static pid_t clone_now(const struct maker *m, uint64_t extra, int cgroup_fd, int
     return sys_clone3(&args);
 }
 
-/* Into the v2 group right away where there is one and the kernel can; else it is moved later. */
+static bool has_scope(const struct maker *m)
+{
+    return m->state.scope != NULL && m->state.scope[0] != '\0';
+}
+
+/* Into the v2 group right away where there is one and the kernel can; else it is moved later. An
+ * ordinary user may do neither from a login's session, which is no part of what is delegated. */
 static pid_t clone_into(struct maker *m, uint64_t extra, int *pid_fd)
 {
     pid_t pid = -1;
@@ -213,8 +219,9 @@ static pid_t clone_into(struct maker *m, uint64_t extra, int *pid_fd)
         pid = clone_now(m, extra, m->cgroup_fd, pid_fd);
         if (pid >= 0)
             return pid;
+        m->attach = errno == EACCES && has_scope(m);
     }
-    m->init.in_v2 = false;
+    m->init.in_v2 = m->attach;
     return clone_now(m, extra, -1, pid_fd);
 }
 
@@ -271,8 +278,8 @@ static no_return void run_stage(struct maker *m, int user_fd, int pid_ns_fd, int
         sync_send_error(m->init.sync_fd, &err);
         _exit(1);
     }
-    _exit(sync_send(m->init.sync_fd, SYNC_STAGE, m->child.pid * 2 + m->init.in_v2, m->child.pid_fd,
-                    &err) < 0);
+    _exit(sync_send(m->init.sync_fd, SYNC_STAGE, m->child.pid * 4 + 2 * m->attach + m->init.in_v2,
+                    m->child.pid_fd, &err) < 0);
 }
 
 static int clone_by_stage(struct maker *m, int user_fd, int pid_ns_fd, int flags, struct err *err)
@@ -291,8 +298,9 @@ static int clone_by_stage(struct maker *m, int user_fd, int pid_ns_fd, int flags
     if (r < 0)
         return -1;
     if (r == 1 && msg.kind == SYNC_STAGE && msg.fd >= 0) {
-        m->child.pid = msg.number / 2;
-        m->init.in_v2 = msg.number % 2 != 0;
+        m->child.pid = msg.number / 4;
+        m->attach = (msg.number & 2) != 0;
+        m->init.in_v2 = (msg.number & 1) != 0;
         m->child.pid_fd = msg.fd;
         return 0;
     }
@@ -351,6 +359,19 @@ static int clone_inside(struct maker *m, struct err *err)
     return -1;
 }
 
+/* It waits for our word, so that it is in the group before it does anything. */
+static int attach(const struct maker *m, struct err *err)
+{
+    const char *sub = "";
+
+    if (!m->attach)
+        return 0;
+    for (size_t i = 0; i < m->cgroup.n; i++)
+        if (m->cgroup.v[i].v2)
+            sub = m->cgroup.v[i].path + strlen(m->state.cgroup.v[i].path);
+    return scope_attach(m->state.scope, sub, m->child.pid, err);
+}
+
 int maker_clone(struct maker *m, struct err *err)
 {
     struct init *in = &m->init;
@@ -380,7 +401,7 @@ int maker_clone(struct maker *m, struct err *err)
             return -1;
     }
     close_one(&in->sync_fd);
-    return 0;
+    return attach(m, err);
 }
 
 int maker_clone_undumpable(struct maker *m, struct err *err)

@@ -48,6 +48,7 @@ struct maker {
     int sync_fd;       /* our end */
     int cgroup_fd;     /* of the v2 group, or -1 */
     bool cgroup_begun; /* of the groups the v2 one is made, the others are to follow */
+    bool attach;       /* it may not be put into the group by us, but by systemd, which made it */
     bool groups_denied;
     bool groups_kept;
     bool hooks_ran; /* some of those of the runtime: what they did is to be taken back */

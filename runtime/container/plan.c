@@ -396,6 +396,7 @@ int plan_make_exec(struct arena *a, const struct oci_process *p, const struct pl
     push(&m, STEP_JOIN, OCI_NS_KINDS);
     push_if(&m, f->exec_user_ns, STEP_BECOME_ROOT);
     push(&m, STEP_SESSION, 0);
+    push_if(&m, !f->no_new_keyring, STEP_KEYRING); /* the caller's keys are not for a container */
     push_if(&m, p->terminal, STEP_TERMINAL);
     push_process(&m, f->exec_filter, false);
     return 0;

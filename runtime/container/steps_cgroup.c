@@ -87,6 +87,7 @@ static int mount_v1(const struct init *in, int target_fd, const struct mount_cha
     struct mount_new top = {.type = "tmpfs",
                             .source = "tmpfs",
                             .data = "mode=755",
+                            .context = in->config->linux_.mount_label,
                             .attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
     struct mount_change ro = {.set = c->set & MOUNT_ATTR_RDONLY};
     own_fd int top_fd = mount_new(&top, err);
@@ -113,11 +114,12 @@ static int mount_v1(const struct init *in, int target_fd, const struct mount_cha
 }
 
 /* Nothing to show, and nothing that could be written to either. */
-static int mount_empty(int target_fd, struct err *err)
+static int mount_empty(const struct init *in, int target_fd, struct err *err)
 {
     struct mount_new n = {.type = "tmpfs",
                           .source = "tmpfs",
                           .data = "mode=755,nr_inodes=1",
+                          .context = in->config->linux_.mount_label,
                           .attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                    MOUNT_ATTR_NOEXEC};
     own_fd int fd = mount_new(&n, err);
@@ -131,7 +133,7 @@ int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err)
     struct mount_change c = mount_change_of(m->ms_set, m->ms_clear);
 
     if (in->cgroup == NULL || (!in->cgroup_made && !has_namespace(in)))
-        return mount_empty(target_fd, err);
+        return mount_empty(in, target_fd, err);
     /* Without a group of its own the namespace shows the caller's: to look at only. */
     if (!in->cgroup_made)
         c.set |= MOUNT_ATTR_RDONLY;

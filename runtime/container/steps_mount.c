@@ -254,7 +254,8 @@ static int furnish_tmpfs(const struct oci_mount *m, int fd, int target_fd, struc
     return copyup(target_fd, fd, err) < 0 ? err_wrap(err, "copy up") : 0;
 }
 
-/* procfs and sysfs label their files by themselves, and a message queue takes no such option. */
+/* procfs and sysfs label their files by themselves, and a message queue takes no such option: its
+ * directory is labelled once it is there. */
 static const char *label_of(const struct init *in, const struct oci_mount *m)
 {
     static const char *const own[] = {"proc", "sysfs", "mqueue"};
@@ -265,6 +266,19 @@ static const char *label_of(const struct init *in, const struct oci_mount *m)
     if (!lsm_is_on(LSM_SELINUX)) /* the maker has warned */
         return NULL;
     return in->config->linux_.mount_label;
+}
+
+static int label_queue(const struct init *in, const struct oci_mount *m, int fd, struct err *err)
+{
+    const char *label = in->config->linux_.mount_label;
+    own_fd int dir_fd = -1;
+
+    if (label == NULL || strcmp(m->type, "mqueue") != 0)
+        return 0;
+    dir_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return err_set(err, errno, "open the mount");
+    return lsm_set_file(dir_fd, label, err);
 }
 
 static int mount_fresh(const struct init *in, const struct oci_mount *m, int target_fd,
@@ -283,8 +297,8 @@ static int mount_fresh(const struct init *in, const struct oci_mount *m, int tar
     own_fd int fd = mount_new(&n, err);
 
     if (fd < 0 || (tmpfs && furnish_tmpfs(m, fd, target_fd, err) < 0) ||
-        mount_set(fd, MOUNT_ONE, &ro, err) < 0 || set_recursive(fd, m, err) < 0 ||
-        mount_attach(fd, target_fd, err) < 0)
+        label_queue(in, m, fd, err) < 0 || mount_set(fd, MOUNT_ONE, &ro, err) < 0 ||
+        set_recursive(fd, m, err) < 0 || mount_attach(fd, target_fd, err) < 0)
         return -1;
     return set_propagation(fd, m, err);
 }
@@ -416,6 +430,7 @@ static int mask_directory(struct init *in, struct err *err)
     struct mount_new n = {.type = "tmpfs",
                           .source = "tmpfs",
                           .data = "nr_blocks=1,nr_inodes=1",
+                          .context = in->config->linux_.mount_label,
                           .attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                    MOUNT_ATTR_NOEXEC};
 

@@ -17,6 +17,7 @@
 #include "runtime/container/steps.h"
 #include "runtime/container/sync.h"
 #include "runtime/kernel/cred.h"
+#include "runtime/kernel/lsm.h"
 #include "runtime/kernel/netdev.h"
 #include "runtime/kernel/proc.h"
 #include "runtime/kernel/sys.h"
@@ -112,11 +113,16 @@ int step_session(struct init *in, size_t index, struct err *err)
     return setsid() < 0 ? err_set(err, errno, "setsid") : 0;
 }
 
+/* The keyring gets the label of the process that it is for; execve forgets that it was asked for.
+ */
 int step_keyring(struct init *in, size_t index, struct err *err)
 {
     char name[64];
 
     (void)index;
+    if (in->proc_fd >= 0 && in->process->selinux_label != NULL &&
+        lsm_set_keys(in->proc_fd, in->process->selinux_label, err) < 0)
+        return -1;
     (void)snprintf(name, sizeof name, "_ses.%.56s", in->id); /* cut is fine: just a label */
     return cred_new_keyring(name, err);
 }

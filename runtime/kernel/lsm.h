@@ -25,7 +25,9 @@ enum lsm {
 bool lsm_is_on(enum lsm kind);
 /* For the next execve of this process. proc_fd: of proc_open. */
 must_check int lsm_set_exec(int proc_fd, enum lsm kind, const char *label, struct err *err);
-/* For keys that this process makes (SELinux). */
+/* For keys that this process makes (SELinux), until its next execve. */
 must_check int lsm_set_keys(int proc_fd, const char *label, struct err *err);
+/* Of a file or directory that is open (SELinux). */
+must_check int lsm_set_file(int fd, const char *label, struct err *err);
 
 #endif

@@ -13,9 +13,12 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/file.h"
+#include "runtime/base/num.h"
 #include "runtime/base/own.h"
 #include "runtime/base/str.h"
+#include "runtime/kernel/cgroup.h"
 #include "runtime/kernel/dbus.h"
+#include "runtime/kernel/dbus_value.h"
 
 #define UNIT_MAX   255
 #define BODY_MAX   65536
@@ -162,62 +165,187 @@ static int wait_for_job(struct dbus *d, const struct dbus_msg *reply, struct err
 
 /* --- properties: an array of (name, variant) -------------------------------------------------- */
 
-static void put_name(struct buf *body, const char *name, const char *signature)
+static void put_name(struct buf *body, const char *name)
 {
     dbus_put_struct(body);
     dbus_put_str(body, str_of(name));
-    dbus_put_signature(body, signature);
-}
-
-static void put_property(struct buf *body, const struct scope_property *p)
-{
-    size_t at = 0;
-
-    switch (p->kind) {
-    case SCOPE_U64:
-        put_name(body, p->name, "t");
-        dbus_put_u64(body, p->number);
-        return;
-    case SCOPE_BOOL:
-        put_name(body, p->name, "b");
-        dbus_put_bool(body, p->number != 0);
-        return;
-    case SCOPE_BYTES:
-        put_name(body, p->name, "ay");
-        at = dbus_array_begin(body, 1);
-        buf_append_n(body, p->bytes, p->bytes_n);
-        dbus_array_end(body, at, 1);
-        return;
-    }
 }
 
 static void put_text(struct buf *body, const char *name, const char *value)
 {
-    put_name(body, name, "s");
+    put_name(body, name);
+    dbus_put_signature(body, "s");
     dbus_put_str(body, str_of(value));
+}
+
+static void put_bool(struct buf *body, const char *name, bool value)
+{
+    put_name(body, name);
+    dbus_put_signature(body, "b");
+    dbus_put_bool(body, value);
+}
+
+static void put_bytes(struct buf *body, const struct scope_property *p)
+{
+    size_t at = 0;
+
+    put_name(body, p->name);
+    dbus_put_signature(body, "ay");
+    at = dbus_array_begin(body, 1);
+    buf_append_n(body, p->bytes, p->bytes_n);
+    dbus_array_end(body, at, 1);
+}
+
+static void put_devices(struct buf *body, const struct scope_property *p, size_t n)
+{
+    size_t at = 0;
+
+    put_name(body, p->name);
+    dbus_put_signature(body, "a(ss)");
+    at = dbus_array_begin(body, 8);
+    for (size_t i = 0; i < n; i++) {
+        dbus_put_struct(body);
+        dbus_put_str(body, str_of(p->devices[i].path));
+        dbus_put_str(body, str_of(p->devices[i].access));
+    }
+    dbus_array_end(body, at, 8);
+}
+
+static void put_property(struct buf *body, const struct scope_property *p)
+{
+    switch (p->kind) {
+    case SCOPE_U64:
+        put_name(body, p->name);
+        dbus_put_signature(body, "t");
+        dbus_put_u64(body, p->number);
+        return;
+    case SCOPE_BOOL:
+        put_bool(body, p->name, p->number != 0);
+        return;
+    case SCOPE_TEXT:
+        put_text(body, p->name, p->text);
+        return;
+    case SCOPE_BYTES:
+        put_bytes(body, p);
+        return;
+    case SCOPE_DEVICES:
+        put_devices(body, p, 0); /* an empty list empties, others append */
+        if (p->devices_n > 0)
+            put_devices(body, p, p->devices_n);
+        return;
+    case SCOPE_VALUE:
+        put_name(body, p->name);
+        dbus_value_put(p->value, body);
+        return;
+    }
 }
 
 static void put_pids(struct buf *body, pid_t pid)
 {
-    size_t at = 0;
+    size_t at = dbus_array_begin(body, 4);
 
-    put_name(body, "PIDs", "au");
-    at = dbus_array_begin(body, 4);
     dbus_put_u32(body, (uint32_t)pid);
     dbus_array_end(body, at, 4);
 }
 
-int scope_start(const struct scope *s, const char *description, pid_t pid,
-                const struct scope_property *v, size_t n, struct err *err)
+/* Of "252.38-1~deb12u1" or "v249" the first number. */
+static unsigned version_of(struct str text)
 {
-    static const struct scope_property always[] = {
-        {"Delegate", SCOPE_BOOL, 1, NULL, 0},
-        {"DefaultDependencies", SCOPE_BOOL, 0, NULL, 0},
-        {"CPUAccounting", SCOPE_BOOL, 1, NULL, 0},
-        {"MemoryAccounting", SCOPE_BOOL, 1, NULL, 0},
-        {"BlockIOAccounting", SCOPE_BOOL, 1, NULL, 0},
-        {"TasksAccounting", SCOPE_BOOL, 1, NULL, 0},
-    };
+    uint32_t n = 0;
+    size_t digits = 0;
+    struct err ignored;
+
+    if (str_starts(text, STR("v")))
+        text = str_skip(text, 1);
+    while (digits < text.n && ascii_is_digit(text.p[digits]))
+        digits++;
+    return num_parse_u32(str_head(text, digits), 0, UINT32_MAX, &n, &ignored) < 0 ? UINT32_MAX : n;
+}
+
+static int ask_version(struct dbus *d, unsigned *out, struct err *err)
+{
+    own_buf struct buf body = BUF_INIT(BODY_MAX);
+    struct dbus_msg call = {.path = STR("/org/freedesktop/systemd1"),
+                            .interface = STR("org.freedesktop.DBus.Properties"),
+                            .member = STR("Get"),
+                            .destination = STR("org.freedesktop.systemd1"),
+                            .signature = STR("ss")};
+    struct dbus_msg reply;
+    struct dbus_reader r;
+    struct str text = STR_NONE;
+
+    dbus_put_str(&body, STR("org.freedesktop.systemd1.Manager"));
+    dbus_put_str(&body, STR("Version"));
+    call.body = buf_str(&body);
+    if (dbus_call(d, &call, &reply, err) < 0)
+        return err_wrap(err, "systemd: its version");
+    /* A variant of "s": the signature takes three bytes, and the string is aligned to four. */
+    r = (struct dbus_reader){.body = reply.body, .at = 3};
+    if (!str_starts(reply.body, (struct str){"\1s\0", 3}) || !dbus_get_str(&r, &text))
+        return err_set(err, EBADMSG, "systemd's answer names no version");
+    *out = version_of(text);
+    return 0;
+}
+
+static int put_properties(struct dbus *d, struct buf *body, const struct scope_properties *p,
+                          struct err *err)
+{
+    unsigned version = 0, since = 0;
+
+    for (size_t i = 0; i < p->n; i++)
+        since = p->v[i].since > since ? p->v[i].since : since;
+    if (since > 0 && ask_version(d, &version, err) < 0)
+        return -1;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->v[i].since <= version)
+            put_property(body, &p->v[i]);
+    return 0;
+}
+
+static void put_always(struct buf *body, const struct scope *s, const char *description, pid_t pid)
+{
+    put_text(body, "Description", description);
+    put_text(body, "Slice", s->slice);
+    put_name(body, "PIDs");
+    dbus_put_signature(body, "au");
+    put_pids(body, pid);
+    put_bool(body, "Delegate", true);
+    put_bool(body, "DefaultDependencies", false);
+    put_bool(body, "CPUAccounting", true);
+    put_bool(body, "MemoryAccounting", true);
+    put_bool(body, cgroup_is_unified() ? "IOAccounting" : "BlockIOAccounting", true);
+    put_bool(body, "TasksAccounting", true);
+}
+
+/* --- what is asked for ------------------------------------------------------------------------ */
+
+static void reset_failed(struct dbus *d, const char *unit)
+{
+    own_buf struct buf body = BUF_INIT(BODY_MAX);
+    struct dbus_msg reply;
+    struct err ignored; /* only a unit that failed can be reset */
+
+    dbus_put_str(&body, str_of(unit));
+    (void)!manager(d, "ResetFailedUnit", "s", &body, &reply, &ignored);
+}
+
+static int start_unit(struct dbus *d, const char *unit, const struct buf *body,
+                      struct dbus_msg *reply, struct err *err)
+{
+    static const char signature[] = "ssa(sv)a(sa(sv))";
+
+    if (manager(d, "StartTransientUnit", signature, body, reply, err) == 0)
+        return 0;
+    if (strstr(err->text, "UnitExists") == NULL)
+        return -1;
+    err_reset(err);
+    reset_failed(d, unit);
+    return manager(d, "StartTransientUnit", signature, body, reply, err);
+}
+
+int scope_start(const struct scope *s, const char *description, pid_t pid,
+                const struct scope_properties *p, struct err *err)
+{
     own_bus struct dbus *d = open_bus(err);
     own_buf struct buf body = BUF_INIT(BODY_MAX);
     struct dbus_msg reply;
@@ -228,28 +356,24 @@ int scope_start(const struct scope *s, const char *description, pid_t pid,
     dbus_put_str(&body, str_of(s->unit));
     dbus_put_str(&body, STR("replace"));
     at = dbus_array_begin(&body, 8);
-    put_text(&body, "Description", description);
-    put_text(&body, "Slice", s->slice);
-    put_pids(&body, pid);
-    for (size_t i = 0; i < ARRAY_N(always); i++)
-        put_property(&body, &always[i]);
-    for (size_t i = 0; i < n; i++)
-        put_property(&body, &v[i]);
+    put_always(&body, s, description, pid);
+    if (put_properties(d, &body, p, err) < 0)
+        return -1;
     dbus_array_end(&body, at, 8);
     dbus_array_end(&body, dbus_array_begin(&body, 8), 8); /* no further units */
-    if (manager(d, "StartTransientUnit", "ssa(sv)a(sa(sv))", &body, &reply, err) < 0)
+    if (start_unit(d, s->unit, &body, &reply, err) < 0)
         return -1;
     return wait_for_job(d, &reply, err);
 }
 
-int scope_change(const char *unit, const struct scope_property *v, size_t n, struct err *err)
+int scope_change(const char *unit, const struct scope_properties *p, struct err *err)
 {
     own_bus struct dbus *d = NULL;
     own_buf struct buf body = BUF_INIT(BODY_MAX);
     struct dbus_msg reply;
     size_t at = 0;
 
-    if (n == 0)
+    if (p->n == 0)
         return 0;
     d = open_bus(err);
     if (d == NULL)
@@ -257,10 +381,24 @@ int scope_change(const char *unit, const struct scope_property *v, size_t n, str
     dbus_put_str(&body, str_of(unit));
     dbus_put_bool(&body, true); /* until the next boot, as the unit itself */
     at = dbus_array_begin(&body, 8);
-    for (size_t i = 0; i < n; i++)
-        put_property(&body, &v[i]);
+    if (put_properties(d, &body, p, err) < 0)
+        return -1;
     dbus_array_end(&body, at, 8);
     return manager(d, "SetUnitProperties", "sba(sv)", &body, &reply, err);
+}
+
+int scope_attach(const char *unit, const char *sub, pid_t pid, struct err *err)
+{
+    own_bus struct dbus *d = open_bus(err);
+    own_buf struct buf body = BUF_INIT(BODY_MAX);
+    struct dbus_msg reply;
+
+    if (d == NULL)
+        return -1;
+    dbus_put_str(&body, str_of(unit));
+    dbus_put_str(&body, str_of(sub));
+    put_pids(&body, pid);
+    return manager(d, "AttachProcessesToUnit", "ssau", &body, &reply, err);
 }
 
 static bool is_absent(const struct err *err)
@@ -273,7 +411,6 @@ int scope_stop(const char *unit, struct err *err)
     own_bus struct dbus *d = open_bus(err);
     own_buf struct buf body = BUF_INIT(BODY_MAX);
     struct dbus_msg reply;
-    struct err ignored; /* only a unit that failed can be reset */
 
     if (d == NULL || subscribe(d, err) < 0)
         return -1;
@@ -287,9 +424,7 @@ int scope_stop(const char *unit, struct err *err)
     }
     if (wait_for_job(d, &reply, err) < 0)
         return -1;
-    buf_reset(&body);
-    dbus_put_str(&body, str_of(unit));
-    (void)!manager(d, "ResetFailedUnit", "s", &body, &reply, &ignored);
+    reset_failed(d, unit);
     return 0;
 }
 

@@ -106,7 +106,7 @@ def message(kind, serial, fields, body=b""):
 class Systemd(threading.Thread):
     def __init__(self, path):
         super().__init__(daemon=True)
-        self.calls, self.units, self.fail = [], {}, None
+        self.calls, self.units, self.fail, self.version = [], {}, None, "252.38-1~deb12u1"
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.bind(str(path))
         self.socket.listen(8)
@@ -148,6 +148,8 @@ class Systemd(threading.Thread):
         if member == self.fail:
             self.send(peer, 3, {4: ("s", "org.freedesktop.systemd1.Broken"), 5: ("u", serial), 8: ("g", "s")},
                       string("it rains"))
+        elif member == "Get":
+            self.send(peer, 2, {5: ("u", serial), 8: ("g", "v")}, b"\1s\0\0" + string(self.version))
         elif member in ("StartTransientUnit", "StopUnit"):
             (self.start_unit if member == "StartTransientUnit" else self.stop_unit)(body)
             self.send(peer, 2, {5: ("u", serial), 8: ("g", "o")}, string(job))
@@ -229,6 +231,29 @@ def test_update_is_told_to_systemd(managed, bundle, systemd):
     name = managed.start_detached(bundle.args("sleep", "60"))
     managed.ok("update", "--memory", "32M", name)
     assert systemd.properties("SetUnitProperties", 2)["MemoryMax" if UNIFIED else "MemoryLimit"] == 32 << 20
+
+
+@pytest.mark.parametrize("version, known", [("252.38-1~deb12u1", True), ("v244", True), ("239 (239-82.el8)", False)])
+def test_an_older_systemd_is_not_told_what_it_does_not_know(managed, bundle, systemd, version, known):
+    systemd.version = version
+    bundle.linux["resources"]["cpu"] = {"quota": 50000, "period": 100000, "cpus": "0-1", "mems": "0"}
+    managed.start_detached(bundle.args("sleep", "60"))
+    properties = systemd.properties("StartTransientUnit", 2)
+    assert properties.get("AllowedCPUs") == ([3] if known and UNIFIED else None)
+    assert properties.get("CPUQuotaPeriodUSec") == (100000 if known else None)
+    assert properties["CPUQuotaPerSecUSec"] == 500000
+
+
+def test_devices_and_annotations_are_told(managed, bundle, systemd):
+    bundle.config["annotations"] = {"org.systemd.property.TimeoutStopSec": "3",
+                                    "org.systemd.property.Documentation": "['man:sh(1)']"}
+    managed.start_detached(bundle.args("sleep", "60"))
+    _, body = next(call for call in systemd.calls if call[0] == "StartTransientUnit")
+    properties = dict(body[2])
+    assert properties["TimeoutStopUSec"] == 3000000 and properties["Documentation"] == ["man:sh(1)"]
+    assert properties["DevicePolicy"] == "strict"
+    assert [value for name, value in body[2] if name == "DeviceAllow"][0] == []
+    assert ("/dev/char/1:3", "rwm") in properties["DeviceAllow"]
 
 
 @pytest.mark.parametrize("member", ["StartTransientUnit", "Hello"])

@@ -19,6 +19,12 @@ rm -rf /etc/systemd/system /etc/systemd/user
 mkdir -p /etc/systemd/system /etc/systemd/user
 [ -s /etc/machine-id ] || echo 00112233445566778899aabbccddeeff > /etc/machine-id
 
+# An ordinary user for tests (MR_USER), with ids of its own to map.
+echo 'guest:x:20000:20000::/tmp:/bin/sh' >> /etc/passwd
+echo 'guest:x:20000:' >> /etc/group
+echo 'guest:2000000:65536' >> /etc/subuid
+echo 'guest:2000000:65536' >> /etc/subgid
+
 # The bus of the system, and nothing that dbus.service of the distribution waits for.
 cat > "$units/dbus.socket" <<'END'
 [Unit]
