@@ -7,7 +7,6 @@
  */
 #include "runtime/kernel/cgroup.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -31,6 +31,7 @@
 #include "runtime/base/path.h"
 #include "runtime/kernel/cgroup_v1.h"
 #include "runtime/kernel/cgroup_v2.h"
+#include "runtime/kernel/cgroup_walk.h"
 
 #define CGROUP_ROOT      "/sys/fs/cgroup"
 #define CGROUP_UNIFIED   "/sys/fs/cgroup/unified"
@@ -38,7 +39,7 @@
 #define SELF_MAX         (64U << 10)
 #define PIDS_TEXT_MAX    (16U << 20)
 #define PIDS_MAX         (4U << 20)
-#define DEPTH_MAX        32
+#define BATCH_MAX        64 /* processes that are signalled at once; a descriptor each */
 #define WAIT_STEPS       40 /* 1, 2, 4 ... 64 ms each: 2.3 s in all */
 #define WAIT_STEP_MAX_MS 64
 
@@ -461,30 +462,8 @@ void cgroup_doors_close(struct cgroup_doors *d)
     d->n = 0;
 }
 
-/* --- walking what is beneath ------------------------------------------------------------------ */
-
-/* Calls fn for the directory and all beneath it, the deepest first. Absent is fine. */
-static int walk(int at_fd, const char *name, unsigned depth,
-                int (*fn)(int at_fd, const char *name, void *ctx, struct err *err), void *ctx,
-                struct err *err)
-{
-    int fd = openat(at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *dir = NULL;
-    int r = 0;
-
-    if (fd < 0)
-        return errno == ENOENT ? 0 : err_set(err, errno, "open cgroup '%s'", name);
-    if (depth > DEPTH_MAX || (dir = fdopendir(fd)) == NULL) {
-        (void)close(fd);
-        return err_set(err, ELOOP, "cgroups deeper than %d levels", DEPTH_MAX);
-    }
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is ours alone */
-    for (struct dirent *e; r == 0 && (e = readdir(dir)) != NULL;)
-        if (e->d_type == DT_DIR && strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            r = walk(fd, e->d_name, depth + 1, fn, ctx, err);
-    (void)closedir(dir);
-    return r < 0 ? -1 : fn(at_fd, name, ctx, err);
-}
+/* --- what is beneath ---------------------------------------------------------------------------
+ */
 
 static int read_procs(int at_fd, const char *name, void *ctx, struct err *err)
 {
@@ -508,7 +487,7 @@ static int read_pids_text(const struct cgroup *g, struct buf *out, struct err *e
         return 0;
     if (full_path(h, "", path, err) < 0)
         return -1;
-    return walk(AT_FDCWD, path, 0, read_procs, out, err);
+    return cgroup_walk(path, read_procs, out, err);
 }
 
 static int compare_pids(const void *a, const void *b)
@@ -541,14 +520,39 @@ int cgroup_pids(const struct cgroup *g, struct arena *a, pid_t **pids, size_t *n
     return 0;
 }
 
+/* Who has the id now may be a stranger: the listed one can have ended, and the id been given anew.
+ * Whoever is still listed after its pidfd was opened is meant; if the pidfd is of somebody else,
+ * that one is dead. */
+static int signal_batch(const struct cgroup *g, const pid_t *pids, size_t n, int signo,
+                        struct err *err)
+{
+    struct arena *a = arena_new(PIDS_TEXT_MAX);
+    pid_t *still = NULL;
+    size_t still_n = 0;
+    int fds[BATCH_MAX], r = 0;
+
+    for (size_t i = 0; i < n; i++)
+        fds[i] = pidfd_open(pids[i], 0);
+    r = cgroup_pids(g, a, &still, &still_n, err);
+    for (size_t i = 0; i < n; i++) {
+        if (fds[i] < 0)
+            continue; /* one that went meanwhile is no failure */
+        if (r == 0 && bsearch(&pids[i], still, still_n, sizeof *still, compare_pids) != NULL)
+            (void)pidfd_send_signal(fds[i], signo, NULL, 0);
+        (void)close(fds[i]);
+    }
+    arena_free(a);
+    return r;
+}
+
 static int signal_once(const struct cgroup *g, int signo, size_t *n, struct err *err)
 {
     struct arena *a = arena_new(PIDS_TEXT_MAX);
     pid_t *pids = NULL;
     int r = cgroup_pids(g, a, &pids, n, err);
 
-    for (size_t i = 0; r == 0 && i < *n; i++)
-        (void)kill(pids[i], signo); /* one that went meanwhile is no failure */
+    for (size_t i = 0; r == 0 && i < *n; i += BATCH_MAX)
+        r = signal_batch(g, pids + i, *n - i < BATCH_MAX ? *n - i : BATCH_MAX, signo, err);
     arena_free(a);
     return r;
 }
@@ -655,8 +659,7 @@ int cgroup_remove(const struct cgroup *g, struct err *err)
         struct err now;
 
         if (full_path(&g->v[i], "", path, &now) == 0 &&
-            (rmdir(path) == 0 || errno == ENOENT ||
-             walk(AT_FDCWD, path, 0, remove_one, NULL, &now) == 0))
+            (rmdir(path) == 0 || errno == ENOENT || cgroup_walk(path, remove_one, NULL, &now) == 0))
             continue;
         if (r == 0)
             first = now;

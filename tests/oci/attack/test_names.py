@@ -67,6 +67,24 @@ def test_a_hidden_cgroup_does_not_outlive_its_container(attacked, runtime, bundl
     assert cgroups_named({name}) == [] and not any(is_busybox(pid) for pid in inside)
 
 
+@both("hidden")
+def test_nested_cgroups_are_signalled_and_removed_however_deep(attacked, runtime, bundle):
+    """A container with a cgroup to write to nests 300 levels, and has a process in the deepest."""
+    cgroup = next(m for m in bundle.config["mounts"] if m["type"] == "cgroup")
+    cgroup["options"].remove("ro")
+    bundle.namespaces("pid")
+    bundle.shell("c=/sys/fs/cgroup; test -e $c/freezer && c=$c/freezer; d=$c; for i in $(seq 300); do d=$d/d; done;"
+                 "mkdir -p $d; sleep 1000 & p=$!; cd $d; echo $p >cgroup.procs; cd /; echo ready $p; wait")
+    name = attacked.start_detached(bundle)
+    wait(lambda: "ready" in (bundle.path / "out").read_text(), "the nested groups")
+    inside = int((bundle.path / "out").read_text().split()[1])
+    assert (attacked("kill", "--all", name, "KILL").returncode == 0) == attacked.defended
+    assert not attacked.defended or not is_busybox(inside)
+    assert (attacked("delete", "--force", name).returncode == 0) == attacked.defended
+    runtime.ok("delete", "--force", name)
+    assert cgroups_named({name}) == [] and not is_busybox(inside)
+
+
 def is_busybox(pid):
     try:
         return os.readlink(f"/proc/{pid}/exe").endswith("busybox")
