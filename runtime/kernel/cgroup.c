@@ -32,6 +32,7 @@
 #include "runtime/kernel/cgroup_v1.h"
 #include "runtime/kernel/cgroup_v2.h"
 #include "runtime/kernel/cgroup_walk.h"
+#include "runtime/kernel/proc.h"
 
 #define CGROUP_ROOT      "/sys/fs/cgroup"
 #define CGROUP_UNIFIED   "/sys/fs/cgroup/unified"
@@ -537,7 +538,7 @@ static int signal_batch(const struct cgroup *g, const pid_t *pids, size_t n, int
     for (size_t i = 0; i < n; i++) {
         if (fds[i] < 0)
             continue; /* one that went meanwhile is no failure */
-        if (r == 0 && bsearch(&pids[i], still, still_n, sizeof *still, compare_pids) != NULL)
+        if (r == 0 && proc_is_among(pids[i], still, still_n))
             (void)pidfd_send_signal(fds[i], signo, NULL, 0);
         (void)close(fds[i]);
     }

@@ -162,3 +162,20 @@ int proc_open_ns(pid_t pid, const char *name, struct err *err)
     fd = open(path, O_RDONLY | O_CLOEXEC);
     return fd >= 0 ? fd : err_set(err, errno, "open '%s'", path);
 }
+
+bool proc_is_among(pid_t pid, const pid_t *sorted, size_t n)
+{
+    while (n > 0) {
+        size_t half = n / 2;
+
+        if (sorted[half] == pid)
+            return true;
+        if (sorted[half] < pid) {
+            sorted += half + 1;
+            n -= half + 1;
+        } else {
+            n = half;
+        }
+    }
+    return false;
+}

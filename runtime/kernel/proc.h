@@ -12,6 +12,7 @@
 #define MR_KERNEL_PROC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -47,5 +48,8 @@ must_check int proc_open_root(int proc_fd, pid_t pid, uint64_t start, struct err
 
 /* Opens /proc/PID/ns/NAME. */
 must_check int proc_open_ns(pid_t pid, const char *name, struct err *err);
+
+/* Ids in ascending order. */
+bool proc_is_among(pid_t pid, const pid_t *sorted, size_t n);
 
 #endif

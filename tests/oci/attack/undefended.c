@@ -676,20 +676,12 @@ int __wrap_pidfd_open(pid_t pid, unsigned flags)
     return __real_pidfd_open(pid, flags);
 }
 
-void *__real_bsearch(const void *key, const void *base, size_t n, size_t each,
-                     int (*compare)(const void *, const void *));
-void *__wrap_bsearch(const void *key, const void *base, size_t n, size_t each,
-                     int (*compare)(const void *, const void *));
+bool __real_proc_is_among(pid_t pid, const pid_t *sorted, size_t n);
+bool __wrap_proc_is_among(pid_t pid, const pid_t *sorted, size_t n);
 
-void *__wrap_bsearch(const void *key, const void *base, size_t n, size_t each,
-                     int (*compare)(const void *, const void *))
+bool __wrap_proc_is_among(pid_t pid, const pid_t *sorted, size_t n)
 {
-    union {
-        const void *given;
-        void *taken; /* as bsearch itself does */
-    } all = {.given = base};
-
-    return is_off("listed") ? all.taken : __real_bsearch(key, base, n, each, compare);
+    return is_off("listed") || __real_proc_is_among(pid, sorted, n);
 }
 
 bool __real_proc_is_alive(pid_t pid, uint64_t start);
