@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,11 +30,9 @@
 #include "runtime/container/maker.h"
 #include "runtime/container/notify.h"
 #include "runtime/container/rdt_of.h"
-#include "runtime/container/scope_of.h"
 #include "runtime/container/sources.h"
 #include "runtime/container/steps.h"
 #include "runtime/container/sync.h"
-#include "runtime/kernel/cgroup_devices.h"
 #include "runtime/kernel/cgroup_v2.h"
 #include "runtime/kernel/device.h"
 #include "runtime/kernel/idmap.h"
@@ -197,6 +194,7 @@ static int prepare_init(struct maker *m, struct err *err)
     in->memory_policy = &m->config->linux_.memory_policy;
     in->plan = &m->plan;
     in->io = m->io;
+    in->mount_label = lsm_is_on(LSM_SELINUX) ? m->config->linux_.mount_label : NULL;
     in->cgroup = m->cgroup.n > 0 ? &m->cgroup : NULL;
     in->hook_state = &m->hook_state;
     in->hook_files = &m->hook_files;
@@ -238,105 +236,9 @@ int maker_prepare(struct maker *m, struct str *text, struct err *err)
 
 /* --- the maker's steps ------------------------------------------------------------------------ */
 
-#define GROUPS_MAX  65536
-#define MOVED_TRIES 100
-#define MOVED_MS    100
-
-static bool reads_as(const char *before)
-{
-    own_buf struct buf now = BUF_INIT(GROUPS_MAX);
-    struct err ignored;
-
-    return file_read(AT_FDCWD, "/proc/self/cgroup", &now, &ignored) == 0 &&
-           str_eq_c(buf_str(&now), before);
-}
-
-/* The process that keeps the place. Its maker ends it; a maker that dies does not, for a scope
- * whose process was gone before systemd had it would be one that runs for ever: it is only moved
- * and gone that systemd notices. */
-static no_return void keep_place(pid_t maker, const char *before)
-{
-    static const struct timespec pause = {.tv_nsec = MOVED_MS * 1000000L};
-    sigset_t death;
-
-    (void)sigemptyset(&death);
-    (void)sigaddset(&death, SIGTERM);
-    if (sigprocmask(SIG_BLOCK, &death, NULL) < 0 ||
-        prctl(PR_SET_PDEATHSIG, SIGTERM, 0UL, 0UL, 0UL) < 0)
-        _exit(1);
-    (void)close_range(0, UINT_MAX, 0); /* nobody shall wait for the end of what was the maker's */
-    while (getppid() == maker)
-        (void)sigwaitinfo(&death, NULL);
-    for (int i = 0; i < MOVED_TRIES && reads_as(before); i++)
-        (void)nanosleep(&pause, NULL);
-    (void)nanosleep(&pause, NULL);
-    _exit(0);
-}
-
-/* systemd makes a group around a process, and the container's is to be cloned into it. */
-static int start_placeholder(struct maker *m, struct err *err)
-{
-    own_buf struct buf groups = BUF_INIT(GROUPS_MAX);
-    pid_t maker = getpid();
-
-    if (file_read(AT_FDCWD, "/proc/self/cgroup", &groups, err) < 0)
-        return -1;
-    m->placeholder = fork();
-    if (m->placeholder == 0)
-        keep_place(maker, buf_c(&groups));
-    if (m->placeholder > 0)
-        return 0;
-    m->placeholder = 0;
-    return err_set(err, errno, "fork");
-}
-
-static void end_placeholder(struct maker *m)
-{
-    if (m->placeholder == 0)
-        return;
-    (void)kill(m->placeholder, SIGKILL);
-    while (waitpid(m->placeholder, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    m->placeholder = 0;
-}
-
-/* Annotations come last, so that they have the last word. */
-static int scope_properties(const struct maker *m, struct scope_properties *out, struct err *err)
-{
-    const struct oci_resources *r = &m->config->linux_.resources;
-    struct cgroup_devices devices;
-
-    out->n = 0;
-    if (scope_of(m->arena, r, cgroup_is_unified(), out, err) < 0)
-        return -1;
-    if (geteuid() == 0 && (limits_devices(r, &devices, err) < 0 ||
-                           scope_of_devices(m->arena, &devices, out, err) < 0))
-        return -1;
-    return scope_of_annotations(m->arena, &m->config->annotations, out, err);
-}
-
-static int make_scope(struct maker *m, struct err *err)
-{
-    struct scope_properties p;
-    const char *path = NULL;
-    const char *text = arena_printf(m->arena, "container %s", m->create->id);
-
-    if (scope_properties(m, &p, err) < 0)
-        return -1;
-    if (text == NULL || start_placeholder(m, err) < 0 ||
-        scope_start(&m->scope, text, m->placeholder, &p, err) < 0)
-        return err_wrap(err, "start '%s'", m->scope.unit);
-    m->state.scope = m->scope.unit;
-    if (scope_path(m->arena, m->placeholder, &path, err) < 0 ||
-        cgroup_locate_systemd(m->arena, path, &m->cgroup, err) < 0)
-        return err_wrap(err, "the group of '%s'", m->scope.unit);
-    m->init.cgroup = &m->cgroup;
-    return cgroup_adopt(&m->cgroup, err);
-}
-
 static int make_cgroup(struct maker *m, enum cgroup_part part, struct err *err)
 {
-    return m->env->cgroups == CONTAINER_SYSTEMD ? make_scope(m, err)
+    return m->env->cgroups == CONTAINER_SYSTEMD ? maker_make_scope(m, err)
                                                 : cgroup_make(&m->cgroup, part, err);
 }
 
@@ -720,7 +622,7 @@ static int carry_out(struct maker *m, struct str text, struct err *err)
         maker_serve(m, err) < 0 || maker_publish(m, err) < 0)
         return -1;
     forget_nodes(m);
-    end_placeholder(m);
+    maker_end_placeholder(m);
     return m->facts.wait ? 0 : start_hooks(m, err);
 }
 
@@ -729,7 +631,7 @@ void maker_undo(struct maker *m)
     struct err ignored;
 
     maker_abort(m);
-    end_placeholder(m);
+    maker_end_placeholder(m);
     if (m->state.scope != NULL && scope_stop(m->state.scope, &ignored) < 0)
         err_reset(&ignored); /* the rest goes all the same */
     if (m->rdt_made && rdt_remove(&m->rdt, &ignored) < 0)

@@ -43,6 +43,7 @@ struct init {
     const struct oci_memory_policy *memory_policy;
     const struct plan *plan;
     const struct container_io *io;
+    const char *mount_label;     /* NULL: none, or nobody enforces it */
     const struct cgroup *cgroup; /* NULL: none */
     bool cgroup_made;            /* false: only found, the caller may make none */
     struct cgroup_doors doors;   /* by which the child enters it; none: the maker puts it in */

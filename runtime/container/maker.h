@@ -75,6 +75,10 @@ must_check int maker_write_config(const struct maker *m, struct str text, struct
 must_check int maker_write_state(struct maker *m, struct err *err);
 void maker_undo(struct maker *m);
 
+/* The group as a scope of systemd, in which a placeholder keeps the place (maker_scope.c). */
+must_check int maker_make_scope(struct maker *m, struct err *err);
+void maker_end_placeholder(struct maker *m);
+
 /* Warns of capabilities that the process will not have because this one has not. */
 void maker_warn_caps(const struct maker *m, const struct oci_process *p);
 /* Warns of a limit of locked memory that this process may not grant, and that is lowered. */

@@ -16,6 +16,7 @@
 #include "runtime/container/join.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/sources.h"
+#include "runtime/kernel/lsm.h"
 #include "runtime/kernel/proc.h"
 
 struct change {
@@ -73,6 +74,7 @@ static int prepare(struct maker *m, const struct change *x, struct err *err)
     c->mounts = x->v;
     c->mounts_n = x->n;
     m->config = in->config = c;
+    in->mount_label = lsm_is_on(LSM_SELINUX) ? c->linux_.mount_label : NULL;
     m->cgroup = m->state.cgroup;
     in->cgroup = &m->cgroup;
     in->process = &c->process;

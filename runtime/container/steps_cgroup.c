@@ -87,7 +87,7 @@ static int mount_v1(const struct init *in, int target_fd, const struct mount_cha
     struct mount_new top = {.type = "tmpfs",
                             .source = "tmpfs",
                             .data = "mode=755",
-                            .context = in->config->linux_.mount_label,
+                            .context = in->mount_label,
                             .attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
     struct mount_change ro = {.set = c->set & MOUNT_ATTR_RDONLY};
     own_fd int top_fd = mount_new(&top, err);
@@ -119,7 +119,7 @@ static int mount_empty(const struct init *in, int target_fd, struct err *err)
     struct mount_new n = {.type = "tmpfs",
                           .source = "tmpfs",
                           .data = "mode=755,nr_inodes=1",
-                          .context = in->config->linux_.mount_label,
+                          .context = in->mount_label,
                           .attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                    MOUNT_ATTR_NOEXEC};
     own_fd int fd = mount_new(&n, err);

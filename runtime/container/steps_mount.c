@@ -263,14 +263,12 @@ static const char *label_of(const struct init *in, const struct oci_mount *m)
     for (size_t i = 0; i < ARRAY_N(own); i++)
         if (strcmp(m->type, own[i]) == 0)
             return NULL;
-    if (!lsm_is_on(LSM_SELINUX)) /* the maker has warned */
-        return NULL;
-    return in->config->linux_.mount_label;
+    return in->mount_label;
 }
 
 static int label_queue(const struct init *in, const struct oci_mount *m, int fd, struct err *err)
 {
-    const char *label = in->config->linux_.mount_label;
+    const char *label = in->mount_label;
     own_fd int dir_fd = -1;
 
     if (label == NULL || strcmp(m->type, "mqueue") != 0)
@@ -430,7 +428,7 @@ static int mask_directory(struct init *in, struct err *err)
     struct mount_new n = {.type = "tmpfs",
                           .source = "tmpfs",
                           .data = "nr_blocks=1,nr_inodes=1",
-                          .context = in->config->linux_.mount_label,
+                          .context = in->mount_label,
                           .attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                    MOUNT_ATTR_NOEXEC};
 
