@@ -36,7 +36,10 @@ json_t *jv_load_str(struct str text, const char *name, struct err *err)
     seed_hashes();
     doc = json_loadb(text.n == 0 ? "" : text.p, text.n, JSON_REJECT_DUPLICATES, &why);
 
-    if (doc == NULL)
+    if (doc == NULL && json_error_code(&why) == json_error_null_character)
+        (void)err_set(err, 0, "%s: line %d, column %d: a NUL (\\u0000) is not allowed", name,
+                      why.line, why.column);
+    else if (doc == NULL)
         (void)err_set(err, 0, "%s: line %d, column %d: %s", name, why.line, why.column, why.text);
     return doc;
 }

@@ -92,7 +92,7 @@ static int load_config(struct cmd *c, const char *bundle, const char *name,
     if (dir < 0)
         return err_set(err, errno, "open the bundle '%s'", bundle);
     if (oci_read_file(dir, name, &raw, err) < 0)
-        return -1;
+        return err_wrap(err, "the bundle '%.256s'", bundle);
     *text = arena_str(c->arena, buf_str(&raw));
     if (container_load(&c->env, c->arena, *text, name, out, err) < 0)
         return -1;

@@ -5,10 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -96,6 +98,7 @@ static int fill_state(struct maker *m, struct err *err)
     const struct oci_config *c = m->config;
     struct container_state *s = &m->state.public;
     char path[PATH_MAX];
+    struct stat st;
 
     s->id = m->create->id;
     s->created = now_text(m->arena);
@@ -123,6 +126,8 @@ static int fill_state(struct maker *m, struct err *err)
         return err_set(err, ENAMETOOLONG, "$.root.path");
     if (resolve(m, path, &s->rootfs, err) < 0)
         return err_wrap(err, "$.root.path");
+    if (stat(s->rootfs, &st) == 0 && !S_ISDIR(st.st_mode))
+        return err_set(err, ENOTDIR, "$.root.path: '%s'", s->rootfs);
     return 0;
 }
 
@@ -166,6 +171,28 @@ static int decide(struct maker *m, struct err *err)
     return plan_make(m->arena, m->config, &m->facts, &m->plan, err);
 }
 
+/* The kernel would say EINVAL, whatever is wrong. */
+static int check_namespace(int fd, int kind, const char *path, struct err *err)
+{
+    int type = ioctl(fd, NS_GET_NSTYPE);
+    struct stat theirs, ours;
+
+    for (int i = 0; i < OCI_NS_KINDS; i++)
+        if (type == (int)oci_ns_clone_flag[i] && i != kind)
+            return err_set(err, EINVAL,
+                           "$.linux.namespaces: '%s' is a namespace of the type %s, not %s", path,
+                           oci_ns_names[i], oci_ns_names[kind]);
+    if (type < 0)
+        return err_set(err, EINVAL, "$.linux.namespaces: '%s' is no namespace", path);
+    if (kind == OCI_NS_USER && fstat(fd, &theirs) == 0 && stat("/proc/self/ns/user", &ours) == 0 &&
+        theirs.st_ino == ours.st_ino)
+        return err_set(err, EINVAL,
+                       "$.linux.namespaces: the user namespace '%s' is the runtime's own, which "
+                       "cannot be joined once more",
+                       path);
+    return 0;
+}
+
 static int open_namespaces(struct maker *m, struct err *err)
 {
     if (m->plan.leaves) {
@@ -180,7 +207,10 @@ static int open_namespaces(struct maker *m, struct err *err)
             continue;
         m->init.ns_fds[i] = open(ns->path, O_RDONLY | O_CLOEXEC);
         if (m->init.ns_fds[i] < 0)
-            return err_set(err, errno, "open the %s namespace '%s'", oci_ns_names[i], ns->path);
+            return err_set(err, errno, "$.linux.namespaces: open the %s namespace '%s'",
+                           oci_ns_names[i], ns->path);
+        if (check_namespace(m->init.ns_fds[i], i, ns->path, err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -476,7 +506,7 @@ static int step_cgroup_admit(struct maker *m, size_t index, struct err *err)
     (void)index;
     if (sync_send(m->sync_fd, SYNC_GO, 0, -1, err) == 0)
         return 0;
-    if (err->code != EPIPE)
+    if (err->code != EPIPE && err->code != ECONNRESET)
         return -1;
     err_reset(err);
     return 0;
@@ -577,7 +607,7 @@ int maker_write_config(const struct maker *m, struct str text, struct err *err)
 
     if (fd < 0)
         return err_set(err, errno, "make '" STATE_CONFIG "' of the state");
-    return fd_write_all(fd, text, err);
+    return fd_write_all(fd, text, err) < 0 ? err_wrap(err, "'" STATE_CONFIG "' of the state") : 0;
 }
 
 int maker_write_state(struct maker *m, struct err *err)

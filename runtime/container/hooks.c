@@ -22,7 +22,7 @@
 #include "runtime/base/jw.h"
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
-#include "runtime/kernel/cred.h"
+#include "runtime/kernel/program.h"
 
 #define STATE_MAX (8U << 20)
 
@@ -135,6 +135,7 @@ static no_return void become_hook(const struct oci_hook *h, const struct hook_mo
     int err_fd = m->files != NULL && m->files->err_fd >= 0 ? m->files->err_fd : pipe_fd;
     const char *alone[] = {h->path, NULL};
     const char *const *argv = h->args.n > 0 ? h->args.v : alone;
+    struct err err;
     sigset_t none;
 
     union {
@@ -154,7 +155,8 @@ static no_return void become_hook(const struct oci_hook *h, const struct hook_mo
         errno = 0;
     if (dup2(in_fd, 0) == 0 && dup2(out_fd, 1) == 1 && dup2(err_fd, 2) == 2)
         (void)execve(h->path, a.taken, e.taken);
-    dprintf(2, "%s", strerrordesc_np(errno));
+    (void)program_failed(h->path, errno, &err);
+    dprintf(2, "execute %s", err.text);
     _exit(127);
 }
 
@@ -256,6 +258,16 @@ static int judge(struct running *r, int status, struct err *err)
     return err_set(err, 0, "%s, saying: %.*s", how, STR_ARG(said));
 }
 
+static int timed_out(struct running *r, struct err *err)
+{
+    struct str said = str_trim((struct str){r->text, r->text_n});
+
+    (void)err_set(err, 0, "not done after %u s%s%.*s", r->hook->timeout_s,
+                  said.n > 0 ? ", saying: " : "", STR_ARG(said));
+    err->code = ETIMEDOUT;
+    return -1;
+}
+
 static int finish(struct running *r, struct err *err)
 {
     int status = 0, ended = watch(r, err);
@@ -268,7 +280,7 @@ static int finish(struct running *r, struct err *err)
         return -1;
     drain(r);
     if (ended == 0)
-        return err_set(err, ETIMEDOUT, "not done after %u s", r->hook->timeout_s);
+        return timed_out(r, err);
     return judge(r, status, err);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -14,8 +15,26 @@
 #include "runtime/base/err.h"
 #include "runtime/base/str.h"
 #include "runtime/container/sync.h"
+#include "runtime/kernel/program.h"
 
 #define STEP_TEXT_MAX 256
+
+/* Behind the text, as far as there is room. */
+static void append(struct err *err, const char *text)
+{
+    size_t n = strlen(err->text);
+
+    (void)snprintf(err->text + n, sizeof err->text - n, "%s", text);
+}
+
+/* In a user namespace the file system asks for ids that can be written down. */
+static void explain(const struct init *in, struct err *err)
+{
+    if (err->code == EOVERFLOW && in->config != NULL &&
+        in->config->linux_.ns[OCI_NS_USER].mode == OCI_NS_NEW)
+        append(err, ": the ids 0, by which a container is made, are not in $.linux.uidMappings and "
+                    "$.linux.gidMappings");
+}
 
 /* In front of a failure stands which step it was, with what. The text is cut to fit: buf would
  * allocate, so the step's name is printed through a buffer only after all is lost anyway. */
@@ -23,6 +42,7 @@ static void wrap_step(const struct init *in, const struct step *s, struct err *e
 {
     struct buf text = BUF_INIT(STEP_TEXT_MAX);
 
+    explain(in, err);
     plan_print_step(in->config, in->process, s, &text);
     (void)err_wrap(err, "%s", buf_c(&text));
     buf_done(&text);
@@ -129,42 +149,49 @@ static bool join_path(struct str dir, const char *name, char out[PATH_MAX])
     return true;
 }
 
-/* docker(1) tells a missing program (127) and a forbidden one (126) from other failures by the
- * words that Go has for these errors, in lower case. */
-static int exec_failed(int code, const char *name, struct err *err)
+/* What the kernel says of a call that the container's own filter answers is all it knows. */
+static int exec_failed(const struct init *in, int code, const char *name, struct err *err)
 {
-    const char *words = code == ENOENT   ? "no such file or directory"
-                        : code == EACCES ? "permission denied"
-                                         : NULL;
+    (void)program_failed(name, code, err);
+    if ((code == EPERM || code == ENOSYS) && in->filter.n > 0)
+        append(err, ": the seccomp profile may forbid execve");
+    return -1;
+}
 
-    if (words == NULL)
-        return err_set(err, code, "'%s'", name);
-    (void)err_set(err, 0, "'%s': %s", name, words);
-    err->code = code;
+/* The first of that name that is there tells why it could not be executed after all. */
+static int search_failed(const struct init *in, struct str dirs, const char *name, bool denied,
+                         struct err *err)
+{
+    struct str dir = STR_NONE;
+    char path[PATH_MAX];
+
+    while (str_next(&dirs, ':', &dir))
+        if (join_path(dir, name, path) && access(path, F_OK) == 0)
+            return exec_failed(in, denied ? EACCES : ENOENT, path, err);
+    if (denied)
+        return exec_failed(in, EACCES, name, err);
+    (void)err_set(err, 0, "'%s': executable file not found in $PATH", name);
+    err->code = ENOENT;
     return -1;
 }
 
 static int exec_search(struct init *in, const char *name, struct err *err)
 {
     const char *value = env_value(in, "PATH");
-    struct str rest = str_of(value != NULL ? value : "/bin:/usr/bin"), dir = STR_NONE;
+    const struct str dirs = str_of(value != NULL ? value : "/bin:/usr/bin");
+    struct str rest = dirs, dir = STR_NONE;
     char path[PATH_MAX];
-    int worst = ENOENT;
+    bool denied = false;
 
     while (str_next(&rest, ':', &dir)) {
         if (!join_path(dir, name, path))
             continue;
         exec_path(in, path);
-        if (errno == EACCES)
-            worst = EACCES;
-        else if (errno != ENOENT && errno != ENOTDIR)
-            return exec_failed(errno, path, err);
+        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+            return exec_failed(in, errno, path, err);
+        denied |= errno == EACCES;
     }
-    if (worst == EACCES)
-        return exec_failed(EACCES, name, err);
-    (void)err_set(err, 0, "'%s': executable file not found in $PATH", name);
-    err->code = ENOENT;
-    return -1;
+    return search_failed(in, dirs, name, denied, err);
 }
 
 int init_exec(struct init *in, struct err *err)
@@ -174,5 +201,5 @@ int init_exec(struct init *in, struct err *err)
     if (strchr(name, '/') == NULL)
         return exec_search(in, name, err);
     exec_path(in, name);
-    return exec_failed(errno, name, err);
+    return exec_failed(in, errno, name, err);
 }

@@ -21,12 +21,14 @@
 struct list {
     struct arena *a;
     struct limits *out;
+    const char *section; /* of what is added */
 };
 
 static struct limit *add(struct list *l, const char *controller, const char *v1, const char *v2)
 {
     struct limit *x = &l->out->v[l->out->n++];
 
+    x->section = l->section;
     x->controller = controller;
     x->v1_file = v1;
     x->v2_file = v2;
@@ -96,7 +98,8 @@ static int add_swap(struct list *l, const struct oci_memory *m, struct err *err)
     if (!m->limit.set || m->limit.v < 0 || m->limit.v > m->swap.v)
         return err_set(
             err, 0,
-            "$.linux.resources.memory.swap: must not be below $.linux.resources.memory.limit");
+            "$.linux.resources.memory.swap: counts memory and swap together, so it needs "
+            "$.linux.resources.memory.limit, which must not be above it");
     x->v2_value = number(l, m->swap.v - m->limit.v);
     return 0;
 }
@@ -106,6 +109,7 @@ static int add_memory(struct list *l, const struct oci_resources *r, struct err 
     const struct oci_memory *m = &r->memory;
     size_t from = 0;
 
+    l->section = "memory";
     add_i64(l, m->limit, "memory", "memory.limit_in_bytes", "memory.max");
     add_i64(l, m->reservation, "memory", "memory.soft_limit_in_bytes", "memory.low");
     if (add_swap(l, m, err) < 0)
@@ -162,6 +166,7 @@ static void add_cpu(struct list *l, const struct oci_cpu *c)
 {
     struct limit *x = NULL;
 
+    l->section = "cpu";
     if (c->shares.set && c->shares.v != 0) {
         x = add(l, "cpu", "cpu.shares", "cpu.weight");
         x->v1_value = number_u(l, c->shares.v);
@@ -197,6 +202,7 @@ static void add_pids(struct list *l, const struct oci_resources *r)
 
     if (!r->pids_limit.set)
         return;
+    l->section = "pids";
     x = add(l, "pids", "pids.max", "pids.max");
     x->v1_value = x->v2_value = or_max(l, limits_pids(r->pids_limit.v));
 }
@@ -241,6 +247,7 @@ static void add_throttle(struct list *l, enum oci_throttle kind, const struct oc
 
 static void add_blkio(struct list *l, const struct oci_blkio *b)
 {
+    l->section = "blockIO";
     /* io.bfq.weight has the range that config.json speaks of. */
     add_u64(l, b->weight, "blkio", "blkio.bfq.weight", "io.bfq.weight");
     if (b->weight.set)
@@ -271,6 +278,7 @@ static void add_blkio(struct list *l, const struct oci_blkio *b)
 
 static void add_hugepages(struct list *l, const struct oci_resources *r)
 {
+    l->section = "hugepageLimits";
     for (size_t i = 0; i < r->hugepages_n; i++) {
         const struct oci_hugepage *h = &r->hugepages[i];
         struct limit *x =
@@ -288,6 +296,7 @@ static void add_hugepages(struct list *l, const struct oci_resources *r)
 
 static void add_network(struct list *l, const struct oci_resources *r)
 {
+    l->section = "network";
     add_u64(l, r->net_class_id, "net_cls", "net_cls.classid", NULL);
     for (size_t i = 0; i < r->net_priorities_n; i++) {
         struct limit *x = add(l, "net_prio", "net_prio.ifpriomap", NULL);
@@ -299,6 +308,7 @@ static void add_network(struct list *l, const struct oci_resources *r)
 
 static void add_rdma(struct list *l, const struct oci_resources *r)
 {
+    l->section = "rdma";
     for (size_t i = 0; i < r->rdma_n; i++) {
         const struct oci_rdma *d = &r->rdma[i];
         const char *handles =
@@ -313,6 +323,7 @@ static void add_rdma(struct list *l, const struct oci_resources *r)
 
 static int add_unified(struct list *l, const struct oci_resources *r, struct err *err)
 {
+    l->section = "unified";
     for (size_t i = 0; i < r->unified.n; i++) {
         const struct oci_pair *p = &r->unified.v[i];
         struct limit *x = NULL;
@@ -486,6 +497,14 @@ static int apply_one(const struct cgroup *g, const struct limit *l, struct err *
     return l->optional && err->code == ENOENT ? 0 : -1;
 }
 
+/* A limit of memory below what is in use is refused by v1, as busy. */
+static int tell_what(const struct limit *l, struct err *err)
+{
+    if (err->code == EBUSY && strcmp(l->section, "memory") == 0)
+        (void)err_wrap(err, "the processes of the container hold more than that");
+    return err_wrap(err, "resources.%s", l->section);
+}
+
 int limits_apply(const struct cgroup *g, const struct limits *l, struct err *err)
 {
     bool again = false;
@@ -494,6 +513,6 @@ int limits_apply(const struct cgroup *g, const struct limits *l, struct err *err
         again |= apply_one(g, &l->v[i], err) < 0;
     for (size_t i = 0; again && i < l->n; i++)
         if (apply_one(g, &l->v[i], err) < 0)
-            return -1;
+            return tell_what(&l->v[i], err);
     return 0;
 }

@@ -25,6 +25,7 @@ struct oci_config;
 struct oci_resources;
 
 struct limit {
+    const char *section; /* of $.linux.resources */
     const char *controller;
     const char *v1_file; /* NULL: there is none */
     const char *v1_value;

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +31,8 @@
 #include "runtime/kernel/lsm.h"
 #include "runtime/kernel/proc.h"
 #include "runtime/kernel/sys.h"
+
+#define MAKER_CAUSE_MAX 160
 
 static void close_one(int *fd)
 {
@@ -475,24 +478,87 @@ static int runtime_hooks(struct maker *m, struct err *err)
     return sync_send(m->sync_fd, SYNC_GO, 0, -1, err);
 }
 
+#define EVENTS_MAX 4096
+
+/* Did the kernel kill somebody in the container's group for want of memory? */
+static bool ran_out_of_memory(const struct maker *m)
+{
+    const struct cgroup_hier *h = cgroup_find(&m->cgroup, "memory");
+    own_buf struct buf text = BUF_INIT(EVENTS_MAX);
+    struct str rest, line, count;
+    struct err ignored;
+
+    if (h == NULL ||
+        cgroup_read(h, h->v2 ? "memory.events" : "memory.oom_control", &text, &ignored) < 0)
+        return false;
+    rest = buf_str(&text);
+    while (str_next(&rest, '\n', &line))
+        if (str_starts(line, STR("oom_kill ")) && str_cut(line, ' ', &line, &count))
+            return !str_eq_c(count, "0");
+    return false;
+}
+
+/* Why a signal may have come; "" where nothing is known. */
+static void guess_cause(const struct maker *m, int signo, char out[MAKER_CAUSE_MAX])
+{
+    const struct oci_i64 *limit =
+        m->config != NULL ? &m->config->linux_.resources.memory.limit : NULL;
+
+    *out = '\0';
+    if (signo == SIGKILL && ran_out_of_memory(m))
+        (void)snprintf(out, MAKER_CAUSE_MAX, ": it ran out of memory");
+    if (*out != '\0' && limit != NULL && limit->set)
+        (void)snprintf(out, MAKER_CAUSE_MAX,
+                       ": $.linux.resources.memory.limit, %lld bytes, is too low for the start",
+                       (long long)limit->v);
+    /* SIGSEGV is how it ends where even exit is forbidden. */
+    if ((signo == SIGSYS || signo == SIGSEGV) && m->seccomp != NULL && m->seccomp->set)
+        (void)snprintf(out, MAKER_CAUSE_MAX,
+                       ": the seccomp profile forbids a system call that the start needs, such as "
+                       "execve");
+}
+
+static int tell_of_end(const struct maker *m, const siginfo_t *info, struct err *err)
+{
+    char how[CHILD_TEXT_MAX], cause[MAKER_CAUSE_MAX];
+
+    if (info->si_code == CLD_EXITED)
+        return err_set(err, 0, "the container's process exited with %d before it could start",
+                       info->si_status);
+    child_describe(info->si_status, how);
+    guess_cause(m, info->si_status, cause);
+    return err_set(err, 0, "the container's process was %s before it could start%s", how, cause);
+}
+
+static int look_at_end(const struct maker *m, siginfo_t *info, struct err *err)
+{
+    *info = (siginfo_t){.si_pid = 0};
+    if (waitid(P_PIDFD, (id_t)m->child.pid_fd, info, WEXITED | WNOWAIT) < 0)
+        return err_set(err, errno, "wait for the container's process");
+    return 0;
+}
+
 /* What became of a child that said nothing more. */
 static int died(const struct maker *m, struct err *err)
 {
-    char how[CHILD_TEXT_MAX];
-    siginfo_t info = {.si_pid = 0};
-    int status = 0;
+    siginfo_t info;
 
-    if (waitid(P_PIDFD, (id_t)m->child.pid_fd, &info, WEXITED | WNOWAIT) < 0)
-        return err_set(err, errno, "wait for the container's process");
-    status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
-    child_describe(status, how);
-    if (info.si_code != CLD_EXITED && info.si_status == SIGKILL)
-        return err_set(err, 0,
-                       "the container's process was %s before it could start: its memory "
-                       "limit may be too low",
-                       how);
-    return err_set(err, 0, "the container's process %s%s before it could start",
-                   info.si_code == CLD_EXITED ? "" : "was ", how);
+    return look_at_end(m, &info, err) < 0 ? -1 : tell_of_end(m, &info, err);
+}
+
+/* The socket is closed by execve, and also by the end of a process that never got there. One whose
+ * plan has another end (mounts) exits with 0. */
+static int check_executed(const struct maker *m, struct err *err)
+{
+    siginfo_t info;
+    struct proc_stat st;
+    struct err ignored;
+
+    if (proc_stat(m->child.pid, &st, &ignored) < 0 || st.executed)
+        return 0;
+    if (look_at_end(m, &info, err) < 0)
+        return -1;
+    return info.si_code == CLD_EXITED && info.si_status == 0 ? 0 : tell_of_end(m, &info, err);
 }
 
 /* One message: 1 to go on, 0 when done. */
@@ -530,8 +596,10 @@ static enum init_groups groups_of(const struct maker *m)
 
 int maker_go(struct maker *m, struct err *err)
 {
-    if (!m->gone && sync_send(m->sync_fd, SYNC_GO, groups_of(m), -1, err) < 0)
-        return died(m, err);
+    /* What a child that has ended said before is heard by maker_serve. */
+    if (!m->gone && sync_send(m->sync_fd, SYNC_GO, groups_of(m), -1, err) < 0 &&
+        err->code != EPIPE && err->code != ECONNRESET)
+        return -1;
     m->gone = true;
     return 0;
 }
@@ -547,7 +615,7 @@ int maker_serve(struct maker *m, struct err *err)
 
         r = sync_recv(m->sync_fd, &msg, err);
         if (r == 0)
-            return m->ready ? 0 : died(m, err);
+            return m->ready ? check_executed(m, err) : died(m, err);
         if (r < 0)
             return -1;
         r = serve_one(m, &msg, err);
@@ -556,15 +624,26 @@ int maker_serve(struct maker *m, struct err *err)
     return r;
 }
 
+/* A file is replaced, so that a reader never sees half a number; a pipe or a device is written to.
+ */
+static int write_pid(const char *path, pid_t pid, struct err *err)
+{
+    struct stat st;
+    char text[16];
+    int n = snprintf(text, sizeof text, "%d", pid);
+    struct str s = {text, (size_t)n};
+
+    if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+        return file_put(AT_FDCWD, path, s, 0644, err);
+    return file_poke(AT_FDCWD, path, s, err);
+}
+
 int maker_publish(struct maker *m, struct err *err)
 {
-    char text[16];
-    int n = snprintf(text, sizeof text, "%d", m->child.pid);
     own_fd int sock = -1;
 
-    if (m->io->pid_file != NULL &&
-        file_put(AT_FDCWD, m->io->pid_file, (struct str){text, (size_t)n}, 0644, err) < 0)
-        return err_wrap(err, "write the pid file '%s'", m->io->pid_file);
+    if (m->io->pid_file != NULL && write_pid(m->io->pid_file, m->child.pid, err) < 0)
+        return err_wrap(err, "the pid file '%s'", m->io->pid_file);
     if (m->io->pidfd_socket == NULL)
         return 0;
     sock = fd_unix_connect(m->io->pidfd_socket, SOCK_STREAM, err);

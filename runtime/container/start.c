@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
+#include "runtime/base/child.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/own.h"
@@ -25,6 +26,29 @@ static int hand_listener(struct arena *a, const struct state *s, int sock, int f
         listener_hand(&c->linux_.seccomp, &s->public, s->public.pid, fd, err) < 0)
         return -1;
     return sync_send(sock, SYNC_GO, 0, -1, err);
+}
+
+/* The socket is closed by execve, and also by the end of a process that never got there. */
+static bool has_executed(const struct state *s)
+{
+    struct proc_stat st;
+    struct err ignored; /* it has ended and is gone already: then it has run */
+
+    return proc_stat(s->public.pid, &st, &ignored) < 0 || st.start != s->public.pid_start ||
+           st.executed;
+}
+
+/* It is somebody else's child: how it ended can be seen while its parent has not looked yet. */
+static int died(const struct state *s, struct err *err)
+{
+    char how[CHILD_TEXT_MAX] = "ended";
+    struct proc_stat st;
+    struct err ignored;
+
+    if (proc_stat(s->public.pid, &st, &ignored) == 0 && st.start == s->public.pid_start &&
+        st.state == 'Z')
+        child_describe(st.status, how);
+    return err_set(err, 0, "the container's process was %s before it could start", how);
 }
 
 /* Until the program is executed (end of file), the other side may tell of a failure. */
@@ -50,7 +74,7 @@ static int listen_for_end(struct arena *a, const struct state *s, int sock, stru
     }
     if (r < 0)
         return -1;
-    return ready ? 0 : err_set(err, 0, "the container's process died before it could start");
+    return ready && has_executed(s) ? 0 : died(s, err);
 }
 
 static int let_go(struct arena *a, const struct container_env *env, const struct state *s,

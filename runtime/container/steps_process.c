@@ -158,9 +158,12 @@ static int place_fds(struct init *in, int base, struct err *err)
 
 static int move_up(int *fd, int base, const char *what, struct err *err)
 {
-    int moved = *fd < 0 ? -1 : fcntl(*fd, F_DUPFD_CLOEXEC, base);
+    int moved = -1;
 
-    if (*fd >= 0 && moved < 0)
+    if (*fd < 0 || *fd >= base)
+        return 0;
+    moved = fcntl(*fd, F_DUPFD_CLOEXEC, base);
+    if (moved < 0)
         return err_set(err, errno, "move %s", what);
     *fd = moved;
     return 0;

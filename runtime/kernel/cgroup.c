@@ -323,8 +323,11 @@ static int make_levels(const struct cgroup_hier *h, bool *made, struct err *err)
         else if (errno != EEXIST)
             return err_set(err, errno, "make cgroup '%s'", path);
         if (h->v2 ? cgroup_v2_level(path, base, c == '\0', err) < 0
-                  : cgroup_v1_level(path, h->controllers, *made, err) < 0)
+                  : cgroup_v1_level(path, h->controllers, *made, err) < 0) {
+            if (*made)
+                (void)rmdir(path); /* on the way out of another failure */
             return -1;
+        }
         if (c == '\0')
             return 0;
         path[i] = c;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/base/err.h"
@@ -67,7 +68,10 @@ int mount_clone(int dir_fd, const char *path, enum mount_reach reach, struct err
                      (reach == MOUNT_TREE ? AT_RECURSIVE : 0);
     int fd = open_tree(dir_fd, path, flags);
 
-    return fd >= 0 ? fd : err_set(err, errno, "bind '%s'", path);
+    if (fd >= 0)
+        return fd;
+    return path[0] == '\0' ? err_set(err, errno, "copy the mount")
+                           : err_set(err, errno, "bind '%s'", path);
 }
 
 /* A sentence of the file system about what it did not like, if it has one: "e text". */
@@ -174,10 +178,24 @@ int mount_idmap(int mount_fd, enum mount_reach reach, int userns_fd, struct err 
                    errno == EINVAL ? " (its file system may not be able to)" : "");
 }
 
+/* The kernel says EINVAL to a directory upon a file as it does to much else. */
+static int attach_failed(int mount_fd, int target_fd, int code, struct err *err)
+{
+    struct stat from, to;
+
+    if (code == EINVAL && fstat(mount_fd, &from) == 0 && fstat(target_fd, &to) == 0 &&
+        S_ISDIR(from.st_mode) != S_ISDIR(to.st_mode))
+        return err_set(err, ENOTDIR, "attach the mount: %s",
+                       S_ISDIR(from.st_mode)
+                           ? "the source is a directory and the destination is none"
+                           : "the destination is a directory and the source is none");
+    return err_set(err, code, "attach the mount");
+}
+
 int mount_attach(int mount_fd, int target_fd, struct err *err)
 {
     if (move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
         0)
-        return err_set(err, errno, "attach the mount");
+        return attach_failed(mount_fd, target_fd, errno, err);
     return 0;
 }

@@ -20,7 +20,14 @@
 #define PROC_ROOT_INO 1 /* of every procfs */
 #define SYSCTL_MAX    512
 #define STAT_MAX      1024
-#define STAT_START    20 /* fields after the name: state is 1, starttime 20 */
+
+/* Fields after the name. */
+#define STAT_STATE     1
+#define STAT_FLAGS     7
+#define STAT_START     20
+#define STAT_EXIT      50
+
+#define FORKED_NO_EXEC 0x40 /* PF_FORKNOEXEC of the kernel's flags of a process */
 
 int proc_open(struct err *err)
 {
@@ -87,17 +94,26 @@ int proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err
 /* Field n (1 is the state) of what follows the name in parentheses, which may hold anything. */
 static int parse_stat(struct str text, struct proc_stat *out, struct err *err)
 {
+    uint64_t number[STAT_EXIT + 1] = {0};
     struct str field = STR_NONE;
+    struct err ignored; /* fields that are no numbers from 0 on are none of ours */
     ptrdiff_t close = str_rfind(text, ')');
     struct str rest = close < 0 ? STR_NONE : str_skip(text, (size_t)close + 2);
+    int n = 0;
 
-    for (int i = 1; i <= STAT_START; i++) {
-        if (!str_next(&rest, ' ', &field) || field.n == 0)
-            return err_set(err, EINVAL, "the kernel's stat of a process has too few fields");
-        if (i == 1)
+    while (n < STAT_EXIT && str_next(&rest, ' ', &field) && field.n > 0) {
+        n++;
+        if (n == STAT_STATE)
             out->state = field.p[0];
+        else if (num_parse_u64(str_trim(field), 0, UINT64_MAX, &number[n], &ignored) < 0)
+            number[n] = 0;
     }
-    return num_parse_u64(field, 0, UINT64_MAX, &out->start, err);
+    if (n < STAT_START)
+        return err_set(err, EINVAL, "the kernel's stat of a process has too few fields");
+    out->start = number[STAT_START];
+    out->executed = (number[STAT_FLAGS] & FORKED_NO_EXEC) == 0;
+    out->status = (int)number[STAT_EXIT];
+    return 0;
 }
 
 int proc_stat(pid_t pid, struct proc_stat *out, struct err *err)

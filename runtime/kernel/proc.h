@@ -33,6 +33,8 @@ must_check int proc_sysctl(int proc_fd, const char *key, const char *value, stru
 struct proc_stat {
     char state;
     uint64_t start;
+    bool executed; /* since it was forked; of a zombie, too */
+    int status;    /* of a zombie, as waitpid gives it; 0 where the caller may not see it */
 };
 
 must_check int proc_stat(pid_t pid, struct proc_stat *out, struct err *err);

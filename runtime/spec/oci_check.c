@@ -143,8 +143,8 @@ static int check_sysctl(const struct oci_config *c, const char *key, const char 
             continue;
         if (has_ns(c, sysctls[i].ns))
             return 0;
-        return err_set(err, 0, "$.linux.sysctl: '%s' needs a %s namespace in $.linux.namespaces",
-                       key, oci_ns_names[sysctls[i].ns]);
+        return err_set(err, 0, "$.linux.sysctl: '%s' needs %s %s namespace in $.linux.namespaces",
+                       key, sysctls[i].ns == OCI_NS_IPC ? "an" : "a", oci_ns_names[sysctls[i].ns]);
     }
     return err_set(err, 0, "$.linux.sysctl: '%s' belongs to no namespace, it would change the host",
                    key);

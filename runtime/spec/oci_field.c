@@ -190,7 +190,8 @@ static int not_a_name(const struct jv *value, const struct field_name *names, st
     own_buf struct buf allowed = BUF_INIT(512);
 
     for (const struct field_name *m = names; m->name != NULL; m++)
-        buf_printf(&allowed, "%s%s", m == names ? "" : ", ", m->name);
+        if (m->name[0] != '\0')
+            buf_printf(&allowed, "%s%s", m == names ? "" : ", ", m->name);
     return jv_err(value, err, "expected one of %s; found '%.*s'", buf_c(&allowed),
                   STR_ARG(str_head(s, 64)));
 }

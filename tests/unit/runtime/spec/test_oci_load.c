@@ -241,7 +241,7 @@ static void a_wrong_linux_section_is_refused(void **state)
         {"", "", "\"devices\":[{\"path\":\"/dev/x\",\"type\":\"c\",\"major\":-1}]",
          "$.linux.devices[0].major"},
         {"", "", "\"sysctl\":{\"kernel.msgmax\":1}", "$.linux.sysctl[\"kernel.msgmax\"]"},
-        {"", "", "\"sysctl\":{\"kernel.msgmax\":\"1\"}", "needs a ipc namespace"},
+        {"", "", "\"sysctl\":{\"kernel.msgmax\":\"1\"}", "needs an ipc namespace"},
         {"", "", "\"sysctl\":{\"vm.swappiness\":\"1\"}", "belongs to no namespace"},
         {"", "", "\"sysctl\":{\"net/ipv4/ip_forward\":\"1\"}", "needs a network namespace"},
         {"", "", "\"sysctl\":{\"net..x\":\"1\"}", "is no name of a sysctl"},
