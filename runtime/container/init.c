@@ -2,6 +2,7 @@
 #include "runtime/container/init.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
@@ -125,15 +126,8 @@ static const char *env_value(const struct init *in, const char *name)
     return NULL;
 }
 
-static void exec_path(struct init *in, const char *path)
-{
-    union {
-        const char **given;
-        char *const *taken; /* execve changes neither pointers nor text */
-    } args = {.given = in->process->args.v}, env = {.given = in->env};
-
-    (void)execve(path, args.taken, env.taken);
-}
+/* One place where the program may be: 0, or the error. */
+typedef int try_path(struct init *in, const char *path);
 
 static bool join_path(struct str dir, const char *name, char out[PATH_MAX])
 {
@@ -175,7 +169,38 @@ static int search_failed(const struct init *in, struct str dirs, const char *nam
     return -1;
 }
 
-static int exec_search(struct init *in, const char *name, struct err *err)
+/* What execve would say of the file: 0 if it seems to be a program, else ENOENT or EACCES. Any
+ * other trouble is left for execve to tell. */
+static int judge_path(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return errno == ENOENT || errno == ENOTDIR ? ENOENT : errno == EACCES ? EACCES : 0;
+    if (!S_ISREG(st.st_mode))
+        return EACCES;
+    return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 && errno == EACCES ? EACCES : 0;
+}
+
+static int try_exec(struct init *in, const char *path)
+{
+    union {
+        const char **given;
+        char *const *taken; /* execve changes neither pointers nor text */
+    } args = {.given = in->process->args.v}, env = {.given = in->env};
+
+    (void)execve(path, args.taken, env.taken);
+    return errno;
+}
+
+static int try_look(struct init *in, const char *path)
+{
+    /* From another directory than the program will be looked for. */
+    return in->cwd_later && path[0] != '/' ? 0 : judge_path(path);
+}
+
+/* Tries each place of the PATH until one answers neither "not there" nor "not allowed". */
+static int search(struct init *in, try_path *try, const char *name, struct err *err)
 {
     const char *value = env_value(in, "PATH");
     const struct str dirs = str_of(value != NULL ? value : "/bin:/usr/bin");
@@ -186,20 +211,34 @@ static int exec_search(struct init *in, const char *name, struct err *err)
     while (str_next(&rest, ':', &dir)) {
         if (!join_path(dir, name, path))
             continue;
-        exec_path(in, path);
-        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
-            return exec_failed(in, errno, path, err);
-        denied |= errno == EACCES;
+        int code = try(in, path);
+
+        if (code == 0)
+            return 0;
+        if (code != ENOENT && code != ENOTDIR && code != EACCES)
+            return exec_failed(in, code, path, err);
+        denied |= code == EACCES;
     }
     return search_failed(in, dirs, name, denied, err);
 }
 
-int init_exec(struct init *in, struct err *err)
+static int find_program(struct init *in, try_path *try, struct err *err)
 {
     const char *name = in->process->args.v[0];
 
     if (strchr(name, '/') == NULL)
-        return exec_search(in, name, err);
-    exec_path(in, name);
-    return exec_failed(in, errno, name, err);
+        return search(in, try, name, err);
+    int code = try(in, name);
+
+    return code == 0 ? 0 : exec_failed(in, code, name, err);
+}
+
+int init_look(struct init *in, struct err *err)
+{
+    return find_program(in, try_look, err);
+}
+
+int init_exec(struct init *in, struct err *err)
+{
+    return find_program(in, try_exec, err);
 }

@@ -98,6 +98,10 @@ extern init_step *const init_steps[STEP_KINDS];
 /* Will the process have the right to detach mounts of its namespace? */
 bool init_may_unmount(const struct init *in);
 
+/* Is the program there, and may it be executed? The same answer as init_exec would give, as far as
+ * looking at it tells. */
+int init_look(struct init *in, struct err *err);
+
 /* execve with the path looked up in the process's own PATH. Returns only on failure. */
 int init_exec(struct init *in, struct err *err);
 

@@ -311,6 +311,9 @@ static void push_root(struct maker *m)
 static void push_process(struct maker *m, bool filter, bool start_hooks)
 {
     bool early = filter && !m->p->no_new_privs;
+    /* Engines know from a failed `create` that there is no such program; `run` finds out at once.
+     */
+    bool look = m->f->wait && m->p->args.n > 0;
 
     push(m, STEP_HOME, 0);
     push(m, STEP_STDIO, 0);
@@ -323,11 +326,13 @@ static void push_process(struct maker *m, bool filter, bool start_hooks)
     push(m, STEP_CWD, 0);
     /* From here on the profile judges the runtime's own calls, so as few as can be follow. */
     push_if(m, early, STEP_DESCRIPTORS);
+    push_if(m, early && look, STEP_LOOK);
     push_if(m, early, STEP_FILTER);
     push_if(m, m->p->caps.set, STEP_BOUNDING);
     push(m, STEP_USER, 0);
     push_if(m, m->p->caps.set, STEP_CAPS);
     push_if(m, m->p->no_new_privs, STEP_NO_NEW_PRIVS);
+    push_if(m, !early && look, STEP_LOOK);
     push(m, STEP_READY, 0);
     push_if(m, m->f->wait, STEP_WAIT);
     push_if(m, start_hooks, STEP_HOOKS_START);
@@ -479,6 +484,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_MEMPOLICY] = "set the memory policy",
     [STEP_LABEL] = "set the security label",
     [STEP_CWD] = "enter",
+    [STEP_LOOK] = "look for",
     [STEP_FILTER] = "load the filter",
     [STEP_BOUNDING] = "drop from the bounding set",
     [STEP_USER] = "become",
@@ -547,7 +553,7 @@ static void print_of_process(const struct oci_process *p, const struct step *s, 
         buf_printf(out, " %s", p->cwd);
     else if (s->kind == STEP_USER)
         buf_printf(out, " %u:%u", p->user.uid, p->user.gid);
-    else if (s->kind == STEP_EXEC && p->args.n > 0)
+    else if ((s->kind == STEP_EXEC || s->kind == STEP_LOOK) && p->args.n > 0)
         buf_printf(out, " %s", p->args.v[0]);
 }
 

@@ -85,7 +85,8 @@ enum step_kind {
     STEP_MEMPOLICY,
     STEP_LABEL,
     STEP_CWD,
-    STEP_FILTER, /* once, here or below */
+    STEP_LOOK,   /* once, here or below */
+    STEP_FILTER, /* the same */
     STEP_BOUNDING,
     STEP_USER,
     STEP_CAPS,

@@ -44,6 +44,12 @@ static int step_hooks_start(struct init *in, size_t index, struct err *err)
     return run_hooks(in, OCI_HOOK_START_CONTAINER, "created", err);
 }
 
+static int step_look(struct init *in, size_t index, struct err *err)
+{
+    (void)index;
+    return init_look(in, err);
+}
+
 static int step_ready(struct init *in, size_t index, struct err *err)
 {
     (void)index;
@@ -126,6 +132,7 @@ init_step *const init_steps[STEP_KINDS] = {
     [STEP_LABEL] = step_label,
     [STEP_MAKE_CWD] = step_make_cwd,
     [STEP_CWD] = step_cwd,
+    [STEP_LOOK] = step_look,
     [STEP_FILTER] = step_filter,
     [STEP_BOUNDING] = step_bounding,
     [STEP_USER] = step_user,

@@ -308,6 +308,24 @@ def test_exec_in_a_running_container(runtime, bundle):
     assert runtime.ok("exec", name, "cat", input="in", stdin=None) == "in"
 
 
+def test_create_looks_for_the_program(runtime, bundle, own_rootfs):
+    """Engines tell 127 from 126, and both from other failures, by what create says."""
+    (own_rootfs / "plain").write_text("no program\n")
+    refused, missing = "permission denied", "no such file or directory"
+    for name, words in (("no-such-program", "executable file not found in $PATH"), ("/no/such", missing), ("/plain/x", missing),
+                        ("/plain", refused), ("/etc", refused), ("./no", missing)):
+        for seccomp in (None, {"defaultAction": "SCMP_ACT_ALLOW"}):
+            for privileges in (True, False):
+                bundle.linux["seccomp"] = seccomp
+                bundle.process["noNewPrivileges"] = privileges
+                bundle.args(name).save()
+                result = runtime("create", "--bundle", bundle.path, runtime.new_id())
+                assert result.returncode == 1 and f"look for {name}: '{name}': {words}" in result.stderr
+    bundle.process.update(env=["PATH=/no:bin"], cwd="/")
+    bundle.linux.pop("seccomp")
+    runtime.ok("start", runtime.create(bundle.args("true")))
+
+
 def test_exec_errors_have_status_255(runtime, bundle):
     name = runtime.start_detached(bundle.args("sleep", "60"))
     for args in (("no-such-program",), ("/no/such",)):
