@@ -1,15 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Container engines with our runtime beneath; each engine keeps its data in the test's directory."""
+"""
+Container engines with our runtime beneath.
+
+Each engine runs in a session: mount, network and process namespaces of its own with an empty /run, whose first process
+waits and is killed with the test. So nothing of an engine can outlive its tests, whoever forgot it: daemons, shims,
+conmon, mounts, bridges, network namespaces. What would have outlived them is looked for before that, and is an error:
+Session.left(). Control groups have no such end; they are looked for and removed by name.
+
+OCI_RUNTIME=/usr/sbin/runc runs the same sessions with another runtime.
+"""
+import contextlib
+import fcntl
 import io
 import json
 import os
 import pathlib
+import pty
+import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tarfile
 import tempfile
+import termios
 import time
 
 import pytest
@@ -21,20 +36,21 @@ from ocilib import (  # noqa: F401
 )
 
 IMAGE = "localhost/busybox:test"
+TIMEOUT = 60
+# Ignored, the end of a child is not waited for: the first process of a session has nothing else to do with orphans.
+HOLDER = ("trap '' CHLD; mount -t tmpfs -o mode=755 none /run && mkdir -p /run/lock && ip link set lo up && echo ready && "
+          "exec sleep 100000")
 
 
-@pytest.fixture(scope="session")
-def root_tar(tmp_path_factory):
+def make_root_tar(path):
     """A root file system of busybox as a tar file, for `import`."""
-    need_root()
-    need_runtime()
-    need_busybox()
-    path = tmp_path_factory.mktemp("engine") / "busybox.tar"
     applets = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True)
+    files = {"etc/passwd": b"root:x:0:0:root:/root:/bin/sh\nmail:x:8:12:mail:/var/mail:/bin/sh\n",
+             "etc/group": b"root:x:0:\nmail:x:12:\nextra:x:77:mail\n", "etc/plain": b"no program\n"}
     with tarfile.open(path, "w") as tar:
-        for name in ("bin", "dev", "etc", "proc", "root", "run", "sys", "tmp"):
+        for name in ("bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "v", "var"):
             entry = tarfile.TarInfo(name)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
             tar.addfile(entry)
         tar.add(BUSYBOX, "bin/busybox")
         for name in applets.stdout.split():
@@ -42,42 +58,223 @@ def root_tar(tmp_path_factory):
                 entry = tarfile.TarInfo(f"bin/{name}")
                 entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
                 tar.addfile(entry)
-        passwd = b"root:x:0:0:root:/root:/bin/sh\n"
-        entry = tarfile.TarInfo("etc/passwd")
-        entry.size = len(passwd)
-        tar.addfile(entry, io.BytesIO(passwd))
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
     return path
 
 
 class Engine:
     """Calls of an engine's command line."""
 
-    def __init__(self, command, environment=None):
-        self.prefix = [str(word) for word in command]
+    def __init__(self, session, command, environment=None):
+        self.session = session
+        self.base = session.base
+        self.command = [str(word) for word in command]
+        self.prefix = [*session.enter, *self.command]
         self.environment = {**os.environ, **(environment or {})}
 
-    def __call__(self, *args, **more):
-        more.setdefault("timeout", 120)
-        more.setdefault("stdin", subprocess.DEVNULL)
+    def __call__(self, *args, environment=None, **more):
+        more.setdefault("timeout", TIMEOUT)
+        if "input" not in more:
+            more.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run(
             [*self.prefix, *map(str, args)],
             capture_output=True,
             text=True,
             check=False,
-            env=self.environment,
+            env={**self.environment, **(environment or {})},
             **more,
         )
 
     def ok(self, *args, **more):
+        """As a call, and it must succeed; its output."""
         result = self(*args, **more)
         assert result.returncode == 0, f"{args}: {result.stdout}{result.stderr}"
         return result.stdout
 
+    def fails(self, status, text, *args, **more):
+        """The call must end with that status and say that; what it said."""
+        result = self(*args, **more)
+        assert result.returncode == status and re.search(text, result.stderr), \
+            f"{args}: wanted {status} and '{text}': {result.returncode} {result.stdout}{result.stderr}"
+        return result.stderr
 
-def home():
-    """A directory for an engine. Short: podman refuses a run directory of more than 50 characters,
-    and not before its first clean-up, for which a container's end then waits in vain."""
-    return pathlib.Path(tempfile.mkdtemp(prefix="mr-", dir="/tmp"))
+    def detached(self, *args, **more):
+        """`run -d` and the options; the name of the container."""
+        return self.ok("run", "-d", *args, **more).strip()
+
+    def inspect(self, name, template, *options):
+        return self.ok("inspect", *options, "-f", template, name).strip()
+
+    def becomes(self, name, template, value, seconds=30):
+        wait(lambda: self.inspect(name, template) == value, f"{name}: {template} is '{value}'", seconds)
+
+    def logged(self, name, text, seconds=20):
+        """Waits until the log of the container holds the text; the log."""
+        wait(lambda: text in self.ok("logs", name), f"'{text}' in the log of {name}", seconds)
+        return self.ok("logs", name)
+
+    def terminal(self, *args):
+        return Terminal([*self.prefix, *map(str, args)], self.environment)
+
+
+class Terminal(contextlib.AbstractContextManager):
+    """A command with a terminal of its own as its controlling one, as a person has."""
+
+    def __init__(self, command, environment, rows=24, columns=80):
+        pid, self.fd = pty.fork()
+        if pid == 0:
+            os.execvpe(command[0], command, environment)
+        self.pid = pid
+        self.resize(rows, columns)
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def signal(self, number):
+        """To the engine's own client, not to what entered the session for it."""
+        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
+        os.kill(int(children[0]), number)
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def keys(self, text):
+        """One at a time, as a person types: engines know detach keys only so."""
+        for key in text:
+            self.type(key)
+            time.sleep(0.2)
+
+    def reads(self, text, seconds=30):
+        seen = read_until(self.fd, text.encode(), seconds)
+        assert text.encode() in seen, seen
+        return seen.decode("utf-8", "replace")
+
+    def status(self, seconds=30):
+        """The exit status; what is still written meanwhile is thrown away."""
+        end = time.monotonic() + seconds
+        os.set_blocking(self.fd, False)
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                os.read(self.fd, 4096)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid == self.pid:
+                self.pid = 0
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.02)
+        raise AssertionError(f"no end after {seconds} s")
+
+    def __exit__(self, *_):
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+
+class Session(contextlib.AbstractContextManager):
+    """
+    A directory and namespaces for one engine.
+
+    The directory is short: podman refuses a run directory of more than 50 characters, and not before its first
+    clean-up, for which a container's end then waits in vain.
+    """
+
+    def __init__(self):
+        need_root()
+        need_runtime()
+        need_busybox()
+        for name in ("unshare", "setpriv", "nsenter", "ip"):
+            need_program(name)
+        self.base = pathlib.Path(tempfile.mkdtemp(prefix="mr-", dir="/tmp"))
+        self.base.chmod(0o755)
+        self.daemons = []
+        self.log = open(self.base / "log", "ab")
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork",
+             "--kill-child", "--mount-proc", "sh", "-c", HOLDER],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if self.process.stdout.readline() != "ready\n":
+            why = self.process.communicate()[1].strip()
+            self.end()
+            pytest.skip(f"no namespaces for an engine: {why}")
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        self.holder = children.read_text(encoding="ascii").split()[0]
+        self.enter = ["nsenter", "-t", self.holder, "-m", "-n", "-p", "-i", "-u", "--"]
+        self.bare = {kind: set(what) for kind, what in self.things().items()}
+
+    def __call__(self, *command, **more):
+        """A command in the session, which must succeed; its output."""
+        result = subprocess.run([*self.enter, *map(str, command)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                timeout=TIMEOUT, check=False, **more)
+        assert result.returncode == 0, f"{command}: {result.stderr}"
+        return result.stdout
+
+    def daemon(self, *command):
+        process = subprocess.Popen([*self.enter, *map(str, command)], stdin=subprocess.DEVNULL, stdout=self.log,
+                                   stderr=self.log)
+        self.daemons.append(process)
+        return process
+
+    def tail(self):
+        return (self.base / "log").read_text(encoding="utf-8", errors="replace")[-400:]
+
+    def processes(self):
+        """{pid in the session: command line}, without what only looks or has ended."""
+        table = self("ps", "-eo", "pid=,stat=,args=")
+        found = {}
+        for line in table.splitlines():
+            pid, state, args = line.split(None, 2)
+            if state[0] != "Z" and args != "ps -eo pid=,stat=,args=":
+                found[pid] = args
+        return found
+
+    def things(self):
+        """What is in the session's namespaces now."""
+        mounts = pathlib.Path(f"/proc/{self.holder}/mountinfo").read_text(encoding="utf-8")
+        return {
+            "processes": [f"{pid} {args}" for pid, args in self.processes().items()],
+            "mounts": [line.split()[4] for line in mounts.splitlines()],
+            "network devices": [line.split(":")[1].strip() for line in self("ip", "-o", "link").splitlines()],
+            "network namespaces": self("sh", "-c", "ls /run/netns 2>/dev/null || :").split(),
+        }
+
+    def stop_daemons(self):
+        """Asks each daemon to end, and waits for it."""
+        for process in reversed(self.daemons):
+            with contextlib.suppress(IndexError, FileNotFoundError):
+                children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+                os.kill(int(children.read_text(encoding="ascii").split()[0]), signal.SIGTERM)
+            process.wait(30)
+
+    def left(self, *expected):
+        """What is there that was not at the beginning; names that match one of the expressions do not count."""
+        known = re.compile("|".join(expected) or "$^")
+        found = {}
+        for kind, what in self.things().items():
+            more = [name for name in what if name not in self.bare[kind] and not known.search(name)]
+            if more:
+                found[kind] = more
+        return found
+
+    def assert_clean(self, *expected, seconds=10):
+        """Nothing may be left; what is on its way out is given a moment."""
+        with contextlib.suppress(AssertionError):
+            wait(lambda: not self.left(*expected), "the end of what the engine made", seconds)
+        assert self.left(*expected) == {}, "an engine or its runtime left something behind"
+
+    def end(self):
+        self.process.kill()
+        self.process.communicate()
+        for process in self.daemons:
+            process.kill()
+            process.wait()
+        self.log.close()
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    def __exit__(self, *_):
+        self.end()
 
 
 def groups(name):
@@ -86,30 +283,25 @@ def groups(name):
     return {top / name for top in tops if (top / name).is_dir()}
 
 
-def remove_groups(name, keep):
+def groups_below(name):
+    """The groups of containers below that name."""
+    return sorted(str(d) for top in groups(name) for d in top.rglob("*") if d.is_dir())
+
+
+def group_value(name, v1, v2):
+    """What a file of the container's group holds, on either version; the name is part of the group's."""
+    tops = [top for top in ("/sys/fs/cgroup/*", "/sys/fs/cgroup") for top in pathlib.Path("/").glob(top[1:])]
+    for top in tops:
+        for directory in top.glob(f"*/*{name}*"):
+            for file in (v1, v2):
+                if (directory / file).exists():
+                    return (directory / file).read_text(encoding="ascii").strip()
+    raise AssertionError(f"no group of {name} has {v1} or {v2}")
+
+
+def remove_groups(name, keep=frozenset()):
     """Engines never remove the parent of their containers' groups: a test does."""
-    for top in groups(name) - keep:
+    for top in groups(name) - set(keep):
         for directory, _, _ in os.walk(top, topdown=False):
-            os.rmdir(directory)
-
-
-def end_shims(base):
-    """A shim that lost its engine stays for ever: containerd that ends while it removes a container leaves one now and
-    then, whatever the runtime."""
-    for proc in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            command = (proc / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if command[0].endswith(b"containerd-shim-runc-v2") and str(base).encode() in b" ".join(command):
-            os.kill(int(proc.name), signal.SIGKILL)
-
-
-def stop(process, seconds=20):
-    """Ends a daemon that a test started."""
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)
