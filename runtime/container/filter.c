@@ -82,7 +82,7 @@ static void convert_rule(const struct oci_scmp_rule *from, struct seccomp_rule *
 
 bool filter_listens(const struct oci_seccomp *s)
 {
-    return s->set && s->listener_path != NULL;
+    return s->set && s->listener_path != NULL && oci_scmp_notifies(s);
 }
 
 int filter_check_names(const struct oci_config *c, struct err *err)

@@ -453,6 +453,10 @@ enum oci_scmp_arch {
     OCI_ARCHES
 };
 
+/* Does a rule ask another program? The listenerPath counts only then. */
+struct oci_seccomp;
+bool oci_scmp_notifies(const struct oci_seccomp *s);
+
 extern const char *const oci_scmp_action_names[OCI_SCMP_ACTIONS + 1]; /* "SCMP_ACT_KILL" ... */
 extern const char *const oci_scmp_op_names[OCI_SCMP_OPS + 1];
 extern const char *const oci_scmp_arch_names[OCI_ARCHES + 1];

@@ -135,5 +135,8 @@ int oci_load_but_rules(struct arena *a, struct str text, struct str rules, const
         return -1;
     (*out)->linux_.seccomp.rules_text = rules;
     (*out)->linux_.seccomp.rules_skipped = true;
+    if (str_find_str(rules, STR("\"SCMP_ACT_NOTIFY\"")) >= 0 &&
+        (*out)->linux_.seccomp.listener_path == NULL)
+        return err_set(err, 0, "$.linux.seccomp: SCMP_ACT_NOTIFY needs a listenerPath");
     return 0;
 }

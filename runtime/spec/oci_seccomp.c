@@ -217,8 +217,12 @@ static const struct field scmp_rule_rows[] = {
 static const struct fields scmp_rule_fields = {
     FIELDS_OF(scmp_rule_rows), sizeof(struct oci_scmp_rule), FIELDS_NO_SET, check_scmp_rule};
 
-static bool uses_notify(const struct oci_seccomp *s)
+/* Of rules that were not read, the text tells: a name that could hide has an escape in it. */
+bool oci_scmp_notifies(const struct oci_seccomp *s)
 {
+    if (s->rules_skipped)
+        return str_find_str(s->rules_text, STR("NOTIFY")) >= 0 ||
+               str_find(s->rules_text, '\\') >= 0;
     for (size_t i = 0; i < s->rules_n; i++)
         if (s->rules[i].action == OCI_SCMP_NOTIFY)
             return true;
@@ -232,7 +236,7 @@ static int check_seccomp(const struct load *ld, const struct jv *at, void *obj, 
     (void)ld;
     if (s->default_action == OCI_SCMP_NOTIFY)
         return jv_err(at, err, "SCMP_ACT_NOTIFY cannot be the default action");
-    if (uses_notify(s) && s->listener_path == NULL)
+    if (oci_scmp_notifies(s) && s->listener_path == NULL)
         return jv_err(at, err, "SCMP_ACT_NOTIFY needs a listenerPath");
     if (s->listener_metadata != NULL && s->listener_path == NULL)
         return jv_err(at, err, "listenerMetadata needs a listenerPath");

@@ -81,6 +81,21 @@ def test_run_needs_a_process(runtime, bundle):
     assert out.returncode == 1 and "$.process" in out.stderr
 
 
+@pytest.mark.parametrize("section", ["linux", "mounts", "hostname", "annotations"])
+def test_a_section_that_is_absent_asks_for_nothing(runtime, bundle, own_rootfs, section):
+    bundle.config.pop(section, None)
+    if section == "linux":
+        bundle.config.pop("hostname")
+    out = runtime.run(bundle.args("echo", "there"))
+    assert out.stdout == "there\n", out.stderr
+
+
+def test_the_least_that_is_a_configuration(runtime, bundle, own_rootfs):
+    bundle.config = {"ociVersion": "1.0.0", "root": {"path": str(own_rootfs)},
+                     "process": {"cwd": "/", "args": ["/bin/sh", "-c", "id -u; ls -d /dev/null /bin"]}}
+    assert runtime.run(bundle).stdout == "0\n/bin\n/dev/null\n"
+
+
 # --- config.json is read once --------------------------------------------------------------------
 
 def test_what_happens_to_config_json_afterwards_does_not_matter(runtime, bundle, tmp_path):
@@ -181,7 +196,7 @@ def test_after_a_failed_hook_the_container_is_gone_and_poststop_ran(runtime, not
         text = out.stderr
     else:
         text = (noted.path / "err").read_text()
-    assert out.returncode == 1 and f"$.hooks.{kind}[0]" in text and "exited with 3" in text
+    assert out.returncode == 1 and f"$.hooks.{kind}[0]" in text and "exit code 3" in text
     assert "does not exist" in runtime("state", name).stderr
     names = [r[0] for r in noted.log()]
     assert names == list(KINDS[:KINDS.index(kind) + 1]) + ["poststop"]

@@ -35,6 +35,79 @@ def test_an_argument_decides(runtime, bundle):
     assert out.stdout == "1\n0\n"
 
 
+# What these signals do by default is nothing; 17, 18, 23 and 28.
+SIGNALS = (17, 18, 23, 28)
+
+
+@pytest.mark.parametrize("op, value, two, denied", [
+    ("SCMP_CMP_NE", 18, 0, {17, 23, 28}), ("SCMP_CMP_LT", 23, 0, {17, 18}), ("SCMP_CMP_LE", 18, 0, {17, 18}),
+    ("SCMP_CMP_EQ", 28, 0, {28}), ("SCMP_CMP_GE", 23, 0, {23, 28}), ("SCMP_CMP_GT", 23, 0, {28}),
+    ("SCMP_CMP_MASKED_EQ", 1, 1, {17, 23}),
+])
+def test_each_operator(runtime, bundle, op, value, two, denied):
+    bundle.linux["seccomp"] = profile(
+        "SCMP_ACT_ERRNO", "kill", args=[{"index": 1, "value": value, "valueTwo": two, "op": op}])
+    script = "; ".join(f"kill -{s} $$ || echo {s}" for s in SIGNALS)
+    assert set(runtime.run(bundle.shell(script)).stdout.split()) == {str(s) for s in denied}
+
+
+@pytest.mark.parametrize("more, text", [({}, "not permitted"), ({"errnoRet": 12}, "memory"), ({"errnoRet": 17}, "exists")])
+def test_the_error_is_eperm_unless_another_is_named(runtime, bundle, more, text):
+    bundle.linux["seccomp"] = profile("SCMP_ACT_ERRNO", "mkdir", "mkdirat", **more)
+    assert text in runtime.run(bundle.args("mkdir", "/dev/shm/x")).stderr
+
+
+def test_the_default_has_an_error_of_its_own(runtime, bundle):
+    """All is allowed by name but what makes a directory, which falls to the default."""
+    number = errno.EXDEV
+    bundle.linux["seccomp"] = {
+        "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": number,
+        "syscalls": [{"names": CALLS, "action": "SCMP_ACT_ALLOW"}]}
+    assert "cross-device" in runtime.run(bundle.args("mkdir", "/dev/shm/x")).stderr.lower()
+
+
+# What busybox and the runtime's last steps need.
+CALLS = """access arch_prctl brk capget capset chdir chmod clone close close_range connect dup dup2 dup3 epoll_create1 execve exit
+exit_group faccessat faccessat2 fchdir fchown fcntl fstat futex getcwd getdents64 getegid geteuid getgid getgroups getpgrp getpid
+getppid getrandom getuid ioctl lseek lstat mmap mprotect munmap nanosleep newfstatat open openat openat2 pipe pipe2 poll prctl
+prlimit64 read readlink readlinkat recvmsg rseq rt_sigaction rt_sigprocmask rt_sigreturn sendmsg sendto setgid setgroups setresgid
+setresuid setuid set_robust_list set_tid_address sigaltstack stat statfs statx sysinfo time umask uname vfork wait4 write
+writev""".split()
+
+
+@pytest.mark.parametrize("action", ["SCMP_ACT_KILL", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_TRAP"])
+def test_each_way_to_die(runtime, bundle, action):
+    bundle.linux["seccomp"] = profile(action, "mkdir", "mkdirat")
+    assert runtime.run(bundle.args("mkdir", "/dev/shm/x")).returncode == 128 + 31
+
+
+@pytest.mark.parametrize("action, done", [("SCMP_ACT_LOG", True), ("SCMP_ACT_ALLOW", True), ("SCMP_ACT_TRACE", False)])
+def test_what_goes_on(runtime, bundle, action, done):
+    """Without a tracer the call that is to be traced fails with ENOSYS."""
+    bundle.linux["seccomp"] = profile(action, "mkdir", "mkdirat")
+    out = runtime.run(bundle.args("mkdir", "/dev/shm/x"))
+    assert (out.returncode == 0) == done and ("not implemented" in out.stderr) != done
+
+
+@pytest.mark.parametrize("seccomp, text", [
+    ({"defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "x"}, "listenerPath"),
+    ({"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 5}, "takes no errno"),
+    ({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [], "action": "SCMP_ACT_LOG"}]}, "names"),
+    ({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["open"], "action": "SCMP_ACT_KILL", "errnoRet": 5}]},
+     "takes no errno"),
+    ({"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_NEW_LISTENER"]}, "flags[0]"),
+], ids=str)
+def test_a_profile_that_contradicts_itself_is_refused(runtime, bundle, seccomp, text):
+    bundle.linux["seccomp"] = seccomp
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "$.linux.seccomp" in out.stderr and text in out.stderr
+
+
+def test_a_path_of_a_listener_nobody_needs_is_ignored(runtime, bundle, short_dir):
+    bundle.linux["seccomp"] = dict(profile("SCMP_ACT_LOG", "mkdir"), listenerPath=str(short_dir / "none"))
+    assert runtime.run(bundle).returncode == 0
+
+
 def test_killing_ends_the_process(runtime, bundle):
     bundle.linux["seccomp"] = profile("SCMP_ACT_KILL_PROCESS", "mkdir", "mkdirat")
     assert runtime.run(bundle.args("mkdir", "/dev/shm/x")).returncode == 128 + 31

@@ -154,14 +154,39 @@ static void another_architectures_calls_are_not_let_through(void **state)
 
 static void a_listener_is_needed_for_notify_only(void **state)
 {
-    struct oci_seccomp s = {.set = false, .listener_path = "/x"};
+    struct oci_scmp_rule rules[] = {{.action = OCI_SCMP_LOG}, {.action = OCI_SCMP_LOG}};
+    struct oci_seccomp s = {.set = true, .listener_path = "/x", .rules = rules, .rules_n = 2};
 
     (void)state;
     assert_false(filter_listens(&s));
-    s.set = true;
+    rules[1].action = OCI_SCMP_NOTIFY;
     assert_true(filter_listens(&s));
     s.listener_path = NULL;
     assert_false(filter_listens(&s));
+    s = (struct oci_seccomp){.listener_path = "/x", .rules = rules, .rules_n = 2};
+    assert_false(filter_listens(&s));
+}
+
+static void of_rules_that_were_not_read_the_text_tells(void **state)
+{
+    static const struct {
+        const char *text;
+        bool listens;
+    } rows[] = {
+        {"[{\"names\":[\"open\"],\"action\":\"SCMP_ACT_LOG\"}]", false},
+        {"[{\"names\":[\"open\"],\"action\":\"SCMP_ACT_NOTIFY\"}]", true},
+        {"[{\"names\":[\"open\"],\"action\":\"SCMP\\u005fACT_NOTIF\\u0059\"}]", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        struct oci_seccomp s = {.set = true,
+                                .listener_path = "/x",
+                                .rules_text = str_of(rows[i].text),
+                                .rules_skipped = true};
+
+        assert_int_equal(filter_listens(&s), rows[i].listens);
+    }
 }
 
 int main(void)
@@ -172,6 +197,7 @@ int main(void)
         cmocka_unit_test(arguments_have_64_bits),
         cmocka_unit_test(another_architectures_calls_are_not_let_through),
         cmocka_unit_test(a_listener_is_needed_for_notify_only),
+        cmocka_unit_test(of_rules_that_were_not_read_the_text_tells),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
