@@ -5,7 +5,7 @@ struct create_opts {
     struct launch_opts launch;
 };
 
-static const struct opt rows[] = {LAUNCH_ROWS(create_opts)};
+static const struct opt rows[] = {LAUNCH_ROWS(create_opts), NETWORK_ROWS(create_opts)};
 
 static int run(struct cmd *c, struct err *err)
 {

@@ -10,6 +10,7 @@ struct run_opts {
 
 static const struct opt rows[] = {
     LAUNCH_ROWS(run_opts),
+    NETWORK_ROWS(run_opts),
     OPT_FLAG(run_opts, detach, "detach", 'd', "do not wait for the process"),
     OPT_FLAG(run_opts, keep, "keep", 0, "do not delete the container when its process has ended"),
     OPT_FLAG(run_opts, no_subreaper, "no-subreaper", 0,

@@ -158,6 +158,7 @@ static void log_plan(struct cmd *c, const struct container_create *create)
 int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how how,
                    struct container_create *out, struct err *err)
 {
+    enum network_change net = NETWORK_SAME;
     struct container_loaded loaded;
     struct oci_config *config = NULL;
     size_t env_n = 0;
@@ -184,9 +185,10 @@ int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how h
     out->io.preserve_fds = (unsigned)o->preserve_fds.v;
     env_n = config->process.env.n;
     if (launch_pass_listen_fds(c, &config->process, &out->io, &out->flags, err) < 0 ||
-        add_notify(c, config, out, err) < 0)
+        add_notify(c, config, out, err) < 0 ||
+        network_apply(c->arena, &o->net, config, out, &net, err) < 0)
         return -1;
-    if (config->process.env.n != env_n)
+    if (config->process.env.n != env_n || net == NETWORK_CHANGED)
         out->text = STR_NONE; /* it was changed, and is not what was read any more */
     log_plan(c, out);
     return 0;

@@ -9,6 +9,7 @@
 #define MR_CLI_LAUNCH_H
 
 #include "runtime/cli/cmd.h"
+#include "runtime/cli/network.h"
 
 struct oci_process;
 
@@ -21,6 +22,7 @@ struct launch_opts { /* of create and run */
     struct opt_flag no_pivot;
     struct opt_flag no_new_keyring;
     struct opt_number preserve_fds;
+    struct network_opts net; /* of create and run alone: NETWORK_ROWS */
 };
 
 #define LAUNCH_FDS_MAX 10000

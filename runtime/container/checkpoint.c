@@ -310,6 +310,9 @@ static int dump(struct arena *a, const struct container_env *env, const char *id
     if (s.public.status != CONTAINER_RUNNING)
         return err_set(err, 0, "the container is %s, not running",
                        container_status_names[s.public.status]);
+    if (s.net.minder.pid > 0)
+        return err_set(err, ENOTSUP,
+                       "a container with a network by pasta or slirp4netns cannot be checkpointed");
     if (check_able(config, err) < 0 || checkpoint_check(c->criu, err) < 0)
         return -1;
     if (file_mkdir_p(AT_FDCWD, c->image_path, 0700, err) < 0 ||

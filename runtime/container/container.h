@@ -30,6 +30,7 @@ struct oci_config;
 struct oci_mount;
 struct oci_process;
 struct oci_resources;
+struct publish;
 struct seccomp_program;
 
 #define CONTAINER_ID_MAX  1024 /* bytes of an id */
@@ -104,6 +105,15 @@ struct container_loaded {
 must_check int container_load(const struct container_env *env, struct arena *a, struct str text,
                               const char *name, struct container_loaded *out, struct err *err);
 
+/* Who connects the container's own network namespace, without privilege, to what the caller sees.
+ */
+enum container_network {
+    CONTAINER_NETWORK_CONFIG, /* nobody but config.json */
+    CONTAINER_NETWORK_PASTA,
+    CONTAINER_NETWORK_SLIRP4NETNS,
+    CONTAINER_NETWORK_AUTO /* pasta where it is installed, else slirp4netns */
+};
+
 struct container_create {
     const char *id;                       /* see container_id_check */
     const char *bundle;                   /* directory of config.json; roots are relative to it */
@@ -112,6 +122,9 @@ struct container_create {
     const struct seccomp_program *filter; /* of container_load, where its rules were skipped */
     unsigned flags;                       /* enum container_flag */
     struct container_io io;
+    enum container_network network;
+    const struct publish *ports; /* of the host that lead to it; with a network of those alone */
+    size_t ports_n;
 };
 
 /* A process that was made. The caller closes the descriptors. */

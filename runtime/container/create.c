@@ -150,6 +150,7 @@ static int decide(struct maker *m, struct err *err)
         .no_pivot = (m->create->flags & CONTAINER_NO_PIVOT) != 0,
         .no_new_keyring = (m->create->flags & CONTAINER_NO_NEW_KEYRING) != 0,
         .wait = m->facts.wait,
+        .network = m->create->network != CONTAINER_NETWORK_CONFIG,
     };
     if (!m->config->process.set && !m->facts.wait)
         return err_set(err, 0, "$.process: expected an object, found nothing");
@@ -157,6 +158,8 @@ static int decide(struct maker *m, struct err *err)
         return -1;
     if (!m->facts.cgroup && !limits_is_empty(&m->config->linux_.resources))
         return err_set(err, 0, "$.linux.resources: cannot be honoured with cgroups disabled");
+    if (maker_decide_network(m, err) < 0)
+        return err_wrap(err, "the network");
     if (decide_cgroup(m, err) < 0)
         return err_wrap(err, "$.linux.cgroupsPath");
     m->facts.slow_cgroups = m->env->cgroups == CONTAINER_CGROUPFS && !m->cgroup.unified;
@@ -548,6 +551,12 @@ static int step_raise_rlimits(struct maker *m, size_t index, struct err *err)
     return 0;
 }
 
+static int step_network(struct maker *m, size_t index, struct err *err)
+{
+    (void)index;
+    return maker_network(m, err);
+}
+
 typedef int maker_step(struct maker *m, size_t index, struct err *err);
 
 static maker_step *const steps[STEP_KINDS] = {
@@ -568,6 +577,7 @@ static maker_step *const steps[STEP_KINDS] = {
     [STEP_OOM_SCORE] = step_oom_score,
     [STEP_RAISE_RLIMITS] = step_raise_rlimits,
     [STEP_IDMAP] = step_idmap,
+    [STEP_NETWORK] = step_network,
 };
 
 static int wrap_step(const struct maker *m, const struct step *s, struct err *err)
@@ -661,6 +671,7 @@ void maker_undo(struct maker *m)
     struct err ignored;
 
     maker_abort(m);
+    usernet_end(&m->state.net);
     maker_end_placeholder(m);
     if (m->state.scope != NULL && scope_stop(m->state.scope, &ignored) < 0)
         err_reset(&ignored); /* the rest goes all the same */

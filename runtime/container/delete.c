@@ -119,6 +119,7 @@ static int finish(struct arena *a, const struct container_env *env, const struct
         return -1;
     if (end_init(s, err) < 0 || clear_cgroup(s, err) < 0)
         return -1;
+    usernet_end(&s->net);
     if ((s->needs_config & STATE_FOR_DELETE) != 0)
         loaded = state_load_config(s, a, &c, err); /* before it is removed */
     if (loaded < 0 && force != CONTAINER_FORCE)

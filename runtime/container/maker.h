@@ -38,7 +38,9 @@ struct maker {
     struct state state;
     struct cgroup cgroup;
     struct scope scope;
-    pid_t placeholder; /* keeps the scope until the container is in it; 0: none */
+    pid_t placeholder;                   /* keeps the scope until the container is in it; 0: none */
+    const struct usernet_kind *net_kind; /* NULL: no helper is wanted */
+    const char *net_program;
     struct rdt rdt;
     bool rdt_made;
     struct hook_state hook_state;
@@ -78,6 +80,10 @@ void maker_undo(struct maker *m);
 /* The group as a scope of systemd, in which a placeholder keeps the place (maker_scope.c). */
 must_check int maker_make_scope(struct maker *m, struct err *err);
 void maker_end_placeholder(struct maker *m);
+
+/* The helper of a network (maker_network.c): whether there may and can be one; STEP_NETWORK. */
+must_check int maker_decide_network(struct maker *m, struct err *err);
+must_check int maker_network(struct maker *m, struct err *err);
 
 /* Warns of capabilities that the process will not have because this one has not. */
 void maker_warn_caps(const struct maker *m, const struct oci_process *p);

@@ -88,7 +88,8 @@ static bool may_go_ahead(const struct maker *m)
     const struct oci_linux *l = &m->c->linux_;
 
     return m->f->root && m->f->cgroup && m->f->slow_cgroups && !m->plan->user_ns &&
-           is_new(m, OCI_NS_MOUNT) && !l->rdt.set && l->net_devices_n == 0 && !has_idmaps(m->c);
+           is_new(m, OCI_NS_MOUNT) && !l->rdt.set && l->net_devices_n == 0 && !has_idmaps(m->c) &&
+           !m->f->network;
 }
 
 /* The cgroup namespace takes the group the process is in when it is made, so it is made after the
@@ -205,6 +206,8 @@ static void push_maker_steps(struct maker *m)
     push_maker_each(m, STEP_NETDEV_MOVE, m->c->linux_.net_devices_n);
     if (m->plan->new_user_ns)
         push_maker(m, STEP_ID_MAPS, 0);
+    if (m->f->network)
+        push_maker(m, STEP_NETWORK, 0);
     for (size_t i = 0; i < m->c->mounts_n; i++)
         if (m->c->mounts[i].idmap != OCI_MOUNT_NO_IDMAP)
             push_maker(m, STEP_IDMAP, i);
@@ -442,6 +445,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_OOM_SCORE] = "set the oom score",
     [STEP_RAISE_RLIMITS] = "raise hard limits",
     [STEP_IDMAP] = "map the ids of",
+    [STEP_NETWORK] = "connect the network",
     [STEP_RDT_ENTER] = "enter the resctrl group",
     [STEP_NETDEV_MOVE] = "move network device",
     [STEP_UNSHARE] = "make namespaces",

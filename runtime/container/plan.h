@@ -41,7 +41,8 @@ enum step_kind {
     STEP_CGROUP_ENTER,
     STEP_OOM_SCORE,
     STEP_RAISE_RLIMITS,
-    STEP_IDMAP, /* index: of the mount */
+    STEP_IDMAP,   /* index: of the mount */
+    STEP_NETWORK, /* the helper is started, and the network is up */
     STEP_RDT_ENTER,
     STEP_NETDEV_MOVE, /* index */
     /* of the new process */
@@ -113,6 +114,7 @@ struct plan_facts {
         slow_cgroups; /* on v1, in many hierarchies, which takes as long as making the namespaces */
     bool no_pivot;
     bool no_new_keyring;
+    bool network;      /* a helper connects the network namespace, which must be there by then */
     bool wait;         /* for `start`, else for the maker's word */
     bool exec_user_ns; /* of an exec: the container has a user namespace of its own */
     bool exec_filter;  /* and a system call filter */

@@ -87,6 +87,16 @@ int state_remove(const struct container_env *env, const char *id, struct err *er
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
+static void format_network(const struct usernet *n, struct jw *w)
+{
+    jw_object(w, "network");
+    jw_int(w, "minder", n->minder.pid);
+    jw_uint(w, "minderStart", n->minder.start);
+    jw_int(w, "helper", n->helper.pid);
+    jw_uint(w, "helperStart", n->helper.start);
+    jw_end(w);
+}
+
 void state_format(const struct state *s, struct buf *out)
 {
     const struct container_state *p = &s->public;
@@ -109,6 +119,8 @@ void state_format(const struct state *s, struct buf *out)
     jw_uint(&w, "needsConfig", s->needs_config);
     jw_c(&w, "scope", s->scope != NULL ? s->scope : "");
     jw_str(&w, "cgroups", buf_str(&groups));
+    if (s->net.minder.pid > 0)
+        format_network(&s->net, &w);
     jw_object(&w, "annotations");
     for (size_t i = 0; i < p->annotations_n; i++)
         jw_c(&w, p->annotations[i].key, p->annotations[i].value);
@@ -171,6 +183,25 @@ static int get_numbers(const struct jv *at, struct state *out, struct err *err)
     return 0;
 }
 
+static int get_network(const struct jv *at, struct usernet *out, struct err *err)
+{
+    int64_t minder = 0, minder_start = 0, helper = 0, helper_start = 0;
+    struct jv net;
+
+    if (jv_opt_object(at, "network", &net, err) < 0)
+        return -1;
+    if (net.v == NULL)
+        return 0;
+    if (jv_int(&net, "minder", (struct jv_range){0, INT32_MAX}, &minder, err) < 0 ||
+        jv_int(&net, "minderStart", (struct jv_range){0, INT64_MAX}, &minder_start, err) < 0 ||
+        jv_int(&net, "helper", (struct jv_range){0, INT32_MAX}, &helper, err) < 0 ||
+        jv_int(&net, "helperStart", (struct jv_range){0, INT64_MAX}, &helper_start, err) < 0)
+        return -1;
+    out->minder = (struct usernet_process){(pid_t)minder, (uint64_t)minder_start};
+    out->helper = (struct usernet_process){(pid_t)helper, (uint64_t)helper_start};
+    return 0;
+}
+
 int state_parse(struct arena *a, struct str text, struct state *out, struct err *err)
 {
     own_json json_t *doc = jv_load_str(text, STATE_FILE, err);
@@ -184,7 +215,8 @@ int state_parse(struct arena *a, struct str text, struct state *out, struct err 
         get_text(&at, a, "cgroup", &p->cgroup, err) < 0 ||
         get_text(&at, a, "scope", &out->scope, err) < 0 ||
         get_text(&at, a, "created", &p->created, err) < 0 || get_numbers(&at, out, err) < 0 ||
-        jv_str(&at, "cgroups", &groups, err) < 0 || get_annotations(&at, a, p, err) < 0)
+        get_network(&at, &out->net, err) < 0 || jv_str(&at, "cgroups", &groups, err) < 0 ||
+        get_annotations(&at, a, p, err) < 0)
         return -1;
     return cgroup_recall(a, groups, &out->cgroup, err);
 }

@@ -7,6 +7,7 @@
  *     ROOT/ID/state.json     written once the process exists
  *     ROOT/ID/exec.*         what exec needs of a large configuration, see quick.h
  *     ROOT/ID/start.sock     while the container waits for `start`
+ *     ROOT/ID/network.log    of a network's helper that ended before its container
  *
  * Status follows from these and from the process: no state.json is creating, a process that is gone
  * (or whose start time is another's) is stopped, a start.sock is created, a frozen group paused.
@@ -20,6 +21,7 @@
 #include "runtime/base/attr.h"
 #include "runtime/base/str.h"
 #include "runtime/container/container.h"
+#include "runtime/container/usernet.h"
 #include "runtime/kernel/cgroup.h"
 
 struct arena;
@@ -44,6 +46,7 @@ struct state {
     int ns_flags;         /* namespaces other than the maker's: CLONE_NEWx */
     bool no_new_keyring;
     unsigned needs_config; /* enum state_need: for what it must be read again */
+    struct usernet net;    /* who minds the network's helper */
     const char *scope;     /* unit of systemd that holds it; "" where it has none */
     int dir_fd;            /* of ROOT/ID, O_PATH */
 };

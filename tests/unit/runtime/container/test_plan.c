@@ -72,6 +72,18 @@ static void the_default_of_an_ordinary_user(void **state)
     arena_free(a);
 }
 
+/* The namespace must be there by the time, so it is made by the clone also where v1 is slow. */
+static void a_network_is_connected_before_the_process_goes_on(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct oci_config *c = oci_default(a, OCI_DEFAULT, 0, 0);
+    struct plan_facts f = {.root = true, .cgroup = true, .slow_cgroups = true, .network = true};
+
+    (void)state;
+    check("network", c, &f);
+    arena_free(a);
+}
+
 #define EVERYTHING                                                                                \
     "{\"ociVersion\": \"1.2.0\", \"root\": {\"path\": \"r\"}, \"hostname\": \"h\", "              \
     "\"domainname\": \"d\", \"process\": {\"cwd\": \"/w\", \"args\": [\"a\"], \"user\": "         \
@@ -130,6 +142,7 @@ int main(void)
         cmocka_unit_test(the_default_of_root),
         cmocka_unit_test(with_many_hierarchies_the_groups_are_made_meanwhile),
         cmocka_unit_test(the_default_of_an_ordinary_user),
+        cmocka_unit_test(a_network_is_connected_before_the_process_goes_on),
         cmocka_unit_test(everything_at_once_without_no_new_privs),
         cmocka_unit_test(without_a_mount_namespace_nothing_is_mounted_in_the_runtime_s),
         cmocka_unit_test(every_kind_of_step_has_a_name),
