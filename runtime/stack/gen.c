@@ -11,6 +11,7 @@
 #include "runtime/base/own.h"
 #include "runtime/spec/oci.h"
 #include "runtime/stack/bundle.h"
+#include "runtime/stack/files.h"
 #include "runtime/stack/layout.h"
 #include "runtime/stack/rootfs.h"
 
@@ -64,6 +65,8 @@ int gen_render_bundle(struct gen *g, const struct gen_render *r, const struct sv
 
 int gen_render(struct gen *g, const struct gen_render *r, struct err *err)
 {
+    if (r->files_max != 0 && files_fit(&g->table, g->config, r->files_max, err) < 0)
+        return -1;
     for (size_t i = 0; i < SVC_N; i++) {
         const struct svc *s = &g->table.v[i];
 

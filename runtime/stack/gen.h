@@ -12,6 +12,7 @@
 #define MR_STACK_GEN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "runtime/base/attr.h"
 #include "runtime/base/str.h"
@@ -45,7 +46,8 @@ void gen_free(struct gen *g);
 struct gen_render {
     const struct layout *l;
     const char *images;
-    bool host_network; /* dnsd has to share the host's */
+    bool host_network;  /* dnsd has to share the host's */
+    uint32_t files_max; /* open files that can be granted; 0: whatever is asked for */
 };
 
 /* Configurations and bundles of all services; keys must have been made. */

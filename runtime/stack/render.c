@@ -92,6 +92,15 @@ static uint32_t workers(const struct pen *p, uint32_t dflt)
     return n ? n : dflt;
 }
 
+/* Where the limit of open files had to be lowered, no more than there are files for: `each` of them
+ * a connection, in the worst case. */
+static uint32_t connections(const struct pen *p, uint32_t each)
+{
+    uint32_t asked = p->c->smtp.connections, room = p->s->limits.nofile / each;
+
+    return p->s->nofile_wanted == 0 || asked < room ? asked : room;
+}
+
 static void store(struct pen *p)
 {
     jw_c(&p->w, "mail", "/var/mail");
@@ -110,7 +119,7 @@ static void render_smtpd(struct pen *p)
     tls(p);
     jw_object(&p->w, "limits");
     jw_uint(&p->w, "workers", workers(p, 2));
-    jw_uint(&p->w, "connections", s->connections);
+    jw_uint(&p->w, "connections", connections(p, 4));
     jw_uint(&p->w, "connections_per_ip", s->connections_per_ip);
     jw_uint(&p->w, "idle_s", s->idle_s);
     jw_end(&p->w);
@@ -122,7 +131,7 @@ static void render_frontd(struct pen *p)
     tls(p);
     jw_object(&p->w, "limits");
     jw_uint(&p->w, "workers", workers(p, 2));
-    jw_uint(&p->w, "connections", p->c->smtp.connections);
+    jw_uint(&p->w, "connections", connections(p, 8));
     jw_uint(&p->w, "connections_per_ip", p->c->smtp.connections_per_ip);
     jw_uint(&p->w, "login_s", 60);
     jw_end(&p->w);

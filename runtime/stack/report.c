@@ -8,6 +8,8 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/counter.h"
 #include "runtime/base/jw.h"
+#include "runtime/base/own.h"
+#include "runtime/stack/files.h"
 #include "runtime/stack/super.h"
 
 #define ACCOUNTS_SHOWN 10
@@ -68,6 +70,7 @@ static void json_endpoints(struct jw *w, const struct stack_config *c)
 
 void report_json(const struct super *s, struct buf *out)
 {
+    own_buf struct buf files = BUF_INIT(1024);
     struct jw w = jw_start(out, JW_INDENT_TWO);
 
     jw_object(&w, NULL);
@@ -84,6 +87,8 @@ void report_json(const struct super *s, struct buf *out)
     jw_uint(&w, "start_ms", s->ready_ms);
     jw_c(&w, "dns_network", s->dns_note[0] ? s->dns_note : "own");
     jw_c(&w, "limits", s->run->layout->cgroup ? "set" : LAYOUT_NO_LIMITS);
+    files_note(&s->gen->table, s->gen->config, &files);
+    jw_str(&w, "open_files", buf_str(&files));
     jw_end(&w);
     buf_append_char(out, '\n');
 }

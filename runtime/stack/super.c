@@ -22,6 +22,7 @@
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 #include "runtime/base/slim.h"
+#include "runtime/stack/files.h"
 #include "runtime/stack/keys.h"
 #include "runtime/stack/place.h"
 
@@ -270,7 +271,7 @@ static int prepare_services(struct super *s, struct err *err)
 static int prepare(struct super *s, struct err *err)
 {
     const struct layout *l = s->run->layout;
-    struct gen_render r = {.l = l, .images = s->run->images};
+    struct gen_render r = {.l = l, .images = s->run->images, .files_max = files_ceiling()};
     struct listen first;
 
     if (order_make(&s->gen->table, &s->order, err) < 0 ||

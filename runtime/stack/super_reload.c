@@ -10,6 +10,7 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/own.h"
+#include "runtime/stack/files.h"
 #include "runtime/stack/keys.h"
 #include "runtime/stack/place.h"
 #include "runtime/stack/super.h"
@@ -110,8 +111,10 @@ static int apply(struct super *s, struct gen *was, bool network, struct buf *ans
 static int prepare_next(struct super *s, struct gen *now, struct listen *next, bool *network,
                         struct err *err)
 {
-    struct gen_render r = {
-        .l = s->run->layout, .images = s->run->images, .host_network = !s->dnsnet.up};
+    struct gen_render r = {.l = s->run->layout,
+                           .images = s->run->images,
+                           .host_network = !s->dnsnet.up,
+                           .files_max = files_ceiling()};
     bool was_up = s->dnsnet.up;
 
     if (check_fixed(s->gen->config, now->config, err) < 0 || keys_make(now->config, err) < 0 ||

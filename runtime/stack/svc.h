@@ -61,6 +61,7 @@ struct svc {
     size_t dial_n;
     uint64_t tmp; /* bytes of /tmp; 0: none */
     struct stack_limits limits;
+    uint32_t nofile_wanted; /* where limits.nofile had to be lowered (files.h); else 0 */
     uint32_t ready_s;
     uint32_t stop_s;
     uint32_t watchdog_s;

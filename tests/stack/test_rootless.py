@@ -14,10 +14,12 @@ USER = 30000 + os.getpid() % 20000  # nobody else's, that of other tests not eit
 
 
 class UserStack(MailStack):
+    limits = ()  # a command in front that lowers some
+
     def call(self, verb, *args, check=True, **more):
         for path in (self.dir, *self.dir.glob("*.json")):
             os.chown(path, USER, USER)
-        r = subprocess.run(["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", "env",
+        r = subprocess.run([*self.limits, "setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", "env",
                             f"XDG_RUNTIME_DIR={self.dir}/run", f"MAILBOX_RUN_IMAGES={self.dir}/images", self.dir / "mailbox-run", verb,
                             *args], capture_output=True, text=True, timeout=60, check=False, cwd="/", **more)
         assert not check or r.returncode == 0, (verb, r.returncode, r.stdout, r.stderr)
@@ -88,3 +90,29 @@ def test_a_low_port_is_refused_by_the_kernel_and_named(mail):
     mail.write()
     r = mail.up(check=False)
     assert r.returncode == 1 and "listen on 127.0.0.1:25 for smtp: Permission denied" in r.stderr
+
+
+def test_few_open_files_are_enough_for_a_small_server(mail):
+    mail.limits = ("prlimit", "--nofile=1024:4096")
+    out = mail.up().stdout
+    assert "Open files: 4096 of 8192 for smtpd, 4096 of 16384 for frontd: raise the hard limit" in out
+    assert "4096 of 16384 for frontd" in mail.status()["open_files"]
+    mail.submit("alice", ["bob@example.org"], "Subject: few files\r\n\r\nx\r\n")
+    assert mail.subjects("bob") == ["few files"]
+    for name, s in mail.services().items():
+        limits = pathlib.Path(f"/proc/{s['pid']}/limits").read_text()
+        assert [line.split()[3:5] for line in limits.splitlines() if line.startswith("Max open files")] == [["4096", "4096"]], name
+    assert "nothing has changed" in mail.up().stdout
+
+
+def test_open_files_that_are_asked_for_and_too_few_are_refused(mail):
+    mail.limits = ("prlimit", "--nofile=1024:4096")
+    mail.config.setdefault("services", {})["frontd"] = {"nofile": 5000}
+    mail.write()
+    r = mail.up(check=False)
+    assert r.returncode == 1 and "$.services.frontd.nofile: 5000 open files, and 4096 are permitted: raise the hard limit" in r.stderr
+    del mail.config["services"]["frontd"]
+    mail.limits = ("prlimit", "--nofile=128:128")
+    mail.write()
+    r = mail.up(check=False)
+    assert r.returncode == 1 and "a service needs 256 open files, and 128 are permitted" in r.stderr

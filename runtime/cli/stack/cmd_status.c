@@ -71,8 +71,11 @@ static int format_all(const struct buf *answer, struct buf *out, struct err *err
         return -1;
     buf_printf(out, "%s is %s, since ", text(&root, "hostname"), text(&root, "state"));
     format_uptime(number(&root, "uptime_s"), out);
-    buf_printf(out, "; supervisor %lld; dnsd's network: %s; limits: %s\n\n",
+    buf_printf(out, "; supervisor %lld; dnsd's network: %s; limits: %s\n",
                (long long)number(&root, "pid"), text(&root, "dns_network"), text(&root, "limits"));
+    if (strcmp(text(&root, "open_files"), "set") != 0)
+        buf_printf(out, "open files: %s\n", text(&root, "open_files"));
+    buf_append_char(out, '\n');
     buf_printf(out, "%-9s %-9s %8s %9s %9s %9s  %s\n", "SERVICE", "STATE", "PID", "RESTARTS",
                "MEMORY", "UPTIME", "LAST EXIT OR STATUS");
     for (size_t i = 0; i < jv_n(&services); i++) {

@@ -19,6 +19,7 @@
 #include "runtime/cli/stack/cmd.h"
 #include "runtime/container/container.h"
 #include "runtime/stack/control.h"
+#include "runtime/stack/files.h"
 #include "runtime/stack/gen.h"
 #include "runtime/stack/layout.h"
 #include "runtime/stack/place.h"
@@ -61,7 +62,9 @@ static void on_progress(void *ctx, const char *text)
 static void format_ready(const struct up *u, const struct super *s, struct buf *b)
 {
     const struct stack_config *c = s->gen->config;
+    own_buf struct buf files = BUF_INIT(1024);
 
+    files_note(&s->gen->table, c, &files);
     buf_printf(b, "\n%s is up (%u.%02u s)\n\n", c->hostname, (unsigned)(s->ready_ms / 1000),
                (unsigned)(s->ready_ms % 1000 / 10));
     report_endpoints(c, b);
@@ -71,6 +74,8 @@ static void format_ready(const struct up *u, const struct super *s, struct buf *
         buf_printf(b, "\nThe network of dnsd is %s\n", s->dns_note);
     if (!s->run->layout->cgroup)
         buf_printf(b, "\nLimits of memory, processes and CPU: %s\n", LAYOUT_NO_LIMITS);
+    if (!str_eq_c(buf_str(&files), "set"))
+        buf_printf(b, "\nOpen files: %s\n", buf_c(&files));
     buf_printf(b, "\nStop it with %s'%s%s down %s'\n\n", u->ready_fd < 0 ? "Ctrl-C or " : "",
                secure_getenv("SUDO_USER") ? "sudo " : "", u->program, u->file);
 }
