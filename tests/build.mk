@@ -20,10 +20,10 @@ $(BUILD)/$(1): $(BUILD)/obj/$(1).o $(call unit_daemon,$(1)) $(call unit_cli,$(1)
 endef
 $(foreach t,$(patsubst %.c,%,$(UNIT_SRC)),$(eval $(call unit_test,$(t))))
 
-# The runtime with its defences removable, for tests/oci/attack: every __wrap_NAME of undefended.c takes NAME's place.
+# The runtime with its defences removable, for tests/oci/attack: every __wrap_NAME of undefended*.c takes NAME's place.
 UNDEFENDED     := $(BUILD)/test/mailbox-run-undefended
-UNDEFENDED_SRC := tests/oci/attack/undefended.c
-UNDEFENDED_OFF := $(patsubst __wrap_%,%,$(sort $(shell grep -o '__wrap_[a-z][a-z0-9_]*' $(UNDEFENDED_SRC))))
+UNDEFENDED_SRC := $(wildcard tests/oci/attack/undefended*.c)
+UNDEFENDED_OFF := $(patsubst __wrap_%,%,$(sort $(shell grep -ho '__wrap_[a-z][a-z0-9_]*' $(UNDEFENDED_SRC))))
 $(UNDEFENDED): $(call objects,runtime/cli/main.c $(UNDEFENDED_SRC)) $(LIBMRCLI) $(LIBMAILRUN) $(LIBMRBASE)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/jw.h"
 #include "runtime/base/own.h"
+#include "runtime/base/str.h"
 
 #define LINE_MAX_ 8192 /* ERR_TEXT_MAX, escaped */
 
@@ -90,13 +93,52 @@ static void format_plain(struct buf *out, enum report_level level, const char *t
     buf_append_char(out, '\n');
 }
 
-void report_line(const struct report *r, enum report_level level, const char *text)
+/* Of a character of more than one byte: C1 controls, which a terminal obeys as it does escape
+ * sequences, and what reorders or breaks the line it stands in. */
+static bool is_harmful(uint32_t c)
 {
+    return c < 0xa0 || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+/* The bytes of the character that s begins with, 0 if there is none, and what it is. */
+static size_t decode(struct str s, uint32_t *c)
+{
+    unsigned char first = (unsigned char)s.p[0];
+    size_t n = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+
+    if (n > s.n || !str_is_utf8(str_head(s, n)))
+        return 0;
+    *c = n == 1 ? first : first & (0x7fU >> n);
+    for (size_t i = 1; i < n; i++)
+        *c = *c << 6 | ((unsigned char)s.p[i] & 0x3f);
+    return n;
+}
+
+/* What is said may be data of an image or a hook. C0 is left to the format. */
+static void clean(struct buf *out, struct str s)
+{
+    while (s.n > 0) {
+        uint32_t c = 0;
+        size_t n = decode(s, &c);
+        bool bad = n == 0 || c == 0x7f || (n > 1 && is_harmful(c));
+
+        n = n == 0 ? 1 : n;
+        buf_append(out, bad ? STR("?") : str_head(s, n));
+        s = str_skip(s, n);
+    }
+}
+
+void report_line(const struct report *r, enum report_level level, const char *given)
+{
+    own_buf struct buf cleaned = BUF_INIT(LINE_MAX_);
+    const char *text = NULL;
     own_buf struct buf formatted = BUF_INIT(LINE_MAX_);
     own_buf struct buf plain = BUF_INIT(LINE_MAX_);
 
     if (level == REPORT_DEBUG && !r->debug)
         return;
+    clean(&cleaned, str_of(given));
+    text = buf_c(&cleaned);
     report_format(&formatted, r->json, level, text, clock_wall_s());
     format_plain(&plain, level, text);
     if (r->log_fd >= 0)

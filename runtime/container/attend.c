@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The foreground: one poll loop over the signals, the process, and the terminal's two directions.
+ * Neither direction may hold it up: a container that does not read its terminal, or fills it while
+ * nobody reads what comes out of it, is still to be sent its signals.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,19 +24,30 @@
 #include "runtime/container/notify.h"
 #include "runtime/kernel/self.h"
 
+/* One direction: what was read and not yet written. */
+struct flow {
+    int from;
+    int to;
+    bool open;
+    size_t at;
+    size_t n;
+    char bytes[4096]; /* no more than a pipe that can be written to takes at once */
+};
+
 struct attend {
     const struct container_child *child;
     int signal_fd;
     sigset_t before;
     bool raw;
     struct termios terminal;
-    bool input_open;
-    bool output_open;
+    struct flow input;
+    struct flow output;
     bool notify_open;
     bool settled; /* nothing happened for a while */
 };
 
-#define SETTLE_MS 200 /* a process that lives so long is likely to stay */
+#define DRAIN_MS  10000 /* for somebody to take what a container said at last */
+#define SETTLE_MS 200   /* a process that lives so long is likely to stay */
 
 enum {
     AT_SIGNALS,
@@ -97,7 +110,12 @@ static int begin(struct attend *t, struct err *err)
     t->signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
     if (t->signal_fd < 0)
         return err_set(err, errno, "make a signalfd");
-    t->input_open = t->output_open = t->child->console_fd >= 0;
+    t->input = (struct flow){.from = 0, .to = t->child->console_fd};
+    t->output = (struct flow){.from = t->child->console_fd, .to = 1};
+    t->input.open = t->output.open = t->child->console_fd >= 0;
+    /* The master is ours alone; poll alone does not say how much it takes. */
+    if (t->child->console_fd >= 0 && fcntl(t->child->console_fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+        return err_set(err, errno, "prepare the terminal");
     t->notify_open = t->child->notify_fd >= 0;
     make_raw(t);
     return 0;
@@ -124,36 +142,76 @@ static void forward_signals(struct attend *t)
     }
 }
 
-#define END_OF_TRANSMISSION "\004"
-
-/* Copies what is there; false at the end. A terminal whose other side is closed gives EIO. */
-static bool copy(int from, int to)
+static struct pollfd flow_poll(const struct flow *f)
 {
-    char bytes[4096];
-    ssize_t n = read(from, bytes, sizeof bytes);
-    struct err ignored;
-
-    if (n < 0)
-        return errno == EINTR || errno == EAGAIN;
-    return n > 0 && fd_write_all(to, (struct str){bytes, (size_t)n}, &ignored) == 0;
+    if (f->n > 0)
+        return (struct pollfd){.fd = f->to, .events = POLLOUT};
+    return (struct pollfd){.fd = f->open ? f->from : -1, .events = POLLIN};
 }
 
+/* A terminal whose other side is closed gives EIO, which is its end. */
+static void fill(struct flow *f)
+{
+    ssize_t n = read(f->from, f->bytes, sizeof f->bytes);
+
+    f->open = n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+    f->at = 0;
+    f->n = n > 0 ? (size_t)n : 0;
+}
+
+static void empty(struct flow *f)
+{
+    ssize_t n = write(f->to, f->bytes + f->at, f->n);
+
+    if (n < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (n < 0) { /* nobody takes it any more */
+        f->open = false;
+        f->n = 0;
+        return;
+    }
+    f->at += (size_t)n;
+    f->n -= (size_t)n;
+}
+
+/* What can be done now without waiting. */
+static void flow_move(struct flow *f)
+{
+    struct pollfd to = {.fd = f->to, .events = POLLOUT};
+
+    if (f->n == 0)
+        fill(f);
+    if (f->n > 0 && poll(&to, 1, 0) > 0)
+        empty(f);
+}
+
+/* The last words of a container, as long as somebody takes them. */
 static void drain(struct attend *t)
 {
-    struct pollfd fd = {.fd = t->child->console_fd, .events = POLLIN};
+    struct flow *f = &t->output;
 
-    while (t->output_open && poll(&fd, 1, 0) > 0 && (fd.revents & POLLIN) != 0)
-        t->output_open = copy(t->child->console_fd, 1);
+    while (f->open || f->n > 0) {
+        struct pollfd fd = flow_poll(f);
+
+        if (poll(&fd, 1, f->n > 0 ? DRAIN_MS : 0) <= 0 || (f->n == 0 && (fd.revents & POLLIN) == 0))
+            return;
+        flow_move(f);
+    }
 }
+
+#define END_OF_TRANSMISSION '\004'
 
 static void input(struct attend *t)
 {
-    struct err ignored;
+    struct flow *f = &t->input;
 
-    t->input_open = copy(0, t->child->console_fd);
-    if (!t->input_open &&
-        fd_write_all(t->child->console_fd, STR(END_OF_TRANSMISSION), &ignored) < 0)
-        t->output_open = false;
+    flow_move(f);
+    if (f->open || f->n > 0 || f->from < 0)
+        return;
+    f->from = -1; /* said once */
+    f->bytes[0] = END_OF_TRANSMISSION;
+    f->at = 0;
+    f->n = 1;
 }
 
 /* That the service manager cannot be told is no reason to leave the container alone. */
@@ -184,8 +242,8 @@ static int turn(struct attend *t, struct err *err)
     struct pollfd fds[AT_N] = {
         [AT_SIGNALS] = {.fd = t->signal_fd, .events = POLLIN},
         [AT_PROCESS] = {.fd = t->child->pid_fd, .events = POLLIN},
-        [AT_INPUT] = {.fd = t->input_open ? 0 : -1, .events = POLLIN},
-        [AT_OUTPUT] = {.fd = t->output_open ? t->child->console_fd : -1, .events = POLLIN},
+        [AT_INPUT] = flow_poll(&t->input),
+        [AT_OUTPUT] = flow_poll(&t->output),
         [AT_NOTIFY] = {.fd = t->notify_open ? t->child->notify_fd : -1, .events = POLLIN},
     };
 
@@ -194,7 +252,7 @@ static int turn(struct attend *t, struct err *err)
     if (fds[AT_SIGNALS].revents != 0)
         forward_signals(t);
     if (fds[AT_OUTPUT].revents != 0)
-        t->output_open = copy(t->child->console_fd, 1);
+        flow_move(&t->output);
     if (fds[AT_INPUT].revents != 0)
         input(t);
     if (fds[AT_NOTIFY].revents != 0)

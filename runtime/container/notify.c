@@ -19,7 +19,8 @@
 #include "runtime/base/str.h"
 #include "runtime/container/container.h"
 
-#define MESSAGE_MAX 4096 /* what systemd reads of one */
+#define MESSAGE_MAX      4096 /* what systemd reads of one */
+#define MESSAGES_AT_ONCE 8
 
 const char *container_notify_source(const struct container_env *env, const char *id,
                                     struct arena *a)
@@ -91,10 +92,16 @@ int notify_pass(int fd, const char *host, pid_t pid, struct err *err)
     char text[MESSAGE_MAX];
     ssize_t n = 0;
 
-    while ((n = recv(fd, text, sizeof text, MSG_DONTWAIT)) >= 0)
+    /* A few at a time: a container that never stops sending must not keep us from the rest. */
+    for (int i = 0; i < MESSAGES_AT_ONCE; i++) {
+        n = recv(fd, text, sizeof text, MSG_DONTWAIT);
+        if (n < 0)
+            break;
         if (says_ready((struct str){text, (size_t)n}))
             return tell_host(host, pid, err) < 0 ? -1 : 1;
-    return errno == EAGAIN || errno == EINTR ? 0 : err_set(err, errno, "read a notification");
+    }
+    return n >= 0 || errno == EAGAIN || errno == EINTR ? 0
+                                                       : err_set(err, errno, "read a notification");
 }
 
 int container_notify_wait(const struct container_child *child, struct err *err)

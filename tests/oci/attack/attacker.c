@@ -5,8 +5,10 @@
  *   uncover    detaches its own root, enters the root of its mount namespace anew, and lists it
  *   lurk PATH  looks at every process that comes, as early as it can be seen, and whether PATH of
  *              the host can be reached through its root, its working directory or a descriptor
+ *   flood PATH sends datagrams to a socket, without end
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
@@ -14,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "runtime/base/attr.h"
@@ -90,12 +94,27 @@ static int lurk(const char *path)
     return 0;
 }
 
+static int flood(const char *path)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || strlen(path) >= sizeof to.sun_path)
+        return 1;
+    memcpy(to.sun_path, path, strlen(path) + 1);
+    while (sendto(fd, "STATUS=x", 8, 0, (const struct sockaddr *)&to, sizeof to) >= 0 ||
+           errno == EAGAIN || errno == EINTR)
+        continue;
+    return 1;
+}
+
 static const struct {
     const char *name;
     int (*run)(const char *arg);
 } attacks[] = {
     {"uncover", uncover},
     {"lurk", lurk},
+    {"flood", flood},
 };
 
 int main(int argc, char **argv)

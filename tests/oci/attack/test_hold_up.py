@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A container that tries to hold up, flood or deceive the runtime that waits for it."""
+import os
+import pty
+import signal
+import subprocess
+import time
+
+import pytest
+
+from attacklib import both, with_attacker
+from ocilib import wait
+
+
+def foreground(runtime, bundle, *options, **more):
+    bundle.save()
+    more.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.Popen(runtime.command("run", *options, "--bundle", bundle.path, runtime.new_id()), **more)
+
+
+def ends_by(p, signo, seconds=5):
+    """Does the signal still reach the container?"""
+    p.send_signal(signo)
+    try:
+        return p.wait(seconds) == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+OBEY = "trap 'exit 0' TERM; echo ready >/ready; "
+
+
+@both("flow")
+def test_input_that_is_not_read_holds_up_no_signal(attacked, bundle, own_rootfs):
+    """Standard input is endless, and the container's terminal takes a few thousand bytes of it."""
+    bundle.shell(OBEY + "stty raw; while :; do sleep 0.1; done").terminal(True)
+    with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as yes:
+        with foreground(attacked, bundle, stdin=yes.stdout, stdout=subprocess.DEVNULL) as p:
+            try:
+                wait(lambda: (own_rootfs / "ready").exists(), "the container")
+                time.sleep(0.3)
+                ended = ends_by(p, signal.SIGTERM, 5 if attacked.defended else 1)
+            finally:
+                yes.kill()
+                attacked("delete", "--force", attacked.ids[-1])
+                p.kill()
+    assert ended == attacked.defended
+
+
+@both("flow")
+def test_output_that_nobody_takes_holds_up_no_signal(attacked, bundle, own_rootfs):
+    """The container fills its terminal, and whoever should read what comes out of it does not."""
+    bundle.namespaces("pid")  # a process 1 would ignore the signal
+    bundle.shell("echo ready >/ready; while :; do echo and more; done").terminal(True)
+    reader, writer = os.pipe()
+    with foreground(attacked, bundle, stdout=writer) as p:
+        try:
+            wait(lambda: (own_rootfs / "ready").exists(), "the container")
+            time.sleep(0.3)
+            p.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            ended = attacked.state(attacked.ids[-1])["status"] == "stopped"
+        finally:
+            os.close(reader)
+            os.close(writer)
+            attacked("delete", "--force", attacked.ids[-1])
+            p.kill()
+    assert ended == attacked.defended
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_an_image_is_called_does_not_reach_a_terminal(runtime, bundle, terminal, tmp_path):
+    """Names in errors: escape sequences in seven bits and in eight, lines that look like the runtime's own, broken bytes."""
+    name = "/x\x1b]0;owned\x07\x9b2J\u009b31m\nmailbox-run: all is well\r\x7f\u2028\u202e"
+    bundle.args(name).save()
+    for options in ((), ("--log-format", "json"), ("--log", tmp_path / "log"), ("--log", tmp_path / "log", "--log-format", "json")):
+        master, slave = pty.openpty() if terminal else os.pipe()
+        os.set_blocking(master, False)
+        runtime.options = list(options)
+        runtime("run", "--bundle", bundle.path, runtime.new_id(), capture_output=False, stdout=subprocess.DEVNULL, stderr=slave)
+        seen = os.read(master, 65536)
+        if (tmp_path / "log").exists():
+            seen += (tmp_path / "log").read_bytes()
+            (tmp_path / "log").unlink()
+        os.close(master)
+        os.close(slave)
+        assert b"all is well" in seen
+        text = seen.decode("utf-8", "surrogateescape")
+        assert not [c for c in text.replace("\r\n", "\n") if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160], seen
+        assert not [c for c in text if c in "\u2028\u2029\u202e"], seen
+        assert all(line.startswith(("mailbox-run:", "time=", "{")) for line in text.splitlines()), seen
+        assert "\nmailbox-run: all is well" not in text
+
+
+def test_a_flood_of_notifications_holds_up_no_signal(runtime, bundle, own_rootfs, tmp_path):
+    """From the socket that passes on to the service manager."""
+    import socket
+
+    with_attacker(own_rootfs)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "manager"))
+        bundle.shell(OBEY + "for i in 1 2 3 4; do /attacker flood $NOTIFY_SOCKET & done; while :; do sleep 0.1; done")
+        with foreground(runtime, bundle, env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "manager")}) as p:
+            try:
+                wait(lambda: (own_rootfs / "ready").exists(), "the container")
+                time.sleep(0.3)
+                ended = ends_by(p, signal.SIGTERM, 5)
+            finally:
+                runtime("delete", "--force", runtime.ids[-1])
+                p.kill()
+        assert ended
