@@ -21,6 +21,7 @@
 
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/file.h"
@@ -85,12 +86,11 @@ static int load_config(struct maker *m, struct str *text, struct err *err)
 static const char *now_text(struct arena *a)
 {
     struct timespec now;
-    struct tm tm;
+    char text[CLOCK_TEXT_MAX];
 
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)gmtime_r(&now.tv_sec, &tm);
-    return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", tm.tm_year + 1900, tm.tm_mon + 1,
-                        tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec);
+    clock_text(&now, text);
+    return arena_copy(a, str_of(text));
 }
 
 static int fill_state(struct maker *m, struct err *err)
