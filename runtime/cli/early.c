@@ -11,6 +11,7 @@
  */
 #if defined(__x86_64__)
 
+#include <elf.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 
+#define FD_LIMIT   (1L << 30)
 #define ST_RDONLY_ 1 /* of statfs.f_flags; sys/statvfs.h is the library's */
 #define BARE       __attribute__((no_stack_protector, noinline))
 
@@ -64,6 +66,29 @@ static BARE bool is_word(const char *a, const char *b)
     return *a == *b;
 }
 
+/* The kernel tells a program that was executed by its descriptor so. The descriptor is open still
+ * (see early_protect), and nobody else's business. */
+static BARE void close_at_exec(char *const *envp)
+{
+    static const char front[] = "/dev/fd/";
+    const Elf64_auxv_t *aux = NULL;
+    const char *name = NULL;
+    long fd = 0;
+
+    while (*envp != NULL)
+        envp++;
+    for (aux = (const void *)(envp + 1); aux->a_type != AT_NULL; aux++)
+        if (aux->a_type == AT_EXECFN)
+            name = (const char *)aux->a_un.a_val;
+    for (const char *f = front; name != NULL && *f != '\0'; f++, name++)
+        if (*f != *name)
+            return;
+    for (; name != NULL && *name >= '0' && *name <= '9' && fd < FD_LIMIT; name++)
+        fd = fd * 10 + (*name - '0');
+    if (name != NULL && *name == '\0')
+        (void)call5(SYS_fcntl, fd, (const void *)F_SETFD, FD_CLOEXEC, NULL, 0);
+}
+
 /* A word too many costs a moment: `state run` is protected, too. */
 static BARE bool makes_process(char *const *argv, long n)
 {
@@ -91,10 +116,15 @@ BARE void early_protect(const long *stack)
     char *const *argv = (char *const *)(stack + 1);
     long n = stack[0], fd = -1;
 
-    if (!makes_process(argv, n) || call5(SYS_geteuid, 0, NULL, 0, NULL, 0) != 0 || is_readonly())
+    if (!makes_process(argv, n) || call5(SYS_geteuid, 0, NULL, 0, NULL, 0) != 0)
         return;
-    fd = call5(SYS_open_tree, AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, NULL,
-               0);
+    if (is_readonly()) {
+        close_at_exec(argv + n + 1);
+        return;
+    }
+    /* Not closed by the execution: with its last descriptor the mount is taken out of its tree, and
+     * that waits for all processors. self_release does it when there is time. */
+    fd = call5(SYS_open_tree, AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE, NULL, 0);
     if (fd < 0)
         return;
     if (call5(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &ro, sizeof ro) == 0)

@@ -17,6 +17,7 @@
 #include "runtime/base/str.h"
 #include "runtime/container/sync.h"
 #include "runtime/kernel/program.h"
+#include "runtime/kernel/self.h"
 
 #define STEP_TEXT_MAX 256
 
@@ -86,6 +87,7 @@ static int begin(struct init *in, struct err *err)
         return err_set(err, errno, "become undumpable");
     (void)umask(0);
     reset_signals();
+    self_release();
     return 0;
 }
 

@@ -30,6 +30,7 @@
 #include "runtime/kernel/caps.h"
 #include "runtime/kernel/lsm.h"
 #include "runtime/kernel/proc.h"
+#include "runtime/kernel/self.h"
 #include "runtime/kernel/sys.h"
 
 #define MAKER_CAUSE_MAX 160
@@ -48,7 +49,7 @@ int maker_init(struct maker *m, struct err *err)
     m->sync_fd = m->cgroup_fd = m->state.dir_fd = -1;
     m->child = (struct container_child){.pid_fd = -1, .console_fd = -1, .notify_fd = -1};
     in->sync_fd = in->listen_fd = in->proc_fd = in->root_fd = in->join_fd = -1;
-    in->mask_fd = in->null_fd = in->tty.master_fd = in->tty.slave_fd = -1;
+    in->dev_fd = in->mask_fd = in->null_fd = in->tty.master_fd = in->tty.slave_fd = -1;
     for (size_t i = 0; i < OCI_NS_KINDS; i++)
         in->ns_fds[i] = -1;
     m->hook_files = HOOK_FILES_NONE;
@@ -610,6 +611,7 @@ int maker_serve(struct maker *m, struct err *err)
 
     if (r < 0)
         return -1;
+    self_release();
     for (r = 1; r > 0;) {
         struct sync_msg msg;
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -13,7 +15,9 @@
 #include <unistd.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/num.h"
 #include "runtime/base/own.h"
+#include "runtime/base/str.h"
 #include "runtime/kernel/mount.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -84,4 +88,27 @@ int self_protect(char *const *argv, struct err *err)
         return err_wrap(err, "protect the runtime's own file");
     (void)execveat(safe_fd, "", argv, environ, AT_EMPTY_PATH);
     return err_set(err, errno, "execute the protected program");
+}
+
+/* Whether it is our file is asked because the number alone says nothing once the descriptor is
+ * closed. */
+static bool is_own_file(int fd)
+{
+    struct stat mine, st;
+
+    return fstat(fd, &st) == 0 && stat("/proc/self/exe", &mine) == 0 && st.st_dev == mine.st_dev &&
+           st.st_ino == mine.st_ino;
+}
+
+void self_release(void)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
+    struct str front = STR("/dev/fd/");
+    struct err ignored;
+    uint32_t fd = 0;
+
+    if (name != NULL && str_starts(str_of(name), front) &&
+        num_parse_u32(str_skip(str_of(name), front.n), 3, INT32_MAX, &fd, &ignored) == 0 &&
+        is_own_file((int)fd))
+        (void)close((int)fd);
 }

@@ -19,5 +19,9 @@
 struct err;
 
 must_check int self_protect(char *const *argv, struct err *err);
+/* Closes the descriptor through which the program was executed, if that is open still: whoever is
+ * the last to do so waits for all processors, so it is done while there is something else to wait
+ * for. Harmless at any time. */
+void self_release(void);
 
 #endif
