@@ -79,6 +79,7 @@ struct init {
     bool labelled;     /* the labels for execve are set */
     bool in_container; /* after the pivot, or from the start in an exec */
     bool cwd_later;
+    int dev_fd; /* /dev of the container while it is furnished, reached by no link */
     int mask_fd;
     int null_fd;
     struct tty tty;

@@ -364,23 +364,32 @@ static struct device device_of(const struct init *in, size_t index)
     return device_of_config(in->config, index - PLAN_DEVICES);
 }
 
-/* What is put into /dev must not land where a link leads. */
+/* What is put into /dev must not land where a link leads: what is made right in it is made in the
+ * directory that was opened here. If there is none, the first device makes it. */
 int step_check_dev(struct init *in, size_t index, struct err *err)
 {
-    own_fd int fd = sys_openat2(in->root_fd, "dev", O_PATH | O_CLOEXEC, 0,
-                                RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+    in->dev_fd = sys_openat2(in->root_fd, "dev", O_PATH | O_DIRECTORY | O_CLOEXEC, 0,
+                             RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 
     (void)index;
-    if (fd < 0 && errno == ELOOP)
+    if (in->dev_fd < 0 && errno == ELOOP)
         return err_set(err, 0, "it is a symbolic link");
     return 0;
+}
+
+static bool is_right_in_dev(const struct init *in, const char *path)
+{
+    return in->dev_fd >= 0 && strncmp(path, "/dev/", 5) == 0 && path[5] != '\0' &&
+           strchr(path + 5, '/') == NULL && strcmp(path + 5, ".") != 0 &&
+           strcmp(path + 5, "..") != 0;
 }
 
 int step_device(struct init *in, size_t index, struct err *err)
 {
     struct device d = device_of(in, index);
 
-    return device_make(in->root_fd, &d, err);
+    return is_right_in_dev(in, d.path) ? device_make_in(in->dev_fd, &d, err)
+                                       : device_make(in->root_fd, &d, err);
 }
 
 int step_device_bind(struct init *in, size_t index, struct err *err)
@@ -395,7 +404,10 @@ int step_device_bind(struct init *in, size_t index, struct err *err)
 
 int step_link(struct init *in, size_t index, struct err *err)
 {
-    return device_link(in->root_fd, plan_links[index].path, plan_links[index].target, err);
+    const struct plan_link *l = &plan_links[index];
+
+    return is_right_in_dev(in, l->path) ? device_link_in(in->dev_fd, l->path, l->target, err)
+                                        : device_link(in->root_fd, l->path, l->target, err);
 }
 
 /* --- masked and read-only paths --------------------------------------------------------------- */

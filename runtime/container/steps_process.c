@@ -395,7 +395,7 @@ static int check_cwd(struct err *err)
 
 static void close_host(struct init *in)
 {
-    int *fds[] = {&in->proc_fd, &in->join_fd, &in->mask_fd, &in->null_fd};
+    int *fds[] = {&in->proc_fd, &in->join_fd, &in->dev_fd, &in->mask_fd, &in->null_fd};
 
     for (size_t i = 0; i < ARRAY_N(fds); i++) {
         if (*fds[i] >= 0)

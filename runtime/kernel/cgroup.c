@@ -389,14 +389,36 @@ void cgroup_unmake(const struct cgroup *g, enum cgroup_part part)
     remove_made(g, part, g->n);
 }
 
+/* The usual case of a v2 group alone: all above it is there. */
+static bool make_bare(const struct cgroup_hier *h, enum cgroup_part part)
+{
+    char path[PATH_MAX];
+    struct err ignored;
+
+    return part == CGROUP_V2 && full_path(h, "", path, &ignored) == 0 && mkdir(path, 0755) == 0;
+}
+
+static int pass_down_v2(const struct cgroup *g, struct err *err)
+{
+    bool made = false;
+
+    for (size_t i = 0; i < g->n; i++)
+        if (g->v[i].v2 && make_levels(&g->v[i], &made, err) < 0)
+            return -1;
+    return 0;
+}
+
 int cgroup_make(const struct cgroup *g, enum cgroup_part part, struct err *err)
 {
     for (size_t i = 0; i < g->n; i++)
-        if (is_part(&g->v[i], part) && make_hier(&g->v[i], err) < 0) {
+        if (is_part(&g->v[i], part) && !make_bare(&g->v[i], part) && make_hier(&g->v[i], err) < 0) {
             remove_made(g, part, i);
             return -1;
         }
-    return 0;
+    if (part != CGROUP_V1 || pass_down_v2(g, err) == 0)
+        return 0;
+    remove_made(g, part, g->n);
+    return -1;
 }
 
 int cgroup_adopt(const struct cgroup *g, struct err *err)

@@ -71,7 +71,8 @@ enum cgroup_part {
 
 /* Makes the group there and checks that it is fit for a new container: one that holds
  * processes or is frozen is refused. A failure removes what was made. On v2 all available
- * controllers are passed down to it. */
+ * controllers are passed down to it; where it is made first and the v1 groups afterwards, this is
+ * done then, while the process that was cloned into it is busy. */
 must_check int cgroup_make(const struct cgroup *g, enum cgroup_part part, struct err *err);
 /* The same for a group that was made for us and may hold a process. */
 must_check int cgroup_adopt(const struct cgroup *g, struct err *err);

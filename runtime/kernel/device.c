@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -33,13 +34,25 @@ static int check_existing(int dir_fd, const char *name, const struct device *d, 
     return 0;
 }
 
+static const char *last_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL ? path : slash + 1;
+}
+
 int device_make(int root_fd, const struct device *d, struct err *err)
 {
     char name[NAME_MAX + 1];
     own_fd int dir_fd = dir_open_parent(root_fd, d->path, 0755, name, sizeof name, err);
 
-    if (dir_fd < 0)
-        return -1;
+    return dir_fd < 0 ? -1 : device_make_in(dir_fd, d, err);
+}
+
+int device_make_in(int dir_fd, const struct device *d, struct err *err)
+{
+    const char *name = last_name(d->path);
+
     if (mknodat(dir_fd, name, d->mode, makedev(d->major, d->minor)) < 0) {
         if (errno == EEXIST)
             return check_existing(dir_fd, name, d, err);
@@ -128,9 +141,12 @@ int device_link(int root_fd, const char *path, const char *target, struct err *e
     char name[NAME_MAX + 1];
     own_fd int dir_fd = dir_open_parent(root_fd, path, 0755, name, sizeof name, err);
 
-    if (dir_fd < 0)
-        return -1;
-    if (symlinkat(target, dir_fd, name) < 0 && errno != EEXIST)
+    return dir_fd < 0 ? -1 : device_link_in(dir_fd, path, target, err);
+}
+
+int device_link_in(int dir_fd, const char *path, const char *target, struct err *err)
+{
+    if (symlinkat(target, dir_fd, last_name(path)) < 0 && errno != EEXIST)
         return err_set(err, errno, "link '%s' to '%s'", path, target);
     return 0;
 }

@@ -28,6 +28,8 @@ struct device {
 /* Makes the node beneath the root. One that is there already must be the same device; it is left as
  * it is, and anything else in its place is an error. */
 must_check int device_make(int root_fd, const struct device *d, struct err *err);
+/* The same in the directory of d->path, which is open. */
+must_check int device_make_in(int dir_fd, const struct device *d, struct err *err);
 /* In a user namespace nodes cannot be made: the host's own node is bound in its place. host_fd is
  * the host's node, from device_open_host. */
 must_check int device_bind(int root_fd, const struct device *d, struct err *err);
@@ -47,5 +49,6 @@ bool device_is_null(int fd);
 
 /* A symbolic link at path to target; one that is there already (of any kind) stays. */
 must_check int device_link(int root_fd, const char *path, const char *target, struct err *err);
+must_check int device_link_in(int dir_fd, const char *path, const char *target, struct err *err);
 
 #endif

@@ -225,6 +225,29 @@ static __attribute__((noinline)) int make_missing(int root_fd, const char *path,
     return fd >= 0 ? fd : err_wrap(err, "make '%s' beneath the root", path);
 }
 
+/* The usual case of those: only the last component is missing, and is no link. -1: it is not so, or
+ * there is something else to tell. */
+static int make_last(int root_fd, const char *path, enum dir_kind last, mode_t mode)
+{
+    const char *slash = strrchr(path, '/');
+    char parent[PATH_MAX];
+    size_t n = slash == NULL ? 0 : (size_t)(slash - path);
+    own_fd int dir_fd = -1, fd = -1;
+    struct err ignored;
+    struct stat st;
+
+    if (n == 0 || n >= sizeof parent || slash[1] == '\0' || strcmp(slash + 1, ".") == 0 ||
+        strcmp(slash + 1, "..") == 0)
+        return -1;
+    memcpy(parent, path, n);
+    parent[n] = '\0';
+    dir_fd = try_open(root_fd, parent, O_PATH | O_DIRECTORY, 0);
+    if (dir_fd < 0 || make_entry(dir_fd, slash + 1, last, mode, &ignored) < 0)
+        return -1;
+    fd = openat(dir_fd, slash + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 && fstat(fd, &st) == 0 && !S_ISLNK(st.st_mode) ? take_fd(&fd) : -1;
+}
+
 int dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t mode,
                      struct err *err)
 {
@@ -234,6 +257,9 @@ int dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t m
         return fd;
     if (errno != ENOENT)
         return err_set(err, errno, "open '%s' beneath the root", path);
+    fd = make_last(root_fd, path, last, mode);
+    if (fd >= 0)
+        return fd;
     return make_missing(root_fd, path, last, mode, err);
 }
 

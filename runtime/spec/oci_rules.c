@@ -32,26 +32,26 @@ static bool take(struct str *rest, char c)
     return true;
 }
 
-/* The index of the quote that ends a string, whose first byte is at i; n if there is none. */
-static size_t string_end(struct str s, size_t i)
+/* The quote that ends a string, whose first byte is at p; end if there is none. */
+static const char *string_end(const char *p, const char *end)
 {
-    while (i < s.n && s.p[i] != '"')
-        i += s.p[i] == '\\' ? 2 : 1;
-    return i < s.n ? i : s.n;
+    while (p < end && *p != '"')
+        p += *p == '\\' ? 2 : 1;
+    return p < end ? p : end;
 }
 
 /* What stands between the quotes, with its escapes. */
 static bool take_string(struct str *rest, struct str *out)
 {
-    size_t end = 0;
+    size_t n = 0;
 
     if (!take(rest, '"'))
         return false;
-    end = string_end(*rest, 0);
-    if (end == rest->n)
+    n = (size_t)(string_end(rest->p, rest->p + rest->n) - rest->p);
+    if (n == rest->n)
         return false;
-    *out = str_head(*rest, end);
-    *rest = str_skip(*rest, end + 1);
+    *out = str_head(*rest, n);
+    *rest = str_skip(*rest, n + 1);
     return true;
 }
 
@@ -68,53 +68,62 @@ static const unsigned char marks[256] = {
     [','] = PARTS, [' '] = PARTS, ['\t'] = PARTS, ['\n'] = PARTS, ['\r'] = PARTS,
 };
 
-/* One value of any type: to the bracket that closes it, or to what cannot belong to it. */
+/* The byte after the value that begins at p: after the bracket that closes it, or before what
+ * cannot belong to it. */
+static const char *value_end(const char *p, const char *end)
+{
+    size_t depth = 0;
+
+    for (; p < end; p++) {
+        unsigned char mark = marks[(unsigned char)*p];
+
+        if (mark == QUOTES)
+            p = string_end(p + 1, end);
+        else if (mark == OPENS)
+            depth++;
+        else if (depth == 0 && mark != PLAIN)
+            return p;
+        else if (mark == CLOSES && --depth == 0)
+            return p + 1;
+    }
+    return end;
+}
+
 static bool take_value(struct str *rest, struct str *out)
 {
-    size_t depth = 0, i = 0;
-
     skip_space(rest);
-    for (; i < rest->n; i++) {
-        unsigned char mark = marks[(unsigned char)rest->p[i]];
-
-        if (mark == PLAIN)
-            continue;
-        if (depth == 0 && (mark == PARTS || mark == CLOSES))
-            break;
-        if (mark == QUOTES)
-            i = string_end(*rest, i + 1);
-        depth += mark == OPENS;
-        depth -= mark == CLOSES;
-        if (depth == 0 && mark == CLOSES) {
-            i++;
-            break;
-        }
-    }
-    *out = str_head(*rest, i);
+    if (rest->n > 0)
+        *out = str_head(*rest, (size_t)(value_end(rest->p, rest->p + rest->n) - rest->p));
+    else
+        *out = STR_NONE;
     *rest = str_skip(*rest, out->n);
     return out->n > 0;
 }
 
-/* The value of a member. Of two with the same key, which no document may have, the first. */
-static bool find_member(struct str object, const char *key, struct str *out)
+/* Goes to the value of a member of the object that *rest begins with. Of two with the same key,
+ * which no document may have, to the first. */
+static bool enter(struct str *rest, const char *key)
 {
-    struct str name = STR_NONE;
+    struct str name = STR_NONE, value = STR_NONE;
 
-    if (!take(&object, '{'))
+    if (!take(rest, '{'))
         return false;
-    do
-        if (!take_string(&object, &name) || !take(&object, ':') || !take_value(&object, out))
+    for (;;) {
+        if (!take_string(rest, &name) || !take(rest, ':'))
             return false;
-    while (!str_eq_c(name, key) && take(&object, ','));
-    return str_eq_c(name, key);
+        if (str_eq_c(name, key))
+            return true;
+        if (!take_value(rest, &value) || !take(rest, ','))
+            return false;
+    }
 }
 
 bool oci_find_rules(struct str text, struct str *rules)
 {
-    struct str at = STR_NONE, found = STR_NONE;
+    struct str found = STR_NONE;
 
-    if (!find_member(text, "linux", &at) || !find_member(at, "seccomp", &at) ||
-        !find_member(at, "syscalls", &found) || found.p[0] != '[')
+    if (!enter(&text, "linux") || !enter(&text, "seccomp") || !enter(&text, "syscalls") ||
+        !take_value(&text, &found) || found.p[0] != '[')
         return false;
     *rules = found;
     return true;
