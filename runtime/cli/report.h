@@ -36,7 +36,7 @@ struct report {
 must_check int report_open(struct report *r, const char *path, struct err *err);
 void report_close(struct report *r);
 
-void report_line(const struct report *r, enum report_level level, const char *text);
+void report_line(const struct report *r, enum report_level level, const char *given);
 
 /* One line of a log file, with its newline. */
 void report_format(struct buf *out, bool json, enum report_level level, const char *text,
