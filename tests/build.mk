@@ -166,7 +166,7 @@ DEPS := gcc libc6-dev binutils pkg-config libseccomp-dev libcap-dev libjansson-d
         libidn2-dev libunistring-dev libcrypt-dev zlib1g-dev libzstd-dev
 DEPS_TEST  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-jsonschema universal-ctags busybox-static file zstd \
               skopeo umoci runc iproute2 procps nftables util-linux openssl swaks libnet-ssleay-perl isync mutt fetchmail \
-              unbound dnsutils python3-dkim python3-yaml passt slirp4netns uidmap
+              unbound dnsutils python3-dkim python3-yaml passt slirp4netns uidmap strace
 DEPS_VM    := qemu-system-x86 busybox-static kmod criu
 DEPS_LINT  := clang clang-format clang-tidy cppcheck shellcheck mandoc universal-ctags python3
 DEPS_BENCH := runc crun busybox-static python3 postfix dovecot-imapd dovecot-lmtpd

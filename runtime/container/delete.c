@@ -132,6 +132,55 @@ static int finish(struct arena *a, const struct container_env *env, const struct
     return poststop(a, env, s, c, err);
 }
 
+#define EMPTY_STEPS   100
+#define EMPTY_STEP_MS 10
+
+/* A start that was cut off ends by itself. */
+static int wait_until_empty(struct arena *a, const struct cgroup *g, struct err *err)
+{
+    for (int i = 0; i < EMPTY_STEPS; i++) {
+        pid_t *pids = NULL;
+        size_t n = 0;
+
+        if (cgroup_pids(g, a, &pids, &n, err) < 0)
+            return -1;
+        if (n == 0)
+            return 0;
+        (void)poll(NULL, 0, EMPTY_STEP_MS);
+    }
+    return err_set(err, EBUSY, "what its state was is not known, and its cgroup holds processes");
+}
+
+/* Nobody wrote down, or it cannot be read, which groups a container has; its configuration names
+ * them. They may be somebody else's, which was why it could not be created: so nothing in them is
+ * killed. */
+static int forget_cgroup(struct arena *a, const struct container_env *env, const struct state *s,
+                         const char *id, struct err *err)
+{
+    struct oci_config *c = NULL;
+    struct cgroup g;
+    struct err ignored; /* then none was made */
+
+    if (env->cgroups != CONTAINER_CGROUPFS || state_load_config(s, a, &c, &ignored) < 0 ||
+        cgroup_locate(a, c->linux_.cgroups_path != NULL ? c->linux_.cgroups_path : id, &g,
+                      &ignored) < 0)
+        return 0;
+    if (wait_until_empty(a, &g, err) < 0)
+        return -1;
+    cgroup_unmake(&g, CGROUP_ALL);
+    return 0;
+}
+
+static int forget(struct arena *a, const struct container_env *env, const char *id, struct err *err)
+{
+    own_fd int dir_fd = state_open(env, id, err);
+    const struct state s = {.dir_fd = dir_fd};
+
+    if (dir_fd < 0 || forget_cgroup(a, env, &s, id, err) < 0)
+        return -1;
+    return state_remove(env, id, err);
+}
+
 static int delete_one(struct arena *a, const struct container_env *env, const char *id,
                       enum container_force force, struct err *err)
 {
@@ -139,12 +188,16 @@ static int delete_one(struct arena *a, const struct container_env *env, const ch
     int r = 0;
 
     if (state_load(env, id, a, &s, err) < 0) {
+        if (force == CONTAINER_FORCE && err->code == EBADMSG)
+            return forget(a, env, id, err);
         if (force != CONTAINER_FORCE || err->code != ENOENT)
             return -1;
         err_reset(err);
         return 0;
     }
-    r = finish(a, env, &s, force, err);
+    r = s.public.status == CONTAINER_CREATING && force == CONTAINER_FORCE
+            ? forget(a, env, id, err)
+            : finish(a, env, &s, force, err);
     (void)close(s.dir_fd);
     return r;
 }

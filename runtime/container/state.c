@@ -233,18 +233,27 @@ int state_write(int dir_fd, const struct state *s, struct err *err)
 
 /* --- loading ---------------------------------------------------------------------------------- */
 
-static enum container_status judge(const struct state *s)
+/* What cannot be found out is an error: a container taken for stopped would be deleted. */
+static int judge(const struct state *s, enum container_status *out, struct err *err)
 {
     struct stat st;
+    bool alive = false;
 
-    if (!proc_is_alive(s->public.pid, s->public.pid_start))
-        return CONTAINER_STOPPED;
-    if (fstatat(s->dir_fd, STATE_SOCKET, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return CONTAINER_CREATED;
-    return s->cgroup.n > 0 && cgroup_is_frozen(&s->cgroup) ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+    if (proc_alive(s->public.pid, s->public.pid_start, &alive, err) < 0)
+        return -1;
+    if (!alive)
+        *out = CONTAINER_STOPPED;
+    else if (fstatat(s->dir_fd, STATE_SOCKET, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        *out = CONTAINER_CREATED;
+    else if (errno != ENOENT)
+        return err_set(err, errno, "look for '" STATE_SOCKET "' of the state");
+    else
+        *out =
+            s->cgroup.n > 0 && cgroup_is_frozen(&s->cgroup) ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+    return 0;
 }
 
-static int open_dir(const struct container_env *env, const char *id, struct err *err)
+int state_open(const struct container_env *env, const char *id, struct err *err)
 {
     own_fd int root_fd = -1, dir_fd = -1;
 
@@ -267,7 +276,7 @@ int state_load(const struct container_env *env, const char *id, struct arena *a,
                struct err *err)
 {
     own_buf struct buf text = BUF_INIT(STATE_MAX);
-    own_fd int dir_fd = open_dir(env, id, err);
+    own_fd int dir_fd = state_open(env, id, err);
 
     *out = (struct state){.dir_fd = -1};
     if (dir_fd < 0)
@@ -285,10 +294,17 @@ int state_load(const struct container_env *env, const char *id, struct arena *a,
         out->dir_fd = take_fd(&dir_fd);
         return 0;
     }
-    if (state_parse(a, buf_str(&text), out, err) < 0)
-        return err_wrap(err, "state of container '%s'", id);
-    out->dir_fd = take_fd(&dir_fd);
-    out->public.status = judge(out);
+    if (state_parse(a, buf_str(&text), out, err) < 0) {
+        err->code = EBADMSG;
+        return err_wrap(err, "'%s/%s/" STATE_FILE "' is damaged (delete --force removes it)",
+                        env->root, id);
+    }
+    out->dir_fd = dir_fd;
+    if (judge(out, &out->public.status, err) < 0) {
+        out->dir_fd = -1;
+        return -1;
+    }
+    (void)take_fd(&dir_fd);
     if (out->public.status == CONTAINER_STOPPED)
         out->public.pid = 0;
     return 0;

@@ -59,8 +59,11 @@ must_check int state_write(int dir_fd, const struct state *s, struct err *err);
 /* Everything but the directory's removal is the caller's. */
 must_check int state_remove(const struct container_env *env, const char *id, struct err *err);
 
-/* Reads and judges. ENOENT in err->code where there is no such container. The caller closes
- * out->dir_fd. Half-made containers (creating) have no cgroup and no pid. */
+/* The directory of a container, O_PATH; ENOENT: there is none. */
+must_check int state_open(const struct container_env *env, const char *id, struct err *err);
+/* Reads and judges. ENOENT in err->code where there is no such container, EBADMSG where what is
+ * written there is damaged. The caller closes out->dir_fd. Half-made containers (creating) have no
+ * cgroup and no pid. */
 must_check int state_load(const struct container_env *env, const char *id, struct arena *a,
                           struct state *out, struct err *err);
 /* The kept configuration, which was checked when it was written. */

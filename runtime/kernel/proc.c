@@ -132,13 +132,30 @@ int proc_stat(pid_t pid, struct proc_stat *out, struct err *err)
     return parse_stat((struct str){text, (size_t)n}, out, err);
 }
 
-bool proc_is_alive(pid_t pid, uint64_t start)
+int proc_alive(pid_t pid, uint64_t start, bool *alive, struct err *err)
 {
     struct proc_stat st;
-    struct err ignored;
 
-    return pid > 0 && proc_stat(pid, &st, &ignored) == 0 && st.start == start && st.state != 'Z' &&
-           st.state != 'X';
+    *alive = false;
+    if (pid <= 0)
+        return 0;
+    if (proc_stat(pid, &st, err) < 0) {
+        if (err->code != ESRCH)
+            return -1;
+        err_reset(err);
+        return 0;
+    }
+    *alive = st.start == start && st.state != 'Z' && st.state != 'X';
+    return 0;
+}
+
+static int need_alive(pid_t pid, uint64_t start, struct err *err)
+{
+    bool alive = false;
+
+    if (proc_alive(pid, start, &alive, err) < 0)
+        return -1;
+    return alive ? 0 : err_set(err, ESRCH, "process %d", pid);
 }
 
 int proc_pidfd(pid_t pid, uint64_t start, struct err *err)
@@ -150,8 +167,8 @@ int proc_pidfd(pid_t pid, uint64_t start, struct err *err)
     if (fd < 0)
         return err_set(err, errno, "open process %d", pid);
     /* Looked at after the pidfd was opened: if it is the right one now, the pidfd is its. */
-    if (!proc_is_alive(pid, start))
-        return err_set(err, ESRCH, "process %d", pid);
+    if (need_alive(pid, start, err) < 0)
+        return -1;
     return take_fd(&fd);
 }
 
@@ -164,8 +181,8 @@ int proc_open_root(int proc_fd, pid_t pid, uint64_t start, struct err *err)
 
     if (fd < 0)
         return err_set(err, errno, "open '/proc/%s'", path);
-    if (!proc_is_alive(pid, start))
-        return err_set(err, ESRCH, "process %d", pid);
+    if (need_alive(pid, start, err) < 0)
+        return -1;
     return take_fd(&fd);
 }
 

@@ -38,8 +38,8 @@ struct proc_stat {
 };
 
 must_check int proc_stat(pid_t pid, struct proc_stat *out, struct err *err);
-/* Alive: exists, with that start time, and is no zombie. */
-bool proc_is_alive(pid_t pid, uint64_t start);
+/* Alive: exists, with that start time, and is no zombie. -1 where that could not be found out. */
+must_check int proc_alive(pid_t pid, uint64_t start, bool *alive, struct err *err);
 
 /* A pidfd of the process with that pid and start time; ESRCH if it is gone. */
 must_check int proc_pidfd(pid_t pid, uint64_t start, struct err *err);

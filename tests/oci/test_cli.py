@@ -531,3 +531,29 @@ def test_a_link_in_place_of_dev_is_refused(runtime, bundle, own_rootfs, tmp_path
     out = runtime.run(bundle)
     assert out.returncode == 1 and "/dev" in out.stderr
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_what_was_cut_off_is_deleted_by_force(runtime, bundle):
+    """state.json cut short, or not yet written: nothing is killed, and nothing stays."""
+    for spoil in (lambda f: f.write_text('{"id"'), lambda f: f.unlink()):
+        name = runtime.start_detached(bundle.args("sleep", "60"))
+        state = runtime.root / name / "state.json"
+        pid = runtime.state(name)["pid"]
+        spoil(state)
+        assert runtime("delete", name).returncode == 1
+        refused = runtime("delete", "--force", name)
+        assert refused.returncode == 1 and "its cgroup holds processes" in refused.stderr
+        os.kill(pid, signal.SIGKILL)
+        runtime.ok("delete", "--force", name)
+        assert not state.parent.exists()
+
+
+def test_a_damaged_state_is_told_with_its_file(runtime, bundle):
+    name = runtime.create(bundle)
+    file = runtime.root / name / "state.json"
+    kept = file.read_text()
+    file.write_text(kept.replace('"pid"', '"dip"'))
+    said = runtime("state", name).stderr
+    assert f"'{file}' is damaged" in said and "$.pid: expected a whole number, found nothing" in said
+    assert name not in runtime.ok("list", "-q")
+    file.write_text(kept)

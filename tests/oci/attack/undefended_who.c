@@ -264,12 +264,15 @@ bool __wrap_proc_is_among(pid_t pid, const pid_t *sorted, size_t n)
     return is_off("listed") || __real_proc_is_among(pid, sorted, n);
 }
 
-bool __real_proc_is_alive(pid_t pid, uint64_t start);
-bool __wrap_proc_is_alive(pid_t pid, uint64_t start);
+int __real_proc_alive(pid_t pid, uint64_t start, bool *alive, struct err *err);
+int __wrap_proc_alive(pid_t pid, uint64_t start, bool *alive, struct err *err);
 
-bool __wrap_proc_is_alive(pid_t pid, uint64_t start)
+int __wrap_proc_alive(pid_t pid, uint64_t start, bool *alive, struct err *err)
 {
-    return is_off("pid") ? pid > 0 && kill(pid, 0) == 0 : __real_proc_is_alive(pid, start);
+    if (!is_off("pid"))
+        return __real_proc_alive(pid, start, alive, err);
+    *alive = pid > 0 && kill(pid, 0) == 0;
+    return 0;
 }
 
 int __real_poll(struct pollfd *fds, nfds_t n, int timeout);

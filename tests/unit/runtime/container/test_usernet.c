@@ -94,11 +94,20 @@ static void end_container(const struct usernet_ask *ask)
     assert_int_equal(waitpid(ask->target.pid, NULL, 0), ask->target.pid);
 }
 
+static bool is_alive(pid_t pid, uint64_t start)
+{
+    struct err err = {0};
+    bool alive = false;
+
+    assert_ok(proc_alive(pid, start, &alive, &err), &err);
+    return alive;
+}
+
 static void finish(const struct usernet_ask *ask, const struct usernet *n)
 {
     usernet_end(n);
-    assert_false(n->minder.pid > 0 && proc_is_alive(n->minder.pid, n->minder.start));
-    assert_false(n->helper.pid > 0 && proc_is_alive(n->helper.pid, n->helper.start));
+    assert_false(n->minder.pid > 0 && is_alive(n->minder.pid, n->minder.start));
+    assert_false(n->helper.pid > 0 && is_alive(n->helper.pid, n->helper.start));
     (void)close(ask->pid_fd);
     (void)close(ask->dir_fd);
 }
@@ -111,8 +120,8 @@ static void it_lives_as_long_as_the_container(void **state)
     struct err err = {0};
 
     assert_ok(usernet_start(a, &ask, &n, &err), &err);
-    assert_true(proc_is_alive(n.minder.pid, n.minder.start));
-    assert_true(proc_is_alive(n.helper.pid, n.helper.start));
+    assert_true(is_alive(n.minder.pid, n.minder.start));
+    assert_true(is_alive(n.helper.pid, n.helper.start));
     end_container(&ask);
     finish(&ask, &n);
     arena_free(a);

@@ -8,6 +8,15 @@
 
 #include "tests/lib/test.h"
 
+static bool is_alive(pid_t pid, uint64_t start)
+{
+    struct err err = {0};
+    bool alive = false;
+
+    assert_ok(proc_alive(pid, start, &alive, &err), &err);
+    return alive;
+}
+
 static void a_process_is_known_by_pid_and_start(void **state)
 {
     struct proc_stat st;
@@ -17,8 +26,8 @@ static void a_process_is_known_by_pid_and_start(void **state)
     (void)state;
     assert_ok(proc_stat(getpid(), &st, &err), &err);
     assert_int_equal(st.state, 'R');
-    assert_true(proc_is_alive(getpid(), st.start));
-    assert_false(proc_is_alive(getpid(), st.start + 1));
+    assert_true(is_alive(getpid(), st.start));
+    assert_false(is_alive(getpid(), st.start + 1));
     assert_int_equal(proc_pidfd(getpid(), st.start + 1, &err), -1);
     assert_int_equal(err.code, ESRCH);
     fd = proc_pidfd(getpid(), st.start, &err);
@@ -34,10 +43,12 @@ static void a_zombie_is_not_alive(void **state)
 
     (void)state;
     if (pid == 0)
-        _exit(0);
+        _exit(7);
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
     assert_ok(proc_stat(pid, &st, &err), &err);
-    assert_false(proc_is_alive(pid, st.start));
+    assert_false(is_alive(pid, st.start));
+    assert_false(st.executed); /* also of a zombie it can be told that it ended before an execve */
+    assert_int_equal(st.status, 7 << 8);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     assert_int_equal(proc_stat(pid, &st, &err), -1);
     assert_int_equal(err.code, ESRCH);
