@@ -34,6 +34,19 @@ def need(controller):
      ("50000", "50000 100000")),
     ("cpu", {"cpu": {"shares": 512}}, "cpu/cpu.shares", "cpu.weight", ("512", "20")),
     ("cpuset", {"cpu": {"cpus": "0"}}, "cpuset/cpuset.cpus", "cpuset.cpus", ("0", "0")),
+    ("cpuset", {"cpu": {"mems": "0"}}, "cpuset/cpuset.mems", "cpuset.mems", ("0", "0")),
+    ("cpu", {"cpu": {"quota": 50000, "period": 100000, "burst": 20000}}, "cpu/cpu.cfs_burst_us", "cpu.max.burst",
+     ("20000", "20000")),
+    ("cpu", {"cpu": {"idle": 1}}, "cpu/cpu.idle", "cpu.idle", ("1", "1")),
+    ("cpu", {"cpu": {"period": 50000}}, "cpu/cpu.cfs_period_us", "cpu.max", ("50000", "max 50000")),
+    ("memory", {"memory": {"reservation": 16777216}}, "memory/memory.soft_limit_in_bytes", "memory.low",
+     ("16777216", "16777216")),
+    ("memory", {"memory": {"limit": 33554432, "swap": 50331648}}, "memory/memory.memsw.limit_in_bytes", "memory.swap.max",
+     ("50331648", "16777216")),
+    ("memory", {"memory": {"limit": 33554432, "swap": -1}}, "memory/memory.memsw.limit_in_bytes", "memory.swap.max",
+     ("9223372036854771712", "max")),
+    ("memory", {"memory": {"limit": -1}}, "memory/memory.limit_in_bytes", "memory.max", ("9223372036854771712", "max")),
+    ("pids", {"pids": {"limit": -1}}, "pids/pids.max", "pids.max", ("max", "max")),
 ])
 def test_limits(runtime, bundle, controller, resources, v1, v2, want):
     need(controller)
@@ -165,6 +178,50 @@ def test_running_out_of_memory_is_an_event(runtime, bundle, own_rootfs):
         assert events.next()["type"] == "stats"
         (own_rootfs / "go").touch()
         assert events.next() == {"type": "oom", "id": name}
+
+
+def test_swappiness_is_for_v1(runtime, bundle):
+    need("memory")
+    bundle.linux["resources"]["memory"] = {"swappiness": 10}
+    out = runtime.run(bundle.args("cat", "/sys/fs/cgroup/memory/memory.swappiness"))
+    assert out.stdout == "10\n" if not UNIFIED else "memory.swappiness" in out.stderr
+
+
+def test_a_rate_of_a_device(runtime, bundle):
+    need("io" if UNIFIED else "blkio")
+    disks = [d for d in os.listdir("/sys/block") if os.path.exists(f"/sys/block/{d}/dev")]
+    if not disks:
+        pytest.skip("no disk")
+    with open(f"/sys/block/{disks[0]}/dev", encoding="ascii") as f:
+        device = f.read().strip()
+    major, minor = map(int, device.split(":"))
+    bundle.linux["resources"]["blockIO"] = {
+        "throttleReadBpsDevice": [{"major": major, "minor": minor, "rate": 1048576}],
+        "throttleWriteIOPSDevice": [{"major": major, "minor": minor, "rate": 200}]}
+    text = runtime.run(bundle.shell("cd /sys/fs/cgroup; cat io.max 2>/dev/null || cat blkio/blkio.throttle.read_bps_device "
+                                    "blkio/blkio.throttle.write_iops_device")).stdout
+    assert text == (f"{device} rbps=1048576 wbps=max riops=max wiops=200\n" if UNIFIED
+                    else f"{device} 1048576\n{device} 200\n")
+
+
+def test_huge_pages_and_their_reservation(runtime, bundle):
+    """The controller may be on v2 alone, also where the others are on v1."""
+    bundle.linux["resources"]["hugepageLimits"] = [{"pageSize": "2MB", "limit": 4 << 20}]
+    bundle.args("sleep", "60").save()
+    name = runtime.new_id()
+    out = runtime("run", "--detach", "--bundle", bundle.path, name, capture_output=False, stderr=open(bundle.path / "err", "wb"),
+                  stdout=subprocess.DEVNULL)
+    if out.returncode != 0:
+        text = (bundle.path / "err").read_text()
+        assert "hugetlb" in text
+        pytest.skip(text.strip())
+    with open(f"/proc/{runtime.state(name)['pid']}/cgroup", encoding="ascii") as f:
+        rows = [l.strip().split(":") for l in f]
+    row = next((r for r in rows if r[1] == "hugetlb"), None) or next(r for r in rows if r[1] == "")
+    base = f"/sys/fs/cgroup/{'hugetlb' if row[1] else '' if UNIFIED else 'unified'}{row[2]}/hugetlb.2MB."
+    for file in (("limit_in_bytes", "rsvd.limit_in_bytes") if row[1] else ("max", "rsvd.max")):
+        with open(base + file, encoding="ascii") as f:
+            assert f.read() == f"{4 << 20}\n", file
 
 
 def need_unified():

@@ -2,10 +2,12 @@
 """What the specification promises a container to find: devices, links, the process's properties, and what is refused."""
 import json
 import os
+import socket
 import stat
 
 import pytest
 
+from ocilib import read_until
 
 # --- devices -------------------------------------------------------------------------------------
 
@@ -28,9 +30,22 @@ def test_links_in_dev(runtime, bundle, own_rootfs, own_dev):
     assert out.stdout.split() == ["/proc/self/fd", "/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2", "pts/ptmx"]
 
 
-def test_the_terminal_is_dev_console(runtime, bundle):
-    names = runtime.run(bundle.shell("ls /dev")).stdout.split()
-    assert "console" not in names, "only with a terminal"
+def test_dev_console_is_the_terminal_and_has_the_size_of_the_config(runtime, bundle, short_dir):
+    assert "console" not in runtime.run(bundle.shell("ls /dev")).stdout.split(), "without one"
+    bundle.process["consoleSize"] = {"height": 33, "width": 101}
+    bundle.terminal(True).shell("stty size; tty; stat -c 'same %t:%T' /dev/console /dev/pts/0; echo over")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(short_dir / "console"))
+        listener.listen(1)
+        listener.settimeout(30)
+        runtime.start_detached(bundle, "--console-socket", short_dir / "console")
+        peer = listener.accept()[0]
+        _, fds, _, _ = socket.recv_fds(peer, 256, 1)
+        peer.close()
+    seen = read_until(fds[0], b"over").decode().split("\r\n")
+    os.close(fds[0])
+    assert seen[0] == "33 101" and seen[1] == "/dev/pts/0"
+    assert len({l for l in seen if l.startswith("same ")}) == 1 and len([l for l in seen if l.startswith("same ")]) == 2
 
 
 @pytest.mark.parametrize("kind, text", [("c", "character special file"), ("u", "character special file"),

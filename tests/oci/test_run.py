@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+import pytest
+
 from ocilib import wait
 
 
@@ -75,6 +77,20 @@ def test_time_offsets(runtime, bundle):
     up = float(runtime.run(bundle.shell("cat /proc/uptime")).stdout.split()[0])
     here = float(open("/proc/uptime", encoding="ascii").read().split()[0])
     assert 999000 < up - here < 1001000
+
+
+@pytest.mark.parametrize("offsets", [
+    {"monotonic": {"secs": 172800, "nanosecs": 5}}, {"boottime": {"secs": 604800}}, {"boottime": {"nanosecs": 1}},
+    {"monotonic": {"secs": 172800}, "boottime": {"secs": 604800, "nanosecs": 7}},
+], ids=str)
+def test_offsets_are_as_written(runtime, bundle, offsets):
+    bundle.linux["namespaces"].append({"type": "time"})
+    bundle.linux["timeOffsets"] = offsets
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    with open(f"/proc/{runtime.state(name)['pid']}/timens_offsets", encoding="ascii") as f:
+        seen = {l.split()[0]: tuple(map(int, l.split()[1:])) for l in f}
+    assert seen == {c: (offsets.get(c, {}).get("secs", 0), offsets.get(c, {}).get("nanosecs", 0)) for c in seen}
+    assert set(seen) == {"monotonic", "boottime"}
 
 
 def test_the_oom_score(runtime, bundle):

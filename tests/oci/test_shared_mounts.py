@@ -119,3 +119,15 @@ def test_mounts_are_not_added_later(runtime, shared):
 def test_without_pivot_it_is_the_same(runtime, shared):
     out = runtime.run(shared.shell("ls / /dev/shm; readlink /proc/self/ns/mnt"), "--no-pivot")
     assert "of-the-container" in out.stdout and HOST in out.stdout
+
+
+def test_with_cap_sys_admin_it_mounts_and_unmounts_nothing_by_path(runtime, shared):
+    """Its tree belongs to no namespace; what belongs to the runtime's is not to be reached by a path."""
+    for kind in shared.process["capabilities"].values():
+        kind.append("CAP_SYS_ADMIN")
+    before = all_mounts()
+    script = ("mount -t tmpfs none /tmp && echo mounted; mount --bind /bin /tmp && echo bound; "
+              "mount -o remount,rw /sys && echo remounted; umount /proc && echo gone; umount -l / && echo gone; echo end")
+    out = runtime.run(shared.shell(script))
+    assert out.stdout == "end\n", out.stderr
+    assert all_mounts() == before
