@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "runtime/base/arena.h"
@@ -497,9 +498,30 @@ static int apply_one(const struct cgroup *g, const struct limit *l, struct err *
     return l->optional && err->code == ENOENT ? 0 : -1;
 }
 
-/* A limit of memory below what is in use is refused by v1, as busy. */
-static int tell_what(const struct limit *l, struct err *err)
+/* The file "io.max" is absent because nobody passes the controller "io" down to this group. */
+static int tell_controller(const struct cgroup *g, const struct limit *l, struct err *err)
 {
+    const struct cgroup_hier *h = v2_of(g);
+    own_buf struct buf text = BUF_INIT(PATH_MAX);
+    struct str name = STR_NONE, rest = STR_NONE, list = STR_NONE, one = STR_NONE;
+    struct err ignored;
+
+    if (h == NULL || !str_cut(str_of(l->v2_file), '.', &name, &rest) || str_eq_c(name, "cgroup") ||
+        cgroup_read(h, "cgroup.controllers", &text, &ignored) < 0)
+        return -1;
+    list = buf_str(&text);
+    while (str_next(&list, ' ', &one))
+        if (str_eq(str_trim(one), name))
+            return -1;
+    return err_set(err, ENOENT, "'%s': controller `%.*s` is not available under '%s%s'", l->v2_file,
+                   STR_ARG(name), h->mount, h->path);
+}
+
+/* A limit of memory below what is in use is refused by v1, as busy. */
+static int tell_what(const struct cgroup *g, const struct limit *l, struct err *err)
+{
+    if (err->code == ENOENT && strcmp(l->section, "unified") == 0)
+        (void)tell_controller(g, l, err);
     if (err->code == EBUSY && strcmp(l->section, "memory") == 0)
         (void)err_wrap(err, "the processes of the container hold more than that");
     return err_wrap(err, "resources.%s", l->section);
@@ -513,6 +535,6 @@ int limits_apply(const struct cgroup *g, const struct limits *l, struct err *err
         again |= apply_one(g, &l->v[i], err) < 0;
     for (size_t i = 0; again && i < l->n; i++)
         if (apply_one(g, &l->v[i], err) < 0)
-            return tell_what(&l->v[i], err);
+            return tell_what(g, &l->v[i], err);
     return 0;
 }

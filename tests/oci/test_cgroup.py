@@ -277,7 +277,8 @@ def test_no_process_more_than_the_first(runtime, bundle):
 
 
 @pytest.mark.parametrize("resources, text", [
-    ({"unified": {"nosuch.max": "1"}}, "nosuch.max"), ({"unified": {"nodot": "1"}}, "$.linux.resources.unified"),
+    ({"unified": {"nosuch.max": "1"}}, "nosuch.max"), ({"unified": {"memory.nosuch": "1"}}, "memory.nosuch"),
+    ({"unified": {"nodot": "1"}}, "$.linux.resources.unified"),
     ({"hugepageLimits": [{"pageSize": "3MB", "limit": 1}]}, "3MB"),
     ({"rdma": {"mlx5_1": {}}}, "$.linux.resources.rdma"),
     ({"cpu": {"quota": 1000, "burst": 2000}}, "burst"),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """podman with mailbox-run as its default runtime: the life of a container."""
 import json
+import os
 import signal
 
 import pytest
@@ -190,3 +191,16 @@ def test_checkpoint_and_restore(podman):
     before = podman.ok("logs", name).split()
     podman.logged(name, f"\n{int(before[-1]) + 1}\n")
     podman.ok("rm", "-f", "-t", "0", name)
+
+
+def test_the_caller_s_groups_are_kept(podman):
+    before = os.getgroups()
+    os.setgroups([3001, 3002])
+    try:
+        out = podman("run", "--rm", "-u", "12:34", "--group-add", "keep-groups", IMAGE, "grep", "Groups:", "/proc/self/status")
+    finally:
+        os.setgroups(before)
+    if "keep-groups" in out.stderr:
+        pytest.skip(out.stderr.strip())  # by some versions only for a runtime of a certain name
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.split()[1:] == ["3001", "3002"]
