@@ -85,23 +85,24 @@ struct target {
     enum durable durable;
 };
 
+/* Errors name the file that is meant: the other name is nobody's business. */
 static int write_tmp(const struct target *t, struct str content, mode_t mode, struct err *err)
 {
     own_fd int fd = openat(t->dir_fd, t->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 
     if (fd < 0)
-        return err_set(err, errno, "create '%s'", t->tmp);
+        return err_set(err, errno, "create '%s'", t->path);
     if (fchmod(fd, mode) < 0) /* whatever the umask */
-        return err_set(err, errno, "set the mode of '%s'", t->tmp);
+        return err_set(err, errno, "set the mode of '%s'", t->path);
     if (fd_write_all(fd, content, err) < 0)
-        return err_wrap(err, "write '%s'", t->tmp);
-    return t->durable == DURABLE ? file_sync(fd, t->tmp, err) : 0;
+        return err_wrap(err, "'%s'", t->path);
+    return t->durable == DURABLE ? file_sync(fd, t->path, err) : 0;
 }
 
 static int rename_tmp(const struct target *t, struct err *err)
 {
     if (renameat(t->dir_fd, t->tmp, t->dir_fd, t->path) < 0)
-        return err_set(err, errno, "rename '%s' to '%s'", t->tmp, t->path);
+        return err_set(err, errno, "replace '%s'", t->path);
     return 0;
 }
 

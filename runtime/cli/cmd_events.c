@@ -195,6 +195,19 @@ static int is_alive(struct cmd *c, struct err *err)
     return rc;
 }
 
+/* What is over in the first place is an error. */
+static int check_alive(struct cmd *c, struct err *err)
+{
+    struct container_state state;
+
+    if (container_state(&c->env, c->args[0], c->arena, &state, err) < 0)
+        return -1;
+    if (state.status == CONTAINER_STOPPED || state.status == CONTAINER_CREATING)
+        return err_set(err, 0, "the container is %s, not running",
+                       container_status_names[state.status]);
+    return 0;
+}
+
 #define COUNT_TRIES   10
 #define COUNT_STEP_MS 10
 
@@ -231,9 +244,6 @@ static int watch(struct cmd *c, uint64_t interval_ms, struct err *err)
     uint64_t kills = UINT64_MAX;
     int alive = 0;
 
-    /* What is not there in the first place is an error. */
-    if (look(c, LOOK_FOR_KILLS, &kills, err) < 0)
-        return -1;
     while ((alive = is_alive(c, err)) == 1) {
         uint64_t until_ms = clock_now_ms() + interval_ms;
 
@@ -310,6 +320,8 @@ static int run(struct cmd *c, struct err *err)
 
     if (parse_interval(o->interval, &interval_ms, err) < 0)
         return err_wrap(err, "option '--interval'");
+    if (check_alive(c, err) < 0)
+        return -1;
     return o->stats.on ? look(c, LOOK_PRINT, &kills, err) : watch(c, interval_ms, err);
 }
 

@@ -235,9 +235,12 @@ static int base_process(const struct container_view *view, struct oci_process *p
 static int load_process(struct cmd *c, const struct exec_opts *o, const struct container_view *view,
                         struct oci_process *p, struct err *err)
 {
-    int rc = o->process != NULL ? oci_load_process_file(c->arena, AT_FDCWD, o->process, p, err)
-                                : base_process(view, p, err);
+    int rc = 0;
 
+    if (o->process == NULL)
+        rc = base_process(view, p, err);
+    else if (oci_load_process_file(c->arena, AT_FDCWD, o->process, p, err) < 0)
+        return err_wrap(err, "option '--process', '%.256s'", o->process);
     for (size_t i = 0; rc == 0 && i < ARRAY_N(changes); i++)
         rc = changes[i](c, o, p, err);
     return rc;
@@ -246,9 +249,14 @@ static int load_process(struct cmd *c, const struct exec_opts *o, const struct c
 static int look(struct cmd *c, const struct exec_opts *o, struct container_view **view,
                 struct err *err)
 {
+    enum container_status now = CONTAINER_STOPPED;
+
     if (container_look(&c->env, c->args[0], c->arena, view, err) < 0)
         return -1;
-    if (container_view_state(*view)->status == CONTAINER_PAUSED && !o->ignore_paused.on)
+    now = container_view_state(*view)->status;
+    if (now == CONTAINER_CREATING || now == CONTAINER_STOPPED)
+        return err_set(err, 0, "the container is %s, not running", container_status_names[now]);
+    if (now == CONTAINER_PAUSED && !o->ignore_paused.on)
         return err_set(err, 0, "the container is paused (--ignore-paused waits until it goes on)");
     return 0;
 }

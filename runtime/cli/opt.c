@@ -77,9 +77,10 @@ static int store_path(const struct parse *p, const struct given *g, void *place,
 
     if (*g->value == '\0')
         return bad_value(g, "a path", err);
-    cwd = get_current_dir_name();
-    if (cwd == NULL)
-        return err_set(err, 0, "option '%.*s': no current directory", STR_ARG(g->written));
+    if (*g->value != '/')
+        cwd = get_current_dir_name();
+    if (*g->value != '/' && cwd == NULL)
+        return err_set(err, 0, "option '%.*s': the current directory is gone", STR_ARG(g->written));
     path_join(str_of(cwd), str_of(g->value), &path);
     if (buf_check(&path, "the path", err) < 0)
         return -1;

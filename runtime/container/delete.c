@@ -135,16 +135,20 @@ static int finish(struct arena *a, const struct container_env *env, const struct
 #define EMPTY_STEPS   100
 #define EMPTY_STEP_MS 10
 
+static bool is_any_there(const struct cgroup *g)
+{
+    for (size_t i = 0; i < g->n; i++)
+        if (cgroup_is_there(&g->v[i]))
+            return true;
+    return false;
+}
+
 /* A start that was cut off ends by itself. */
-static int wait_until_empty(struct arena *a, const struct cgroup *g, struct err *err)
+static int remove_when_empty(const struct cgroup *g, struct err *err)
 {
     for (int i = 0; i < EMPTY_STEPS; i++) {
-        pid_t *pids = NULL;
-        size_t n = 0;
-
-        if (cgroup_pids(g, a, &pids, &n, err) < 0)
-            return -1;
-        if (n == 0)
+        cgroup_unmake(g, CGROUP_ALL);
+        if (!is_any_there(g))
             return 0;
         (void)poll(NULL, 0, EMPTY_STEP_MS);
     }
@@ -165,10 +169,7 @@ static int forget_cgroup(struct arena *a, const struct container_env *env, const
         cgroup_locate(a, c->linux_.cgroups_path != NULL ? c->linux_.cgroups_path : id, &g,
                       &ignored) < 0)
         return 0;
-    if (wait_until_empty(a, &g, err) < 0)
-        return -1;
-    cgroup_unmake(&g, CGROUP_ALL);
-    return 0;
+    return remove_when_empty(&g, err);
 }
 
 static int forget(struct arena *a, const struct container_env *env, const char *id, struct err *err)

@@ -85,7 +85,7 @@ static void a_failed_replacement_changes_nothing(void **state)
 
     assert_int_equal(mkdirat(t->fd, "d", 0700), 0);
     assert_int_equal(file_replace(t->fd, "d", STR("x"), 0600, &err), -1);
-    assert_err(&err, "rename");
+    assert_err(&err, "replace");
     assert_int_equal(file_replace(t->fd, "none/f", STR("x"), 0600, &err), -1);
     assert_int_equal(entries_n(t->fd), 1);
 }
