@@ -15,6 +15,7 @@
 #include "runtime/base/own.h"
 #include "runtime/base/str.h"
 #include "runtime/cli/cmd.h"
+#include "runtime/kernel/idmap.h"
 #include "runtime/spec/oci.h"
 
 /* --- global options
@@ -152,14 +153,29 @@ static int print_version(struct err *err)
 /* --- one call
  * ------------------------------------------------------------------------------------------ */
 
-/* An ordinary user's state is beneath the directory that the session made for such things. */
+/* The user 0 of a user namespace that an ordinary user made, podman for example, is no more than
+ * that user; only who calls itself root there is believed to have a /run of its own. */
+static bool is_ordinary(void)
+{
+    const char *name = NULL;
+
+    if (geteuid() != 0)
+        return true;
+    name = secure_getenv("USER");
+    return (name == NULL || strcmp(name, "root") != 0) && idmap_is_inside();
+}
+
+/* An ordinary user's state is beneath the directory that the session made for such things, or where
+ * a session would have made it. */
 static const char *default_root(struct arena *a)
 {
-    const char *session = geteuid() == 0 ? NULL : secure_getenv("XDG_RUNTIME_DIR");
+    const char *session = secure_getenv("XDG_RUNTIME_DIR");
+    bool set = session != NULL && session[0] == '/';
 
-    if (session == NULL || session[0] != '/')
+    if ((geteuid() == 0 && !set) || !is_ordinary())
         return "/run/mailbox-run";
-    return arena_printf(a, "%s/mailbox-run", session);
+    return set ? arena_printf(a, "%s/mailbox-run", session)
+               : arena_printf(a, "/run/user/%u/mailbox-run", geteuid());
 }
 
 static int check_count(const struct verb *v, size_t n, struct err *err)

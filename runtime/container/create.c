@@ -152,6 +152,8 @@ static int decide(struct maker *m, struct err *err)
         .wait = m->facts.wait,
         .network = m->create->network != CONTAINER_NETWORK_CONFIG,
     };
+    m->inside = geteuid() == 0 && idmap_is_inside();
+    m->groups_denied_to_us = m->inside && idmap_denies_groups(0);
     if (!m->config->process.set && !m->facts.wait)
         return err_set(err, 0, "$.process: expected an object, found nothing");
     if (maker_check_labels(&m->config->process, err) < 0)
@@ -162,7 +164,9 @@ static int decide(struct maker *m, struct err *err)
         return err_wrap(err, "the network");
     if (decide_cgroup(m, err) < 0)
         return err_wrap(err, "$.linux.cgroupsPath");
-    m->facts.slow_cgroups = m->env->cgroups == CONTAINER_CGROUPFS && !m->cgroup.unified;
+    /* Whether the groups can be made at all must be known first where they might not be. */
+    m->facts.slow_cgroups =
+        m->env->cgroups == CONTAINER_CGROUPFS && !m->cgroup.unified && m->facts.root && !m->inside;
     if (m->config->linux_.mount_label != NULL && !lsm_is_on(LSM_SELINUX))
         maker_warn(m, "$.linux.mountLabel: SELinux is not enabled on this host: the mounts go "
                       "without a label");
@@ -285,14 +289,16 @@ static void cgroup_is_made(struct maker *m)
 static bool may_go_without(const struct maker *m)
 {
     return m->env->rootless == CONTAINER_ROOTLESS_YES ||
-           (m->env->rootless == CONTAINER_ROOTLESS_AUTO && geteuid() != 0);
+           (m->env->rootless == CONTAINER_ROOTLESS_AUTO && (geteuid() != 0 || m->inside));
 }
 
 static int go_without_cgroup(const struct maker *m, struct err *err)
 {
-    if (!may_go_without(m) || !limits_is_empty(&m->config->linux_.resources) ||
-        (err->code != EACCES && err->code != EPERM && err->code != EROFS))
+    if ((err->code != EACCES && err->code != EPERM && err->code != EROFS) || !may_go_without(m))
         return -1;
+    if (!limits_is_empty(&m->config->linux_.resources))
+        return err_wrap(err, "$.linux.resources asks for limits, for which no control group is "
+                             "delegated to this user");
     err_reset(err);
     return 0;
 }
@@ -367,8 +373,13 @@ static int step_cgroup_limits(struct maker *m, size_t index, struct err *err)
         return 0;
     if (limits_make(m->arena, r, &limits, err) < 0 || limits_apply(&m->cgroup, &limits, err) < 0)
         return -1;
-    if (geteuid() == 0)
-        return limits_apply_devices(&m->cgroup, r, err);
+    if (geteuid() == 0) {
+        if (limits_apply_devices(&m->cgroup, r, err) == 0)
+            return 0;
+        if ((err->code != EPERM && err->code != EACCES) || !m->inside)
+            return -1;
+        err_reset(err);
+    }
     if (r->devices_n > 0)
         maker_warn(m, "$.linux.resources.devices: an ordinary user cannot set device rules: the "
                       "container goes without");

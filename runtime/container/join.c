@@ -22,18 +22,6 @@ static int check_status(const struct state *s, struct err *err)
                    container_status_names[s->public.status]);
 }
 
-/* A user namespace of an unprivileged user may have given up setgroups for good. */
-static bool denies_groups(pid_t pid)
-{
-    char path[64];
-    own_buf struct buf text = BUF_INIT(64);
-    struct err ignored;
-
-    (void)snprintf(path, sizeof path, "/proc/%d/setgroups", pid);
-    return file_read(AT_FDCWD, path, &text, &ignored) == 0 &&
-           str_starts(buf_str(&text), STR("deny"));
-}
-
 static int load(struct maker *m, const char *id, const struct container_view *view,
                 struct oci_config **c, struct err *err)
 {
@@ -64,7 +52,7 @@ int join_prepare(struct maker *m, const char *id, const struct container_view *v
         return -1;
     in->join_flags = m->state.ns_flags;
     in->bundle = s->bundle;
-    m->groups_denied = (m->state.ns_flags & CLONE_NEWUSER) != 0 && denies_groups(s->pid);
+    m->groups_denied = idmap_denies_groups(s->pid);
     return 0;
 }
 

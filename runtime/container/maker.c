@@ -443,7 +443,7 @@ int maker_oom_score(struct maker *m, struct err *err)
     (void)snprintf(text, sizeof text, "%d", (int)m->init.process->oom_score_adj.v);
     if (proc_write(proc_fd, path, text, err) == 0)
         return 0;
-    return geteuid() != 0 && err->code == EACCES ? 0 : -1;
+    return err->code == EACCES && (geteuid() != 0 || idmap_is_inside()) ? 0 : -1;
 }
 
 /* --- serving ---------------------------------------------------------------------------------- */
@@ -592,7 +592,7 @@ static enum init_groups groups_of(const struct maker *m)
 {
     if (m->groups_kept)
         return INIT_GROUPS_KEPT;
-    return m->groups_denied ? INIT_GROUPS_DENIED : INIT_GROUPS_SET;
+    return m->groups_denied || m->groups_denied_to_us ? INIT_GROUPS_DENIED : INIT_GROUPS_SET;
 }
 
 int maker_go(struct maker *m, struct err *err)

@@ -51,7 +51,9 @@ struct maker {
     int cgroup_fd;     /* of the v2 group, or -1 */
     bool cgroup_begun; /* of the groups the v2 one is made, the others are to follow */
     bool attach;       /* it may not be put into the group by us, but by systemd, which made it */
+    bool inside;       /* the caller is in a user namespace that somebody made */
     bool groups_denied;
+    bool groups_denied_to_us; /* by the namespace of the caller */
     bool groups_kept;
     bool hooks_ran; /* some of those of the runtime: what they did is to be taken back */
     bool gone;      /* the child was told to go on */

@@ -388,8 +388,14 @@ int step_device(struct init *in, size_t index, struct err *err)
 {
     struct device d = device_of(in, index);
 
-    return is_right_in_dev(in, d.path) ? device_make_in(in->dev_fd, &d, err)
-                                       : device_make(in->root_fd, &d, err);
+    int r = is_right_in_dev(in, d.path) ? device_make_in(in->dev_fd, &d, err)
+                                        : device_make(in->root_fd, &d, err);
+
+    /* In a user namespace that the runtime itself was started in, nobody makes nodes. */
+    if (r == 0 || err->code != EPERM || S_ISFIFO(d.mode))
+        return r;
+    err_reset(err);
+    return device_bind(in->root_fd, &d, err);
 }
 
 int step_device_bind(struct init *in, size_t index, struct err *err)

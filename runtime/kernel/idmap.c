@@ -13,6 +13,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/base/file.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 #include "runtime/kernel/sys.h"
@@ -29,6 +30,35 @@ void idmap_format(struct idmaps m, struct buf *out)
 bool idmap_is_single(struct idmaps m, uint32_t outside)
 {
     return m.n == 1 && m.v[0].n == 1 && m.v[0].outside == outside;
+}
+
+bool idmap_is_inside(void)
+{
+    own_buf struct buf text = BUF_INIT(MAP_TEXT_MAX);
+    struct str rest, word;
+    struct err ignored; /* without a /proc nobody can tell */
+    static const char *const all[] = {"0", "0", "4294967295"};
+    size_t n = 0;
+
+    if (file_read(AT_FDCWD, "/proc/self/uid_map", &text, &ignored) < 0)
+        return false;
+    rest = str_trim(buf_str(&text));
+    while (str_next(&rest, ' ', &word))
+        if (word.n > 0 && (n == ARRAY_N(all) || !str_eq_c(word, all[n++])))
+            return true;
+    return n != ARRAY_N(all);
+}
+
+bool idmap_denies_groups(pid_t pid)
+{
+    char path[64] = "/proc/self/setgroups";
+    own_buf struct buf text = BUF_INIT(64);
+    struct err ignored;
+
+    if (pid != 0)
+        (void)snprintf(path, sizeof path, "/proc/%d/setgroups", pid);
+    return file_read(AT_FDCWD, path, &text, &ignored) == 0 &&
+           str_starts(buf_str(&text), STR("deny"));
 }
 
 static int write_proc(pid_t pid, const char *file, struct str text, struct err *err)

@@ -34,6 +34,14 @@ void idmap_format(struct idmaps m, struct buf *out);
 /* The maps consist of the single id, which an unprivileged caller may map by itself. */
 bool idmap_is_single(struct idmaps m, uint32_t outside);
 
+/* This process is in a user namespace that somebody made: its user 0 is an ordinary user to the
+ * host, as beneath a rootless podman. */
+bool idmap_is_inside(void);
+
+/* The user namespace of a process (0: of this one) has given up setgroups for good, as that of an
+ * unprivileged user must. */
+bool idmap_denies_groups(pid_t pid);
+
 /* A user namespace that nobody is in, with these maps: what an id-mapped mount is given. Needs
  * root. Returns its descriptor. */
 must_check int idmap_userns(struct idmaps uids, struct idmaps gids, struct err *err);
