@@ -18,8 +18,11 @@ RUNTIME_PROGRAMS :=
 ifneq ($(wildcard runtime/cli/main.c),)
 RUNTIME_PROGRAMS += mailbox-run
 # Its entry is runtime/cli/early.c, and the C library is started by runtime/cli/start.c, where these are there for the architecture.
+# Its text is laid out by runtime/cli/order.ld; the map is for tests/bench/order.py, which writes that.
+ORDER := $(if $(SANITIZE),,-Xlinker -T -Xlinker runtime/cli/order.ld -Xlinker -Map=$(BUILD)/mailbox-run.map)
 EARLY := $(if $(SANITIZE),,$(if $(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),-e early_start))
-$(eval $(call program,mailbox-run,$(call objects,$(if $(EARLY),$(CLI_OWN),runtime/cli/main.c)),$(LIBMRCLI) $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -ljansson,$(STATIC) $(EARLY)))
+$(eval $(call program,mailbox-run,$(call objects,$(if $(EARLY),$(CLI_OWN),runtime/cli/main.c)),$(LIBMRCLI) $(LIBMAILRUN) $(LIBMRBASE),-lseccomp -lcap -ljansson,$(STATIC) $(EARLY) $(ORDER)))
+$(BUILD)/mailbox-run: runtime/cli/order.ld
 endif
 
 # up, down, image, user ...: the verbs that need archives, TLS and netlink. mailbox-run executes it. In a static program

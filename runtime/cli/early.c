@@ -79,7 +79,7 @@ static BARE void close_at_exec(char *const *envp)
         envp++;
     for (aux = (const void *)(envp + 1); aux->a_type != AT_NULL; aux++)
         if (aux->a_type == AT_EXECFN)
-            name = (const char *)aux->a_un.a_val;
+            name = (const char *)aux->a_un.a_val; /* NOLINT(performance-no-int-to-ptr) */
     for (const char *f = front; name != NULL && *f != '\0'; f++, name++)
         if (*f != *name)
             return;
