@@ -598,7 +598,7 @@ static enum init_groups groups_of(const struct maker *m)
 int maker_go(struct maker *m, struct err *err)
 {
     /* What a child that has ended said before is heard by maker_serve. */
-    if (!m->gone && sync_send(m->sync_fd, SYNC_GO, groups_of(m), -1, err) < 0 &&
+    if (!m->gone && sync_send(m->sync_fd, SYNC_GO, (int)groups_of(m), -1, err) < 0 &&
         err->code != EPIPE && err->code != ECONNRESET)
         return -1;
     m->gone = true;
