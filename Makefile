@@ -107,6 +107,7 @@ BIN_DIR     = $(DESTDIR)$(PREFIX)/bin
 LIBEXEC_DIR = $(DESTDIR)$(PREFIX)/libexec/mailbox-run
 SHARE_DIR   = $(DESTDIR)$(PREFIX)/share/mailbox-run
 MAN_DIR     = $(DESTDIR)$(PREFIX)/share/man
+BASH_DIR    = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 BIN_PROGRAMS     = $(filter mailbox-run mb-image,$(PROGRAMS))
 LIBEXEC_PROGRAMS = $(filter mailbox-run-stack,$(PROGRAMS))
 
@@ -119,11 +120,13 @@ install: all ## install below DESTDIR/PREFIX (/usr/local)
 	if [ -d $(BUILD)/images ]; then install -d $(SHARE_DIR)/images && \
 	    cp -R --no-preserve=ownership $(addprefix $(BUILD)/images/,oci-layout index.json blobs) $(SHARE_DIR)/images; fi
 	for page in $(MAN); do install -D -m 644 $$page $(MAN_DIR)/man$${page##*.}/$${page##*/} || exit 1; done
+	install -D -m 644 runtime/man/mailbox-run.bash $(BASH_DIR)/mailbox-run
 
 uninstall: ## remove what install installed
 	rm -f $(addprefix $(BIN_DIR)/,mailbox-run mb-image)
 	rm -rf $(LIBEXEC_DIR) $(SHARE_DIR)
 	for page in $(MAN); do rm -f $(MAN_DIR)/man$${page##*.}/$${page##*/}; done
+	rm -f $(BASH_DIR)/mailbox-run
 
 clean: ## remove build/
 	@rm -rf build 2>/dev/null || { echo "what the example stack stored in build/demo is root's: sudo make clean" >&2; exit 1; }

@@ -114,7 +114,7 @@ fuzz: fuzz-build ## build every fuzz target and run each for FUZZ_SECONDS
 # --- lint: each check alone, too: make lint-tidy ------------------------------------------------
 LINT_C  := $(sort $(shell find runtime images mailstack tests -name '*.c' 2>/dev/null))
 LINT_H  := $(sort $(shell find runtime images mailstack tests -name '*.h' 2>/dev/null))
-LINT_SH := $(sort $(shell find .ci runtime images mailstack tests specs -name '*.sh' 2>/dev/null) .ci/run)
+LINT_SH := $(sort $(shell find .ci runtime images mailstack tests specs \( -name '*.sh' -o -name '*.bash' \) 2>/dev/null) .ci/run)
 MAN     := $(sort $(wildcard runtime/man/*.[1-8] images/man/*.[1-8] mailstack/man/*.[1-8]))
 
 .PHONY: lint lint-format lint-clang lint-tidy lint-cppcheck lint-sh lint-man lint-rules

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from ocilib import wait
+from ocilib import cgroups_named, need_program, wait
 
 UNIFIED = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 
@@ -105,6 +105,73 @@ def test_a_group_in_use_is_refused(runtime, bundle):
     assert second.returncode == 1
     assert "holds processes" in second.stderr
     assert runtime.state(first)["status"] == "running"
+
+
+@pytest.fixture
+def places(runtime, bundle):
+    """The directories that the groups of a name have, and the name; they are removed at the end."""
+    name = runtime.new_id()
+    bundle.linux["cgroupsPath"] = f"/{name}"
+    made = runtime.start_detached(bundle.args("sleep", "60"))
+    found = cgroups_named({name})
+    runtime.ok("delete", "--force", made)
+    assert found
+    yield name, found
+    for group in found:
+        if os.path.isdir(group):
+            os.rmdir(group)
+
+
+def test_a_frozen_group_is_refused(runtime, bundle, places):
+    _, found = places
+    freezer = next((g for g in found if UNIFIED or "/freezer/" in g), None)
+    if freezer is None:
+        pytest.skip("nothing freezes here")
+    os.mkdir(freezer)
+    file, on, off = ("cgroup.freeze", "1", "0") if UNIFIED else ("freezer.state", "FROZEN", "THAWED")
+    with open(f"{freezer}/{file}", "w", encoding="ascii") as f:
+        f.write(on)
+    result = runtime.run(bundle.args("true"))
+    assert result.returncode == 1 and f"cgroup '{freezer}' exists and is frozen" in result.stderr
+    assert os.path.isdir(freezer) and [g for g in found if g != freezer and os.path.isdir(g)] == []
+    with open(f"{freezer}/{file}", "w", encoding="ascii") as f:
+        f.write(off)
+    assert runtime.run(bundle).returncode == 0
+
+
+def test_an_empty_group_that_is_there_is_used(runtime, bundle, places):
+    _, found = places
+    for group in found:
+        os.mkdir(group)
+    assert runtime.run(bundle.args("true")).returncode == 0
+
+
+V2_MOUNT = "/sys/fs/cgroup" if UNIFIED else "/sys/fs/cgroup/unified"
+
+
+def traced(runtime, calls, *args):
+    need_program("strace")
+    if not os.path.isdir(V2_MOUNT):
+        pytest.skip("no cgroup v2 hierarchy")
+    trace = runtime.root.parent / "trace"
+    subprocess.run(["strace", "-D", "-f", "-qq", "-o", trace, "-e", f"trace={calls}", *runtime.command(*args)],
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=True)
+    return trace.read_text()
+
+
+def test_the_process_is_made_in_its_group(runtime, bundle):
+    bundle.args("true").save()
+    assert "CLONE_INTO_CGROUP" in traced(runtime, "clone3", "run", "--bundle", bundle.path, runtime.new_id())
+
+
+def test_a_group_ends_by_cgroup_kill(runtime, bundle):
+    bundle.namespaces("pid")
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["type"] != "proc"]
+    bundle.linux["maskedPaths"] = bundle.linux["readonlyPaths"] = []
+    name = runtime.start_detached(bundle.shell("sleep 60 & wait"))
+    if not all(os.path.exists(f"{g}/cgroup.kill") for g in cgroups_named({name}) if g.startswith(V2_MOUNT)):
+        pytest.skip("no cgroup.kill")
+    assert "/cgroup.kill" in traced(runtime, "openat", "delete", "--force", name)
 
 
 def test_all_processes_end_without_a_pid_namespace(runtime, bundle):

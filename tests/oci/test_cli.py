@@ -557,3 +557,19 @@ def test_a_damaged_state_is_told_with_its_file(runtime, bundle):
     assert f"'{file}' is damaged" in said and "$.pid: expected a whole number, found nothing" in said
     assert name not in runtime.ok("list", "-q")
     file.write_text(kept)
+
+
+def test_the_shell_completes_verbs_options_and_ids(runtime, bundle):
+    need_program("bash")
+    name = runtime.create(bundle)
+    script = """
+        source runtime/man/mailbox-run.bash
+        try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _mailbox_run; echo "${COMPREPLY[@]}"; }
+        try "$1" sta; try "$1" run --no; try "$1" list --format ''; try "$1" --root "$2" start ''
+    """
+    top = pathlib.Path(__file__).resolve().parents[2]
+    out = subprocess.run(["bash", "-c", script, "bash", RUNTIME, runtime.root], cwd=top, capture_output=True, text=True, timeout=30, check=True)
+    verbs, options, values, ids = out.stdout.splitlines()
+    assert verbs.split() == ["start", "state", "status"]
+    assert {"--no-pivot", "--no-new-keyring", "--no-subreaper"} <= set(options.split())
+    assert (values, ids, out.stderr) == ("table json", name, "")
