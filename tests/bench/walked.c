@@ -23,6 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/base/str.h"
+
 #define TEXT_MAX    (8U << 20)
 #define PROCESS_MAX 64
 #define BREAKPOINT  0xcc
@@ -185,12 +187,21 @@ static void start(char **argv)
     (void)ptrace(PTRACE_CONT, pid, NULL, NULL);
 }
 
+static uint64_t hex_of(const char *text)
+{
+    uint64_t v = 0;
+
+    for (; ascii_hex(*text) >= 0; text++)
+        v = v << 4 | (uint64_t)ascii_hex(*text);
+    return v;
+}
+
 static void read_functions(void)
 {
-    char line[64], *end = NULL;
+    char line[64];
 
     while (fgets(line, sizeof line, stdin) != NULL) {
-        uint64_t at = strtoull(line, &end, 16);
+        uint64_t at = hex_of(line);
 
         if (at >= TEXT_MAX)
             errx(1, "a function at %s", line);
@@ -203,11 +214,10 @@ static void read_functions(void)
 int main(int argc, char **argv)
 {
     int status = 0;
-    char *end = NULL;
 
     if (argc < 3)
         errx(2, "usage: walked ENTRY PROGRAM ARGUMENT... <ADDRESSES");
-    entry = strtoull(argv[1], &end, 16);
+    entry = hex_of(argv[1]);
     read_functions();
     start(argv + 2);
     while (!processes[0].has_ended) {
