@@ -14,6 +14,7 @@
  *
  * Lifetime:  what is read lives in the arena given.
  * Tests:     tests/unit/runtime/container/test_state.c, tests/oci/test_cli.py
+ * Fuzz:      tests/fuzz/runtime/container/fuzz_state.c
  */
 #ifndef MR_CONTAINER_STATE_H
 #define MR_CONTAINER_STATE_H

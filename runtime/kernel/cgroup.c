@@ -127,6 +127,8 @@ int cgroup_parse(struct arena *a, const struct cgroup_host *host, const char *pa
         if (!str_cut(text, ':', &id, &tail) || !str_cut(tail, ':', &l.controllers, &l.own) ||
             !is_wanted(host, l.controllers))
             continue;
+        if (!path_is_absolute(l.own))
+            return err_set(err, EINVAL, "the kernel's list of this process's cgroups is damaged");
         /* On v2 the own group holds the caller, and what holds processes has no children with
          * limits: the container becomes its sibling. */
         if (host->unified)
@@ -715,6 +717,8 @@ static int recall_line(struct arena *a, struct str line, struct cgroup *out, str
     h->controllers = arena_copy(a, controllers);
     h->mount = arena_copy(a, mount);
     h->path = arena_copy(a, path);
+    if (h->path == NULL || has_dotdot(h->path))
+        return err_set(err, EINVAL, "cgroup '%.*s' in the state is damaged", STR_ARG(line));
     h->v2 = controllers.n == 0;
     out->unified |= str_eq_c(mount, CGROUP_ROOT);
     out->n++;

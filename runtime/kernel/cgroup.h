@@ -10,6 +10,7 @@
  * Lifetime:  paths live in the arena given.
  * Limits:    CGROUP_HIERS_MAX hierarchies.
  * Tests:     tests/unit/runtime/kernel/test_cgroup.c, tests/oci/test_cgroup.py
+ * Fuzz:      tests/fuzz/runtime/kernel/fuzz_cgroup.c
  */
 #ifndef MR_KERNEL_CGROUP_H
 #define MR_KERNEL_CGROUP_H

@@ -5,6 +5,7 @@
  * Limits:    IDLIST_BITS numbers, more than any kernel is built for.
  * Memory:    no allocation; may be called between fork and exec.
  * Tests:     tests/unit/runtime/kernel/test_idlist.c
+ * Fuzz:      tests/fuzz/runtime/kernel/fuzz_idlist.c
  */
 #ifndef MR_KERNEL_IDLIST_H
 #define MR_KERNEL_IDLIST_H

@@ -92,7 +92,7 @@ int proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err
 }
 
 /* Field n (1 is the state) of what follows the name in parentheses, which may hold anything. */
-static int parse_stat(struct str text, struct proc_stat *out, struct err *err)
+int proc_stat_parse(struct str text, struct proc_stat *out, struct err *err)
 {
     uint64_t number[STAT_EXIT + 1] = {0};
     struct str field = STR_NONE;
@@ -129,7 +129,7 @@ int proc_stat(pid_t pid, struct proc_stat *out, struct err *err)
     n = read(fd, text, sizeof text);
     if (n < 0)
         return err_set(err, errno, "look at process %d", pid);
-    return parse_stat((struct str){text, (size_t)n}, out, err);
+    return proc_stat_parse((struct str){text, (size_t)n}, out, err);
 }
 
 int proc_alive(pid_t pid, uint64_t start, bool *alive, struct err *err)

@@ -7,6 +7,7 @@
  * without crossing into another mount.
  *
  * Tests:     tests/unit/runtime/kernel/test_proc.c
+ * Fuzz:      tests/fuzz/runtime/kernel/fuzz_proc_stat.c
  */
 #ifndef MR_KERNEL_PROC_H
 #define MR_KERNEL_PROC_H
@@ -17,6 +18,7 @@
 #include <sys/types.h>
 
 #include "runtime/base/attr.h"
+#include "runtime/base/str.h"
 
 struct err;
 
@@ -37,6 +39,8 @@ struct proc_stat {
     int status;    /* of a zombie, as waitpid gives it; 0 where the caller may not see it */
 };
 
+/* Of the text of /proc/PID/stat; pure. */
+must_check int proc_stat_parse(struct str text, struct proc_stat *out, struct err *err);
 must_check int proc_stat(pid_t pid, struct proc_stat *out, struct err *err);
 /* Alive: exists, with that start time, and is no zombie. -1 where that could not be found out. */
 must_check int proc_alive(pid_t pid, uint64_t start, bool *alive, struct err *err);

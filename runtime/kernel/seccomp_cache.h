@@ -12,6 +12,7 @@
  * Limits:    keys of SECCOMP_KEY_MAX bytes; SECCOMP_CACHE_MAX files, then it begins anew.
  * Errors:    none: without a cache everything works, and takes longer.
  * Tests:     tests/unit/runtime/kernel/test_seccomp_cache.c, tests/oci/attack/test_filters.py
+ * Fuzz:      tests/fuzz/runtime/kernel/fuzz_seccomp_cache.c
  */
 #ifndef MR_KERNEL_SECCOMP_CACHE_H
 #define MR_KERNEL_SECCOMP_CACHE_H
