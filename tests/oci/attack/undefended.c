@@ -115,6 +115,16 @@ int __wrap_device_make(int root_fd, const struct device *d, struct err *err)
     return r < 0 && err->code == EEXIST && is_off("device") ? 0 : r;
 }
 
+int __real_device_make_in(int dir_fd, const struct device *d, struct err *err);
+int __wrap_device_make_in(int dir_fd, const struct device *d, struct err *err);
+
+int __wrap_device_make_in(int dir_fd, const struct device *d, struct err *err)
+{
+    int r = __real_device_make_in(dir_fd, d, err);
+
+    return r < 0 && err->code == EEXIST && is_off("device") ? 0 : r;
+}
+
 bool __real_device_is_null(int fd);
 bool __wrap_device_is_null(int fd);
 
