@@ -187,12 +187,12 @@ static void start(char **argv)
     (void)ptrace(PTRACE_CONT, pid, NULL, NULL);
 }
 
-static uint64_t hex_of(const char *text)
+static uint64_t hex_of(const char *digits)
 {
     uint64_t v = 0;
 
-    for (; ascii_hex(*text) >= 0; text++)
-        v = v << 4 | (uint64_t)ascii_hex(*text);
+    for (; ascii_hex(*digits) >= 0; digits++)
+        v = v << 4 | (uint64_t)ascii_hex(*digits);
     return v;
 }
 
