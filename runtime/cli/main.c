@@ -167,15 +167,16 @@ static bool is_ordinary(void)
 
 /* An ordinary user's state is beneath the directory that the session made for such things, or where
  * a session would have made it. */
-static const char *default_root(struct arena *a)
+static void default_root(struct arena *a, struct container_env *env)
 {
     const char *session = secure_getenv("XDG_RUNTIME_DIR");
     bool set = session != NULL && session[0] == '/';
 
+    env->root = "/run/mailbox-run";
     if ((geteuid() == 0 && !set) || !is_ordinary())
-        return "/run/mailbox-run";
-    return set ? arena_printf(a, "%s/mailbox-run", session)
-               : arena_printf(a, "/run/user/%u/mailbox-run", geteuid());
+        return;
+    env->session = set ? session : arena_printf(a, "/run/user/%u", geteuid());
+    env->root = arena_printf(a, "%s/mailbox-run", env->session);
 }
 
 static int check_count(const struct verb *v, size_t n, struct err *err)
@@ -203,7 +204,11 @@ static int set_up(struct cmd *c, const struct globals *g, struct err *err)
     c->env.rootless = rootless_of(g->rootless);
     c->env.warn = warn;
     c->env.warn_ctx = c->report;
-    c->env.root = c->env.filters = g->root != NULL ? g->root : default_root(c->arena);
+    if (g->root != NULL)
+        c->env.root = g->root;
+    else
+        default_root(c->arena, &c->env);
+    c->env.filters = c->env.root;
     if (g->cgroup_manager != NULL && strcmp(g->cgroup_manager, "disabled") == 0)
         c->env.cgroups = CONTAINER_CGROUPS_DISABLED;
     if (g->systemd_cgroup.on ||

@@ -52,7 +52,8 @@ enum container_rootless {
 };
 
 struct container_env {
-    const char *root; /* "/run/mailbox-run"; made (0700) at the first create */
+    const char *root;    /* "/run/mailbox-run"; made (0700) at the first create */
+    const char *session; /* where root is beneath it: nobody else may write there; or NULL */
     enum container_cgroups cgroups;
     enum container_rootless rootless;
     const char *filters; /* beneath it compiled system call filters are kept; NULL: nowhere */

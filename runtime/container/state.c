@@ -53,11 +53,29 @@ static int check_private(int fd, const char *root, const char *id, struct err *e
                    id);
 }
 
+/* XDG_RUNTIME_DIR may be anything, of another user after su(1) for example. */
+static int check_session(const struct container_env *env, struct err *err)
+{
+    own_fd int fd = -1;
+
+    if (env->session == NULL)
+        return 0;
+    fd = open(env->session, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(err, errno, "open '%s', for want of another XDG_RUNTIME_DIR or --root",
+                       env->session);
+    if (dir_is_private(fd))
+        return 0;
+    return err_set(err, EPERM,
+                   "XDG_RUNTIME_DIR: '%s' belongs to somebody else or may be written by others",
+                   env->session);
+}
+
 int state_reserve(const struct container_env *env, const char *id, struct err *err)
 {
     own_fd int root_fd = -1, dir_fd = -1;
 
-    if (container_id_check(id, err) < 0)
+    if (container_id_check(id, err) < 0 || check_session(env, err) < 0)
         return -1;
     root_fd = open(env->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0 && errno == ENOENT) {

@@ -13,6 +13,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/file.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
@@ -20,6 +21,15 @@
 
 #define MAP_TEXT_MAX 16384 /* 340 lines of at most 33 bytes */
 #define NUMBER_MAX   12
+#define SAID_MAX     256
+
+struct helper {
+    const char *name;
+    const char *file;
+};
+
+static const struct helper uid_helper = {"newuidmap", "/etc/subuid"};
+static const struct helper gid_helper = {"newgidmap", "/etc/subgid"};
 
 void idmap_format(struct idmaps m, struct buf *out)
 {
@@ -105,27 +115,84 @@ static void helper_args(pid_t pid, struct idmaps m, char (*storage)[NUMBER_MAX],
     }
 }
 
-static int run_helper(const char *name, pid_t pid, struct idmaps m, struct err *err)
+/* Its standard error is the pipe, up to its end: it says which range is not the caller's. */
+static int spawn(const struct helper *h, char *const *argv, const int pipe_fds[2], pid_t *pid,
+                 struct err *err)
 {
-    char word[16];
     char *env[] = {NULL};
+    posix_spawn_file_actions_t actions;
+    int code = posix_spawn_file_actions_init(&actions);
+
+    if (code != 0)
+        return err_set(err, code, "run '%s'", h->name);
+    code = posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDERR_FILENO);
+    if (code == 0)
+        code = posix_spawnp(pid, h->name, &actions, NULL, argv, env);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    if (code == ENOENT)
+        return err_set(err, 0,
+                       "'%s', which maps more than one's own id, is not in $PATH: install the "
+                       "package uidmap",
+                       h->name);
+    return code == 0 ? 0
+                     : err_set(err, code, "run '%s', which maps more than one's own id", h->name);
+}
+
+static int judge_helper(const struct helper *h, pid_t pid, struct str said, struct err *err)
+{
+    int status = 0;
+
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return err_set(err, errno, "wait for '%s'", h->name);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    said = str_trim(said);
+    return err_set(err, 0, "'%s' refused the map; %s says what is yours%s%.*s", h->name, h->file,
+                   said.n > 0 ? ": " : "", STR_ARG(said));
+}
+
+/* What it writes beyond the buffer is thrown away, for it must be able to end. */
+static size_t hear(int fd, char *text, size_t max)
+{
+    size_t n = 0;
+
+    for (;;) {
+        char more[SAID_MAX];
+        ssize_t got = read(fd, more, sizeof more);
+        size_t take = got > 0 ? (size_t)got : 0;
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return n;
+        if (take > max - n)
+            take = max - n;
+        memcpy(text + n, more, take);
+        n += take;
+    }
+}
+
+static int run_helper(const struct helper *h, pid_t pid, struct idmaps m, struct err *err)
+{
+    char word[16], said[SAID_MAX];
     own_free char(*storage)[NUMBER_MAX] = mem_array(m.n * 3 + 2, NUMBER_MAX);
     own_free char **argv = mem_array(m.n * 3 + 3, sizeof *argv);
+    own_fd int mine = -1, theirs = -1;
     pid_t helper = 0;
-    int status = 0, code = 0;
+    int ends[2];
 
-    (void)snprintf(word, sizeof word, "%s", name);
+    if (fd_pipe(ends, err) < 0)
+        return -1;
+    mine = ends[0];
+    theirs = ends[1];
+    (void)snprintf(word, sizeof word, "%s", h->name);
     argv[0] = word;
     helper_args(pid, m, storage, argv);
-    code = posix_spawnp(&helper, name, NULL, NULL, argv, env);
-    if (code != 0)
-        return err_set(err, code, "run '%s', which maps more than one's own id", name);
-    while (waitpid(helper, &status, 0) < 0)
-        if (errno != EINTR)
-            return err_set(err, errno, "wait for '%s'", name);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return err_set(err, 0, "'%s' refused the map: see /etc/subuid and /etc/subgid", name);
-    return 0;
+    if (spawn(h, argv, ends, &helper, err) < 0)
+        return -1;
+    (void)close(take_fd(&theirs));
+    return judge_helper(h, helper, (struct str){said, hear(mine, said, sizeof said)}, err);
 }
 
 static int deny_setgroups(pid_t pid, bool *denied, struct err *err)
@@ -145,10 +212,10 @@ int idmap_write(pid_t pid, struct idmaps uids, struct idmaps gids, bool *groups_
     if (geteuid() == 0)
         return write_map(pid, "uid_map", uids, err) < 0 ? -1 : write_map(pid, "gid_map", gids, err);
     if (alone_uid ? write_map(pid, "uid_map", uids, err) < 0
-                  : run_helper("newuidmap", pid, uids, err) < 0)
+                  : run_helper(&uid_helper, pid, uids, err) < 0)
         return -1;
     if (!alone_gid)
-        return run_helper("newgidmap", pid, gids, err);
+        return run_helper(&gid_helper, pid, gids, err);
     if (deny_setgroups(pid, groups_denied, err) < 0)
         return -1;
     return write_map(pid, "gid_map", gids, err);

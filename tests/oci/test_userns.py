@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """User namespaces, and the whole as an ordinary user."""
 import json
+import json
 import os
 import shutil
 import subprocess
 
 import pytest
 
-from ocilib import RUNTIME, need_root, need_runtime
+from ocilib import RUNTIME, need_program, need_root, need_runtime
 
 
 def map_ids(bundle, size=65536):
@@ -126,3 +127,136 @@ def test_an_ordinary_user_gets_the_sysfs_of_a_shared_network(ordinary):
     rows = [l for l in out.stdout.splitlines() if " /sys" in l]
     assert rows and all({"ro", "nosuid", "nodev", "noexec"} <= set(l.split()[3].split(",")) for l in rows)  # the tree
     assert "read-only" in out.stdout
+
+
+SUBORDINATE = 2000000000
+
+
+class Account:
+    """An ordinary user with subordinate ids, in a mount namespace in which /etc/passwd and the like are the test's."""
+
+    def __init__(self, base, subuid):
+        self.base = base
+        with open("/etc/passwd", encoding="utf-8") as f:
+            passwd = f.read()
+        for name, text in (("passwd", f"{passwd}mr-ordinary:x:12345:12345::{base}:/bin/sh\n"),
+                           ("subuid", subuid), ("subgid", f"mr-ordinary:{SUBORDINATE}:65536\n")):
+            with open(f"{base}/{name}", "w", encoding="utf-8") as f:
+                f.write(text)
+
+    def __call__(self, *args, path=os.environ["PATH"]):
+        mounts = " && ".join(f"mount --bind {self.base}/{f} /etc/{f}" for f in ("passwd", "subuid", "subgid"))
+        return as_user_of(["unshare", "--mount", "--propagation", "private", "sh", "-c", f'{mounts} && exec "$@"', "sh"], self.base,
+                          f"PATH={path}", "./runtime", *args)
+
+
+def as_user_of(front, base, *args):
+    return subprocess.run([*front, "setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "env", f"XDG_RUNTIME_DIR={base}",
+                           *args], cwd=base, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+
+
+def many_ids(base, inside=0):
+    """A configuration with one's own id and 65536 others; `inside` is what one's own is there."""
+    assert as_user(base, "./runtime", "spec", "--rootless").returncode == 0
+    with open(f"{base}/config.json", encoding="utf-8") as f:
+        config = json.load(f)
+    config["process"]["terminal"] = False
+    for kind in ("uidMappings", "gidMappings"):
+        config["linux"][kind] = [{"containerID": inside, "hostID": 12345, "size": 1},
+                                 {"containerID": 0 if inside else 1, "hostID": SUBORDINATE, "size": 65536 if not inside else inside}]
+    return config
+
+
+def save(base, config):
+    with open(f"{base}/config.json", "w", encoding="utf-8") as f:
+        json.dump(config, f)
+
+
+def test_an_ordinary_user_with_many_ids(ordinary):
+    need_program("newuidmap")
+    call = Account(ordinary, f"mr-ordinary:{SUBORDINATE}:65536\n")
+    config = many_ids(ordinary)
+    config["process"]["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [5, 6]}
+    config["process"]["args"] = ["sh", "-c", "id -u; id -G; cat /proc/self/setgroups"]
+    save(ordinary, config)
+    out = call("run", "c1")
+    assert out.stdout.splitlines() == ["1000", "1000 5 6", "allow"], out.stderr
+
+
+def test_ids_that_are_not_the_users_are_refused_with_the_range(ordinary):
+    need_program("newuidmap")
+    call = Account(ordinary, f"mr-ordinary:{SUBORDINATE}:100\n")
+    save(ordinary, many_ids(ordinary))
+    out = call("run", "c1")
+    assert out.returncode == 1
+    assert "write the id maps: 'newuidmap' refused the map; /etc/subuid says what is yours: newuidmap: uid range [1-65537)" in out.stderr
+    assert out.stderr.count("\n") == 1
+    out = call("run", "c1", path="/nowhere")
+    assert "'newuidmap', which maps more than one's own id, is not in $PATH: install the package uidmap" in out.stderr
+    assert not [p for p in os.listdir(f"{ordinary}/mailbox-run") if p[0] != "."]
+
+
+def test_with_one_id_setgroups_is_denied_and_others_cannot_be_had(ordinary):
+    config = many_ids(ordinary)
+    for kind in ("uidMappings", "gidMappings"):
+        del config["linux"][kind][1]
+    config["process"]["args"] = ["cat", "/proc/self/setgroups"]
+    save(ordinary, config)
+    assert as_user(ordinary, "./runtime", "run", "c1").stdout == "deny\n"
+    config["process"]["user"] = {"uid": 0, "gid": 0, "additionalGids": [5]}
+    save(ordinary, config)
+    assert "additional groups cannot be set by an unprivileged user" in as_user(ordinary, "./runtime", "run", "c1").stderr
+
+
+def test_limits_without_a_group_of_ones_own_are_refused_unless_there_are_none(ordinary):
+    config = many_ids(ordinary)
+    for kind in ("uidMappings", "gidMappings"):
+        del config["linux"][kind][1]
+    config["process"]["args"] = ["true"]
+    config["linux"]["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
+    save(ordinary, config)
+    assert as_user(ordinary, "./runtime", "run", "c1").returncode == 0
+    assert "Permission denied" in as_user(ordinary, "./runtime", "--rootless", "false", "run", "c1").stderr
+    config["linux"]["resources"] = {"pids": {"limit": 10}}
+    save(ordinary, config)
+    out = as_user(ordinary, "./runtime", "run", "c1")
+    assert out.returncode == 1 and "no control group is delegated to this user" in out.stderr
+
+
+def test_file_systems_of_an_ordinary_user(ordinary):
+    config = many_ids(ordinary)
+    for kind in ("uidMappings", "gidMappings"):
+        del config["linux"][kind][1]
+    config["process"]["args"] = ["sh", "-c", "grep -E ' (/sys|/dev/mqueue|/dev/null) ' /proc/mounts | cut -d' ' -f2 | sort; "
+                                             "readlink /proc/self/ns/cgroup; cat /proc/self/cgroup; cat /proc/sys/net/ipv4/ping_group_range"]
+    save(ordinary, config)
+    out = as_user(ordinary, "./runtime", "run", "c1")
+    assert out.stdout.splitlines()[:3] == ["/dev/mqueue", "/dev/null", "/sys"], out.stderr
+    assert os.readlink("/proc/self/ns/cgroup") not in out.stdout
+
+
+def test_where_the_state_of_an_ordinary_user_is(ordinary):
+    config = many_ids(ordinary)
+    for kind in ("uidMappings", "gidMappings"):
+        del config["linux"][kind][1]
+    config["process"]["args"] = ["true"]
+    save(ordinary, config)
+    run = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "env"]
+
+    def call(*environment):
+        return subprocess.run([*run, *environment, "./runtime", "run", "c1"], cwd=ordinary, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=60, check=False)
+    out = call("-u", "XDG_RUNTIME_DIR")
+    assert "open '/run/user/12345', for want of another XDG_RUNTIME_DIR or --root: No such file" in out.stderr
+    os.mkdir(f"{ordinary}/open")
+    os.chown(f"{ordinary}/open", 12345, 12345)
+    os.chmod(f"{ordinary}/open", 0o777)
+    out = call(f"XDG_RUNTIME_DIR={ordinary}/open")
+    assert out.returncode == 1 and "open' belongs to somebody else or may be written by others" in out.stderr
+    os.chmod(f"{ordinary}/open", 0o700)
+    assert call(f"XDG_RUNTIME_DIR={ordinary}/open").returncode == 0
+    os.mkdir(f"{ordinary}/state", 0o777)
+    os.chown(f"{ordinary}/state", 54321, 54321)
+    out = subprocess.run([*run, "./runtime", "--root", f"{ordinary}/state", "run", "c1"], cwd=ordinary, capture_output=True, text=True,
+                         stdin=subprocess.DEVNULL, timeout=60, check=False)
+    assert "belongs to somebody else or may be written by others" in out.stderr
