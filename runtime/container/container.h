@@ -194,6 +194,11 @@ must_check int container_notify_wait(const struct container_child *child, struct
 /* Everything in *out lives in the arena. */
 must_check int container_state(const struct container_env *env, const char *id, struct arena *a,
                                struct container_state *out, struct err *err);
+/* The same; one that is just being created is waited for, up to wait_ms: who starts `create` in the
+ * background and asks for the state wants to know when it is done. */
+must_check int container_state_settled(const struct container_env *env, const char *id,
+                                       unsigned wait_ms, struct arena *a,
+                                       struct container_state *out, struct err *err);
 /* The state as the OCI specification prints it (`state` verb), without a final newline. */
 void container_state_format(const struct container_state *s, struct buf *out);
 

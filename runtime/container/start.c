@@ -162,12 +162,14 @@ static int start_loaded(struct arena *a, const struct container_env *env, const 
     return let_go(a, env, s, err) < 0 ? -1 : poststart(a, s, err);
 }
 
+#define CREATE_MS 2000 /* a `create` beside this call is waited for that long */
+
 int container_start(const struct container_env *env, const char *id, const char *notify_host,
                     struct err *err)
 {
     struct arena *a = arena_new(MAKER_ARENA_MAX);
     struct state s;
-    int r = state_load(env, id, a, &s, err);
+    int r = state_load_settled(env, id, CREATE_MS, a, &s, err);
 
     if (r == 0) {
         r = start_loaded(a, env, &s, notify_host, err);

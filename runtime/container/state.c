@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
@@ -334,12 +335,36 @@ int state_load_config(const struct state *s, struct arena *a, struct oci_config 
     return oci_load_file(a, s->dir_fd, STATE_CONFIG, out, err);
 }
 
+#define PAUSE_MS 4
+
+int state_load_settled(const struct container_env *env, const char *id, unsigned wait_ms,
+                       struct arena *a, struct state *out, struct err *err)
+{
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    unsigned waited = 0;
+    int r = state_load(env, id, a, out, err);
+
+    while (r == 0 && out->public.status == CONTAINER_CREATING && waited < wait_ms) {
+        (void)close(out->dir_fd);
+        (void)nanosleep(&pause, NULL); /* an interrupted wait is just shorter */
+        waited += PAUSE_MS;
+        r = state_load(env, id, a, out, err);
+    }
+    return r;
+}
+
 int container_state(const struct container_env *env, const char *id, struct arena *a,
                     struct container_state *out, struct err *err)
 {
+    return container_state_settled(env, id, 0, a, out, err);
+}
+
+int container_state_settled(const struct container_env *env, const char *id, unsigned wait_ms,
+                            struct arena *a, struct container_state *out, struct err *err)
+{
     struct state s;
 
-    if (state_load(env, id, a, &s, err) < 0)
+    if (state_load_settled(env, id, wait_ms, a, &s, err) < 0)
         return -1;
     (void)close(s.dir_fd);
     *out = s.public;

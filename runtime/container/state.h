@@ -67,6 +67,9 @@ must_check int state_open(const struct container_env *env, const char *id, struc
  * cgroup and no pid. */
 must_check int state_load(const struct container_env *env, const char *id, struct arena *a,
                           struct state *out, struct err *err);
+/* The same; one that is just being created is waited for, up to wait_ms. */
+must_check int state_load_settled(const struct container_env *env, const char *id, unsigned wait_ms,
+                                  struct arena *a, struct state *out, struct err *err);
 /* The kept configuration, which was checked when it was written. */
 must_check int state_load_config(const struct state *s, struct arena *a, struct oci_config **out,
                                  struct err *err);

@@ -2,6 +2,8 @@
 """The life of a container as runtime.md of the specification tells it: which operation may follow which, and what is passed on."""
 import json
 import os
+import subprocess
+import time
 
 import pytest
 
@@ -263,3 +265,18 @@ def test_a_path_of_another_kind_of_namespace_is_refused(runtime, bundle, kind, o
     del bundle.config["hostname"]
     out = runtime.run(bundle)
     assert out.returncode == 1 and kind in out.stderr, out.stderr
+
+
+def test_a_create_in_the_background_is_waited_for(runtime, bundle):
+    bundle.args("sleep", "60").save()
+    for _ in range(10):
+        name = runtime.new_id()
+        with subprocess.Popen(runtime.command("create", "--bundle", bundle.path, name), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as creating:
+            deadline = time.monotonic() + 20
+            while "does not exist" in (out := runtime("state", name)).stderr and time.monotonic() < deadline:
+                time.sleep(0.001)
+            assert json.loads(out.stdout)["status"] == "created"
+            runtime.ok("start", name)
+            assert creating.wait(20) == 0
+        assert runtime.state(name)["status"] == "running"
