@@ -85,10 +85,11 @@ static const char *const hierarchies[] = {"pids/",   "blkio/",   "freezer/", "de
 
 static struct {
     char path[300];
-    int tasks_fd;
+    int tasks_fd; /* -1: of v2, which the child is cloned into */
 } groups[COUNT(hierarchies)];
 
 static size_t groups_n;
+static int v2_fd = -1;
 
 static bool has_v1(void)
 {
@@ -154,10 +155,15 @@ static void open_tasks(void)
     for (size_t i = 0; i < groups_n; i++) {
         bool v2 = !has_v1() || strstr(groups[i].path, "/unified/") != NULL;
 
+        groups[i].tasks_fd = -1;
+        if (v2) {
+            v2_fd = open(groups[i].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            must(v2_fd, groups[i].path);
+            continue;
+        }
         if (strstr(groups[i].path, "/cpuset/") != NULL)
             fill_cpuset(groups[i].path);
-        (void)snprintf(path, sizeof path, "%.300s/%s", groups[i].path,
-                       v2 ? "cgroup.procs" : "tasks");
+        (void)snprintf(path, sizeof path, "%.300s/tasks", groups[i].path);
         groups[i].tasks_fd = open(path, O_WRONLY | O_CLOEXEC);
         must(groups[i].tasks_fd, path);
     }
@@ -166,7 +172,17 @@ static void open_tasks(void)
 static void enter_groups(void)
 {
     for (size_t i = 0; i < groups_n; i++)
-        must(write(groups[i].tasks_fd, "0", 1), "enter the cgroup");
+        if (groups[i].tasks_fd >= 0)
+            must(write(groups[i].tasks_fd, "0", 1), "enter the cgroup");
+}
+
+/* To be moved there afterwards would have the kernel wait for all processors. */
+static void into_v2(struct clone_args *args)
+{
+    if (v2_fd < 0)
+        return;
+    args->flags |= CLONE_INTO_CGROUP;
+    args->cgroup = (unsigned)v2_fd;
 }
 
 /* --- the child of run ------------------------------------------------------------------------- */
@@ -325,6 +341,7 @@ static int run(char **argv)
     make_groups();
     open_tasks();
     args.pidfd = (uintptr_t)&pid_fd;
+    into_v2(&args);
     pid = syscall(SYS_clone3, &args, sizeof args);
     must(pid, "clone3");
     if (pid == 0) {
@@ -394,6 +411,7 @@ static int join(char **argv)
     open_tasks();
     must(setns(join_fd, CLONE_NEWPID), "setns");
     args.pidfd = (uintptr_t)&pid_fd;
+    into_v2(&args);
     pid = syscall(SYS_clone3, &args, sizeof args);
     must(pid, "clone3");
     if (pid == 0) {
