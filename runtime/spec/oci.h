@@ -542,6 +542,7 @@ enum oci_annotation {
     OCI_HOOKS_STDOUT,    /* absolute path of a file that what hooks print is added to */
     OCI_HOOKS_STDERR,    /* the same */
     OCI_STRICT_SYSCALLS, /* a system call that nobody knows is an error in the seccomp section */
+    OCI_HANDLER,         /* something else than a process: what is known to be that is refused */
     OCI_ANNOTATIONS
 };
 

@@ -9,6 +9,7 @@ const char *const oci_annotation_names[OCI_ANNOTATIONS] = {
     [OCI_HOOKS_STDOUT] = "run.oci.hooks.stdout",
     [OCI_HOOKS_STDERR] = "run.oci.hooks.stderr",
     [OCI_STRICT_SYSCALLS] = "run.oci.seccomp_fail_unknown_syscall",
+    [OCI_HANDLER] = "run.oci.handler",
 };
 
 const char *oci_annotation(const struct oci_config *c, enum oci_annotation which)

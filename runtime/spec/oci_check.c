@@ -177,6 +177,21 @@ int oci_check_process(const struct oci_process *p, struct err *err)
     return 0;
 }
 
+/* Who wants a virtual machine must not get less without being told. */
+static int check_handler(const struct oci_config *c, struct err *err)
+{
+    static const char *const others[] = {"krun", "wasm"};
+    const char *value = oci_annotation(c, OCI_HANDLER);
+
+    for (size_t i = 0; value != NULL && i < ARRAY_N(others); i++)
+        if (strcmp(value, others[i]) == 0)
+            return err_set(err, 0,
+                           "$.annotations.'%s': '%s' is not available, containers are processes "
+                           "here",
+                           oci_annotation_names[OCI_HANDLER], value);
+    return 0;
+}
+
 static int check_annotations(const struct oci_config *c, struct err *err)
 {
     for (int k = OCI_HOOKS_STDOUT; k <= OCI_HOOKS_STDERR; k++) {
@@ -186,7 +201,7 @@ static int check_annotations(const struct oci_config *c, struct err *err)
             return err_set(err, 0, "$.annotations.'%s': expected an absolute path, found '%.64s'",
                            oci_annotation_names[k], path);
     }
-    return 0;
+    return check_handler(c, err);
 }
 
 static int check_process(const struct oci_config *c, struct err *err)

@@ -107,3 +107,10 @@ def test_an_unknown_system_call_is_an_error_where_it_is_wished(runtime, bundle):
     result = runtime.run(bundle)
     assert result.returncode == 1
     assert "$.linux.seccomp.syscalls[0].names[1]" in result.stderr and "of_the_future" in result.stderr
+
+
+@pytest.mark.parametrize("handler", ["krun", "wasm"])
+def test_less_than_a_virtual_machine_is_not_given_silently(runtime, bundle, handler):
+    bundle.config["annotations"] = {"run.oci.handler": handler}
+    result = runtime.run(bundle)
+    assert result.returncode == 1 and f"'{handler}' is not available" in result.stderr
