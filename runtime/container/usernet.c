@@ -217,11 +217,20 @@ static no_return void become_helper(const struct minder *m, const struct ends *e
     (void)signal(SIGPIPE, SIG_DFL);
     if (prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL) < 0 || getppid() != parent)
         _exit(127);
-    if (fchdir(m->ask->dir_fd) == 0 && place(m, e) == 0 &&
+    (void)umask(0);
+    if (fchdir(m->ask->dir_fd) == 0 && chdir(USERNET_DIR) == 0 && place(m, e) == 0 &&
         fd_close_from(m->ask->kind->fds_n, &ignored) == 0)
         (void)execve(m->ask->program, m->argv, env);
     dprintf(STDERR_FILENO, "%s", strerrordesc_np(errno));
     _exit(127);
+}
+
+static int make_dir(const struct minder *m, struct err *err)
+{
+    if ((mkdirat(m->ask->dir_fd, USERNET_DIR, 0700) < 0 && errno != EEXIST) ||
+        fchmodat(m->ask->dir_fd, USERNET_DIR, 0777, 0) < 0)
+        return err_set(err, errno, "make '" USERNET_DIR "' of the state");
+    return 0;
 }
 
 static int start_helper(struct minder *m, struct err *err)
@@ -230,7 +239,7 @@ static int start_helper(struct minder *m, struct err *err)
     pid_t me = getpid();
     struct ends ends;
 
-    if (fd_pipe(text, err) < 0 || fd_pipe(ready, err) < 0)
+    if (make_dir(m, err) < 0 || fd_pipe(text, err) < 0 || fd_pipe(ready, err) < 0)
         return -1;
     ends = (struct ends){text[1], ready[1]};
     /* pasta opens its standard output by name, as whoever it is by then. */
@@ -443,7 +452,7 @@ static int hear(int sock, bool own_pid_ns, struct usernet *out, struct err *err)
 
 static int ask_for_ports(struct arena *a, const struct usernet_ask *ask, struct err *err)
 {
-    const char *path = arena_printf(a, "%s/" USERNET_SOCKET, ask->dir);
+    const char *path = arena_printf(a, "%s/" USERNET_DIR "/" USERNET_SOCKET, ask->dir);
 
     if (path == NULL)
         return err_set(err, ENOMEM, "the path of '" USERNET_SOCKET "'");

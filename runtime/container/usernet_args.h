@@ -37,7 +37,10 @@ struct usernet_kind {
     bool by_socket; /* ports are asked for over USERNET_SOCKET once it is up */
 };
 
-#define USERNET_SOCKET "slirp.sock" /* in the state's directory, which the helper starts in */
+/* Beneath the state's directory, where nobody else comes, and where the helper starts: it may make
+ * its socket there as whoever it is by then, which is user 0 of the container's user namespace. */
+#define USERNET_DIR    "network"
+#define USERNET_SOCKET "slirp.sock"
 
 extern const struct usernet_kind usernet_pasta;
 extern const struct usernet_kind usernet_slirp4netns;

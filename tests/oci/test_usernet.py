@@ -22,6 +22,7 @@ import pytest
 from ocilib import RUNTIME, Bundle, need_program, need_root, need_runtime, wait
 
 USER = 50000 + os.getpid() % 10000
+SUBORDINATE = 2000000000
 PACKAGES = {"pasta": "passt", "slirp4netns": "slirp4netns"}
 SETUP = """
 mount -t tmpfs none /dev/net 2>/dev/null || exit 11
@@ -217,11 +218,27 @@ class Caller:
         return json.loads(self("state", name, check=True).said)
 
 
-@pytest.fixture(params=["root", "user"])
+def give_ids(host, base):
+    """Makes the user an account with subordinate ids, as that host sees it."""
+    with open("/etc/passwd", encoding="utf-8") as f:
+        (base / "passwd").write_text(f"{f.read()}mr-net:x:{USER}:{USER}::{base}:/bin/sh\n")
+    for name in ("subuid", "subgid"):
+        (base / name).write_text(f"mr-net:{SUBORDINATE}:65536\n")
+    for name in ("passwd", "subuid", "subgid"):
+        subprocess.run(host.enter("mount", "--bind", base / name, f"/etc/{name}"), check=True, timeout=20)
+
+
+@pytest.fixture(params=["root", "user", "mapped"])
 def caller(request, host, rootfs):
+    """mapped: the user's container has none of the user's own ids, but subordinate ones."""
+    if request.param == "mapped":
+        need_program("newuidmap")
     base = pathlib.Path(tempfile.mkdtemp(prefix="mr-", dir="/tmp"))
-    c = Caller(host, base, USER if request.param == "user" else 0)
+    c = Caller(host, base, 0 if request.param == "root" else USER)
+    c.mapped = request.param == "mapped"
     try:
+        if c.mapped:
+            give_ids(host, base)
         base.chmod(0o755)
         shutil.copy(RUNTIME, base / "runtime")
         shutil.copytree(rootfs, base / "rootfs", symlinks=True)
@@ -241,6 +258,8 @@ def bundle(caller):
     b = Bundle(caller.base / "bundle", json.loads((caller.base / "bundle" / "config.json").read_text())).terminal(False)
     b.config["root"]["path"] = str(caller.base / "rootfs")
     b.linux["namespaces"] = [ns for ns in b.linux["namespaces"] if ns["type"] != "network"] + [{"type": "network"}]
+    if caller.mapped:
+        b.linux["uidMappings"] = b.linux["gidMappings"] = [{"containerID": 0, "hostID": SUBORDINATE, "size": 65536}]
     return b.args("sleep", "60")
 
 
@@ -361,6 +380,10 @@ def test_the_minders_death_is_the_helpers(host, caller, bundle, helper):
     name = caller.start(bundle, "--network", helper)
     minder, = host.minders()
     os.kill(minder, signal.SIGKILL)
+    if caller.mapped and helper == "slirp4netns":  # it has become another user, and watches the container by itself
+        caller("kill", name, "KILL", check=True)
+        wait(lambda: host.processes() == {}, "the end of the helper", 5)
+        return
     wait(lambda: host.processes() == {}, "the end of the helper", 5)
     assert caller.state(name)["status"] == "running"
 
