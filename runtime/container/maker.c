@@ -626,18 +626,29 @@ int maker_serve(struct maker *m, struct err *err)
     return r;
 }
 
-/* A file is replaced, so that a reader never sees half a number; a pipe or a device is written to.
- */
+static bool is_stream(const struct stat *st)
+{
+    return S_ISFIFO(st->st_mode) || S_ISCHR(st->st_mode);
+}
+
+/* A file, or a link in its place, is replaced, so that a reader never sees half a number and
+ * nothing is written through the link; a pipe or a terminal is written to. What is opened is looked
+ * at once more, for it may be another by then. */
 static int write_pid(const char *path, pid_t pid, struct err *err)
 {
     struct stat st;
     char text[16];
     int n = snprintf(text, sizeof text, "%d", pid);
     struct str s = {text, (size_t)n};
+    own_fd int fd = -1;
 
-    if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+    if (stat(path, &st) < 0 || !is_stream(&st))
         return file_put(AT_FDCWD, path, s, 0644, err);
-    return file_poke(AT_FDCWD, path, s, err);
+    fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_set(err, errno, "open '%s'", path);
+    return is_stream(&st) ? fd_write_all(fd, s, err)
+                          : err_set(err, EEXIST, "'%s' is no pipe any more", path);
 }
 
 int maker_publish(struct maker *m, struct err *err)

@@ -154,6 +154,17 @@ def test_a_link_in_place_of_a_state_is_not_followed(attacked, bundle):
     (attacked.root / "link").unlink()
 
 
+@both("put")
+def test_a_link_in_place_of_the_pid_file_is_replaced(attacked, bundle, tmp_path):
+    """In a directory that others write to, it leads to a file that would be overwritten."""
+    victim = tmp_path / "taken"
+    victim.write_text("untouched")
+    (tmp_path / "pid").symlink_to(victim)
+    name = attacked.start_detached(bundle.args("sleep", "60"), "--pid-file", tmp_path / "pid")
+    assert (victim.read_text() == "untouched") == attacked.defended
+    assert int((tmp_path / "pid").read_text()) == attacked.state(name)["pid"]
+
+
 # --- the cgroup file system of an ordinary user
 
 

@@ -105,6 +105,19 @@ def test_links_in_mount_targets_stay_inside(runtime, bundle, own_rootfs, tmp_pat
         assert not os.path.exists(os.path.join(at, name))
 
 
+def test_what_is_copied_up_comes_from_inside(runtime, bundle, own_rootfs, tmp_path):
+    """A tmpfs takes over what the image has in its place: of a link the directory that it leads to, but in the container."""
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host/secret").write_text("of the host")
+    (own_rootfs / "data").symlink_to(tmp_path / "host")
+    (own_rootfs / "other").mkdir()
+    (own_rootfs / "other/file").symlink_to(tmp_path / "host/secret")
+    for at in ("/data", "/other"):
+        bundle.mount(destination=at, type="tmpfs", source="tmpfs", options=["tmpcopyup"])
+    out = runtime.run(bundle.shell("cat /data/* /other/*; ls -l /other"))
+    assert "of the host" not in out.stdout and "file -> " in out.stdout, out.stderr
+
+
 def test_a_loop_of_links_ends(runtime, bundle, own_rootfs):
     (own_rootfs / "a").symlink_to("b")
     (own_rootfs / "b").symlink_to("a")

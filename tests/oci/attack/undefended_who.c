@@ -20,6 +20,7 @@
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/file.h"
 #include "runtime/base/num.h"
 #include "runtime/base/own.h"
@@ -215,6 +216,19 @@ int __wrap_cgroup_walk(const char *path, cgroup_walk_fn *fn, void *ctx, struct e
 {
     return is_off("hidden") ? walk_by_name(path, 0, fn, ctx, err)
                             : __real_cgroup_walk(path, fn, ctx, err);
+}
+
+int __real_file_put(int dir_fd, const char *path, struct str data, mode_t mode, struct err *err);
+int __wrap_file_put(int dir_fd, const char *path, struct str data, mode_t mode, struct err *err);
+
+int __wrap_file_put(int dir_fd, const char *path, struct str data, mode_t mode, struct err *err)
+{
+    own_fd int fd = -1;
+
+    if (!is_off("put"))
+        return __real_file_put(dir_fd, path, data, mode, err);
+    fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    return fd < 0 ? err_set(err, errno, "open '%s'", path) : fd_write_all(fd, data, err);
 }
 
 bool __real_dir_is_private(int fd);
