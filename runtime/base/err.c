@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#define DOTS "..."
+#define DOTS            "..."
+#define DESCRIPTION_MAX 128 /* the longest of glibc has 50 */
 
 static size_t text_put(char *text, size_t at, const char *fmt, va_list ap) fmt_printf(3, 0);
 
@@ -39,11 +41,25 @@ static size_t text_put_c(char *text, size_t at, const char *fmt, ...)
     return at;
 }
 
-static size_t text_put_code(char *text, size_t at, int code)
+/* What the system says of the code, in lower case, as the rest of the sentence is: engines written
+ * in Go look for these words, and make exit statuses of them. False: it says nothing. */
+static bool describe(int code, char out[DESCRIPTION_MAX])
 {
     const char *what = strerrordesc_np(code);
 
     if (what == NULL)
+        return false;
+    (void)snprintf(out, DESCRIPTION_MAX, "%s", what);
+    if (out[0] >= 'A' && out[0] <= 'Z' && out[1] >= 'a' && out[1] <= 'z')
+        out[0] = (char)(out[0] - 'A' + 'a');
+    return true;
+}
+
+static size_t text_put_code(char *text, size_t at, int code)
+{
+    char what[DESCRIPTION_MAX];
+
+    if (!describe(code, what))
         return text_put_c(text, at, ": error %d", code);
     return text_put_c(text, at, ": %s", what);
 }
@@ -86,14 +102,16 @@ int(err_wrap)(struct err *err, const char *fmt, ...)
 
 int err_plain_n(const struct err *err)
 {
-    const char *what = err->code ? strerrordesc_np(err->code) : NULL;
-    size_t n = strlen(err->text);
-    size_t what_n = what ? strlen(what) + 2 : 0; /* with ": " */
+    char what[DESCRIPTION_MAX];
+    size_t n = strlen(err->text), what_n = 0;
 
-    if (what && n >= what_n && strcmp(err->text + n - what_n + 2, what) == 0 &&
+    if (err->code == 0 || !describe(err->code, what))
+        return (int)n;         /* below ERR_TEXT_MAX */
+    what_n = strlen(what) + 2; /* with ": " */
+    if (n >= what_n && strcmp(err->text + n - what_n + 2, what) == 0 &&
         err->text[n - what_n] == ':')
         n -= what_n;
-    return (int)n; /* below ERR_TEXT_MAX */
+    return (int)n;
 }
 
 void err_reset(struct err *err)

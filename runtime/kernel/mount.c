@@ -186,9 +186,8 @@ static int attach_failed(int mount_fd, int target_fd, int code, struct err *err)
     if (code == EINVAL && fstat(mount_fd, &from) == 0 && fstat(target_fd, &to) == 0 &&
         S_ISDIR(from.st_mode) != S_ISDIR(to.st_mode))
         return err_set(err, ENOTDIR, "attach the mount: %s",
-                       S_ISDIR(from.st_mode)
-                           ? "the source is a directory and the destination is none"
-                           : "the destination is a directory and the source is none");
+                       S_ISDIR(from.st_mode) ? "a directory onto something else"
+                                             : "something else onto a directory");
     return err_set(err, code, "attach the mount");
 }
 

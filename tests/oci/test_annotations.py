@@ -87,7 +87,7 @@ def test_a_failing_hook_is_told_with_what_is_not_in_a_file(runtime, bundle, tmp_
 
 
 @pytest.mark.parametrize("path, said", [("relative", "absolute path"), ("/nowhere/file", "/nowhere/file"),
-                                        ("FIFO", "No such device")])
+                                        ("FIFO", "no such device")])
 def test_a_file_that_cannot_be_opened_stops_the_start(runtime, bundle, tmp_path, path, said):
     if path == "FIFO":  # which nobody reads: not waited for
         path = str(tmp_path / "fifo")

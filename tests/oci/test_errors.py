@@ -76,24 +76,24 @@ STARTS = {
     "text": (process(args=["/bin/text"]), "it is neither an ELF program nor a script that begins with '#!'"),
     "machine": (process(args=["/bin/other"]), "it is a program for"),
     "long": (process(args=["true", "x" * 200000]), "Argument list too long"),
-    "cwd": (process(cwd="/bin/text"), "enter /bin/text: chdir: Not a directory"),
-    "root": (root("/no/such"), "$.root.path: open '/no/such': No such file or directory"),
-    "root-file": (root("/etc/passwd"), "$.root.path: '/etc/passwd': Not a directory"),
+    "cwd": (process(cwd="/bin/text"), "enter /bin/text: chdir: not a directory"),
+    "root": (root("/no/such"), "$.root.path: open '/no/such': no such file or directory"),
+    "root-file": (root("/etc/passwd"), "$.root.path: '/etc/passwd': not a directory"),
     "source": (mount(destination="/tmp", type="bind", source="/no/such", options=["bind"]),
-               "mount /tmp (bind): bind '/no/such': No such file or directory"),
+               "mount /tmp (bind): bind '/no/such': no such file or directory"),
     "dir-on-file": (mount(destination="/etc/passwd", type="bind", source="/etc", options=["bind"]),
-                    "mount /etc/passwd (bind): attach the mount: the source is a directory and the destination is none"),
-    "file-system": (mount(destination="/tmp", type="nosuch", source="x"), "open file system 'nosuch': No such device"),
+                    "mount /etc/passwd (bind): attach the mount: a directory onto something else: not a directory"),
+    "file-system": (mount(destination="/tmp", type="nosuch", source="x"), "open file system 'nosuch': no such device"),
     "option": (mount(destination="/tmp", type="tmpfs", source="x", options=["nosuch=1"]),
                "mount /tmp (tmpfs): mount option 'nosuch': set: tmpfs: Unknown parameter 'nosuch'"),
     "value": (mount(destination="/tmp", type="tmpfs", source="x", options=["size=abc"]), "tmpfs: Bad value for 'size'"),
     "device": (linux(devices=[{"path": "/etc/passwd", "type": "c", "major": 1, "minor": 3}]),
                "'/etc/passwd' is there and is not that device"),
     "sysctl": (linux(sysctl={"vm.swappiness": "1"}), "$.linux.sysctl: 'vm.swappiness' belongs to no namespace"),
-    "sysctl-value": (linux(sysctl={"kernel.shmmax": "abc"}), "write 'abc' to '/proc/sys/kernel/shmmax': Invalid argument"),
+    "sysctl-value": (linux(sysctl={"kernel.shmmax": "abc"}), "write 'abc' to '/proc/sys/kernel/shmmax': invalid argument"),
     "rlimit": (process(rlimits=[{"type": "RLIMIT_NOFILE", "soft": 1 << 40, "hard": 1 << 40}]), "limit RLIMIT_NOFILE: "),
     "unmapped": (new_user([{"containerID": 5, "hostID": 100000, "size": 10}]), "are not in $.linux.uidMappings"),
-    "namespace": (join("network", "/no/such"), "$.linux.namespaces: open the network namespace '/no/such': No such file"),
+    "namespace": (join("network", "/no/such"), "$.linux.namespaces: open the network namespace '/no/such': no such file"),
     "no-namespace": (join("pid", "/etc/passwd"), "$.linux.namespaces: '/etc/passwd' is no namespace"),
     "wrong-namespace": (join("uts", "/proc/self/ns/ipc"), "'/proc/self/ns/ipc' is a namespace of the type ipc, not uts"),
     "own-namespace": (lambda c: c["linux"]["namespaces"].append({"type": "user", "path": "/proc/self/ns/user"}),
@@ -167,17 +167,17 @@ def test_a_process_that_was_killed_before_its_start_is_told(runtime, bundle):
 
 @pytest.mark.parametrize("args, words", [
     (("exec", "ID", "/bin"), "'/bin': permission denied: it is a directory"),
-    (("exec", "--cwd", "/no", "ID", "true"), "enter /no: chdir: No such file or directory"),
-    (("exec", "--cgroup", "nosuch", "ID", "true"), "cgroup 'nosuch' of the container: No such file or directory"),
+    (("exec", "--cwd", "/no", "ID", "true"), "enter /no: chdir: no such file or directory"),
+    (("exec", "--cgroup", "nosuch", "ID", "true"), "cgroup 'nosuch' of the container: no such file or directory"),
     (("exec", "--process", "/etc/passwd", "ID"), "option '--process', '/etc/passwd': /etc/passwd: line 1"),
-    (("exec", "--pid-file", "/no/pid", "ID", "true"), "the pid file '/no/pid': create '/no/pid': No such file"),
+    (("exec", "--pid-file", "/no/pid", "ID", "true"), "the pid file '/no/pid': create '/no/pid': no such file"),
     (("start", "ID"), "the container is running, not created"),
     (("delete", "ID"), "the container is running; kill it first, or use force"),
     (("resume", "ID"), "the container is running, not paused"),
     (("update", "--cpuset-cpus", "999", "ID"), "resources.cpu: write '999' to 'cpuset.cpus' of cgroup"),
     (("update", "--cpu-idle", "4", "ID"), "cpu-idle|resources.cpu: write '4' to 'cpu.idle'"),
     (("ps", "ID", "-o", "args"), "the output of ps has no column PID"),
-    (("mounts", "remove", "ID", "/no/such"), "open '/no/such': No such file or directory"),
+    (("mounts", "remove", "ID", "/no/such"), "open '/no/such': no such file or directory"),
 ])
 def test_a_verb_that_fails_says_why(runtime, bundle, args, words):
     name = runtime.start_detached(bundle.args("sleep", "60"))
@@ -216,7 +216,7 @@ def test_a_root_without_room_is_told(runtime, bundle, small_root):
     (small_root / "fill").write_bytes(bytes(12288))
     bundle.save()
     result = runtime("--root", small_root, "run", "--bundle", bundle.path, "x")
-    assert result.returncode == 1 and "No space left on device" in result.stderr
+    assert result.returncode == 1 and "no space left on device" in result.stderr
     assert "'config.json'" in result.stderr or "'state.json'" in result.stderr
     assert [p.name for p in small_root.iterdir() if p.name[0] != "."] == ["fill"]
 
@@ -225,7 +225,7 @@ def test_a_root_that_is_read_only_is_told(runtime, bundle, small_root):
     subprocess.run(["mount", "-o", "remount,ro", small_root], check=True)
     bundle.save()
     result = runtime("--root", small_root, "run", "--bundle", bundle.path, "x")
-    assert f"make '{small_root}/x': Read-only file system" in result.stderr
+    assert f"make '{small_root}/x': read-only file system" in result.stderr
 
 
 def test_a_pid_file_may_be_a_pipe(runtime, bundle, tmp_path):

@@ -39,7 +39,7 @@ def test_any_environment_will_do(env):
 def test_errors_come_with_their_number():
     """errno is thread-local."""
     result = start("run", "--bundle", "/nonexistent", "x")
-    assert result.returncode == 1 and "No such file or directory" in result.stderr
+    assert result.returncode == 1 and "no such file or directory" in result.stderr
 
 
 def test_large_copies_arrive(bundle, runtime):

@@ -436,7 +436,7 @@ def test_a_port_that_is_taken_is_named(host, caller, bundle, helper):
     port = host.serve(host.held.pid, "0.0.0.0")
     r = caller.run(bundle, "--network", helper, "-p", f"{port}:80")
     assert r.returncode == 1 and r.said.endswith(
-        f"connect the network: publish '{port}:80': bind port {port} of the host: Address already in use\n"), r.said
+        f"connect the network: publish '{port}:80': bind port {port} of the host: address already in use\n"), r.said
     assert host.processes() == {}
 
 
@@ -485,6 +485,6 @@ def test_what_is_published_is_checked(caller, bundle, helper):
 def test_a_low_port_needs_privilege(caller, bundle, helper):
     r = caller.run(bundle.args("true"), "--network", helper, "-p", "80:80")
     if caller.user:
-        assert "bind port 80 of the host: Permission denied" in r.said
+        assert "bind port 80 of the host: permission denied" in r.said
     else:
         assert r.returncode == 0, r.said

@@ -216,7 +216,7 @@ def test_limits_without_a_group_of_ones_own_are_refused_unless_there_are_none(or
     config["linux"]["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
     save(ordinary, config)
     assert as_user(ordinary, "./runtime", "run", "c1").returncode == 0
-    assert "Permission denied" in as_user(ordinary, "./runtime", "--rootless", "false", "run", "c1").stderr
+    assert "permission denied" in as_user(ordinary, "./runtime", "--rootless", "false", "run", "c1").stderr
     config["linux"]["resources"] = {"pids": {"limit": 10}}
     save(ordinary, config)
     out = as_user(ordinary, "./runtime", "run", "c1")
@@ -247,7 +247,7 @@ def test_where_the_state_of_an_ordinary_user_is(ordinary):
         return subprocess.run([*run, *environment, "./runtime", "run", "c1"], cwd=ordinary, capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, timeout=60, check=False)
     out = call("-u", "XDG_RUNTIME_DIR")
-    assert "open '/run/user/12345', for want of another XDG_RUNTIME_DIR or --root: No such file" in out.stderr
+    assert "open '/run/user/12345', for want of another XDG_RUNTIME_DIR or --root: no such file" in out.stderr
     os.mkdir(f"{ordinary}/open")
     os.chown(f"{ordinary}/open", 12345, 12345)
     os.chmod(f"{ordinary}/open", 0o777)

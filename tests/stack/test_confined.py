@@ -42,7 +42,7 @@ def inject(build_dir, module_dir):
     def calls(pid, *lines):
         text = "".join(" ".join(str(NR.get(w, w)) for w in line) + "\n" for line in lines)
         r = subprocess.run([program, str(pid)], input=text, capture_output=True, text=True, timeout=30, check=False)
-        if "Operation not permitted" in r.stderr:
+        if "operation not permitted" in r.stderr.lower():
             pytest.skip("this machine lets nobody trace a process")
         assert r.returncode == 0, r.stderr
         return [int(v) if int(v) < 1 << 63 else int(v) - (1 << 64) for v in r.stdout.split()]

@@ -89,7 +89,7 @@ def test_a_low_port_is_refused_by_the_kernel_and_named(mail):
     mail.config["listen"]["smtp"] = ["127.0.0.1:25"]
     mail.write()
     r = mail.up(check=False)
-    assert r.returncode == 1 and "listen on 127.0.0.1:25 for smtp: Permission denied" in r.stderr
+    assert r.returncode == 1 and "listen on 127.0.0.1:25 for smtp: permission denied" in r.stderr
 
 
 def test_few_open_files_are_enough_for_a_small_server(mail):

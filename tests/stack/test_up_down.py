@@ -96,7 +96,7 @@ def test_a_busy_port_is_an_error_that_names_it(stack, no_leaks):
     with socket.create_server(("127.0.0.1", stack.ports["imap"])):
         r = stack.up(check=False)
     assert r.returncode == 1
-    assert f"listen on 127.0.0.1:{stack.ports['imap']} for imap: Address already in use" in r.stderr
+    assert f"listen on 127.0.0.1:{stack.ports['imap']} for imap: address already in use" in r.stderr
     no_leaks(stack.prefix + "-")
 
 

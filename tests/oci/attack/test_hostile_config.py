@@ -139,7 +139,7 @@ def test_many_mounts(runtime, bundle, valid):
 
 def test_an_argument_that_no_kernel_takes(runtime, bundle, valid):
     valid["process"]["args"].append("x" * (1 << 20))
-    refused(runtime, bundle, json.dumps(valid), "Argument list too long")
+    refused(runtime, bundle, json.dumps(valid), "argument list too long")
 
 
 def test_many_rules_for_many_calls(runtime, bundle, valid):

@@ -27,6 +27,8 @@ events_logger = "file"
 infra_image = "{IMAGE}"
 infra_command = "/bin/sleep 1000000"
 runtime = "mailbox-run"
+runtime_supports_json = ["mailbox-run"]
+runtime_supports_nocgroup = ["mailbox-run"]
 [engine.runtimes]
 mailbox-run = ["{RUNTIME}"]
 [network]

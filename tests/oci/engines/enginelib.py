@@ -97,9 +97,15 @@ class Engine:
     def fails(self, status, text, *args, **more):
         """The call must end with that status and say that; what it said."""
         result = self(*args, **more)
-        assert result.returncode == status and re.search(text, result.stderr), \
-            f"{args}: wanted {status} and '{text}': {result.returncode} {result.stdout}{result.stderr}"
-        return result.stderr
+        assert result.returncode == status, f"{args}: wanted {status}: {result.returncode} {result.stdout}{result.stderr}"
+        return self.says(text, result)
+
+    @staticmethod
+    def says(text, result):
+        """It said so, on either output, as docker exec does; what it said."""
+        said = result.stdout + result.stderr
+        assert re.search(text, said), f"wanted '{text}': {said}"
+        return said
 
     def detached(self, *args, **more):
         """`run -d` and the options; the name of the container."""
@@ -110,6 +116,10 @@ class Engine:
 
     def becomes(self, name, template, value, seconds=30):
         wait(lambda: self.inspect(name, template) == value, f"{name}: {template} is '{value}'", seconds)
+
+    def remove(self, *names):
+        """Ends containers at once, whatever they do; podman would wait for them to obey."""
+        self.ok("rm", "-f", *(("-t", "0") if "podman" in self.command[0] else ()), *names)
 
     def logged(self, name, text, seconds=20):
         """Waits until the log of the container holds the text; the log."""
@@ -262,7 +272,8 @@ class Session(contextlib.AbstractContextManager):
         """Nothing may be left; what is on its way out is given a moment."""
         with contextlib.suppress(AssertionError):
             wait(lambda: not self.left(*expected), "the end of what the engine made", seconds)
-        assert self.left(*expected) == {}, "an engine or its runtime left something behind"
+        left = self.left(*expected)
+        assert left == {}, f"an engine or its runtime left behind: {left}"
 
     def end(self):
         self.process.kill()
@@ -292,10 +303,11 @@ def group_value(name, v1, v2):
     """What a file of the container's group holds, on either version; the name is part of the group's."""
     tops = [top for top in ("/sys/fs/cgroup/*", "/sys/fs/cgroup") for top in pathlib.Path("/").glob(top[1:])]
     for top in tops:
-        for directory in top.glob(f"*/*{name}*"):
-            for file in (v1, v2):
-                if (directory / file).exists():
-                    return (directory / file).read_text(encoding="ascii").strip()
+        for file in (v1, v2):
+            # Groups of other tests come and go meanwhile, so only the two levels of an engine are looked at.
+            for path in (*top.glob(f"libpod_parent/*{name}*/{file}"), *top.glob(f"mr-*/*{name}*/{file}")):
+                with contextlib.suppress(FileNotFoundError):
+                    return path.read_text(encoding="ascii").strip()
     raise AssertionError(f"no group of {name} has {v1} or {v2}")
 
 

@@ -72,7 +72,7 @@ def test_pause_update_stats_and_top(docker):
     assert "96MiB" in stats["MemUsage"] and stats["PIDs"] == "1"
     assert "sleep 60" in docker.ok("top", name, "-o", "pid,args")
     docker.ok("pause", name)
-    docker.ok("rm", "-f", name)
+    docker.remove(name)
 
 
 def test_the_size_of_a_terminal_follows(docker):
@@ -84,7 +84,7 @@ def test_the_size_of_a_terminal_follows(docker):
         t.reads("31 97")
         t.type("\x03")
         assert t.status() == 130
-    docker.ok("rm", "-f", name)
+    docker.remove(name)
 
 
 def test_attach_and_detach_keys(docker):
@@ -98,7 +98,7 @@ def test_attach_and_detach_keys(docker):
     with docker.terminal("attach", name) as t:
         t.type("exit 4\r")
         assert t.status() == 4
-    docker.ok("rm", "-f", name)
+    docker.remove(name)
 
 
 def test_signals_go_through_the_client(docker):
@@ -119,7 +119,7 @@ def test_copies_and_differences(docker, tmp_path):
     docker.ok("cp", f"{name}:/tmp/back", tmp_path / "back")
     assert (tmp_path / "back").read_text() == "back\n"
     assert "A /tmp/back" in docker.ok("diff", name)
-    docker.ok("rm", "-f", name)
+    docker.remove(name)
 
 
 def test_restart_policies(docker):
@@ -128,7 +128,7 @@ def test_restart_policies(docker):
     docker.becomes(name, "{{.RestartCount}} {{.State.Status}}", "2 exited", 60)
     docker.becomes(always, "{{.RestartCount}} {{.State.Status}}", "1 running", 60)
     docker.ok("rm", name)
-    docker.ok("rm", "-f", always)
+    docker.remove(always)
 
 
 def test_health_checks(docker):
@@ -137,7 +137,7 @@ def test_health_checks(docker):
     docker.becomes(name, "{{.State.Health.Status}}", "unhealthy", 60)
     docker.ok("exec", name, "touch", "/tmp/well")
     docker.becomes(name, "{{.State.Health.Status}}", "healthy", 60)
-    docker.ok("rm", "-f", name)
+    docker.remove(name)
 
 
 def test_an_end_by_lack_of_memory_is_told(docker):

@@ -51,7 +51,7 @@ def test_exec_in_the_background(podman):
     podman.ok("exec", "-d", name, "sh", "-c", "echo done > /tmp/made; exec sleep 50")
     wait(lambda: podman("exec", name, "cat", "/tmp/made").stdout == "done\n", "the background")
     assert "sleep 50" in podman.ok("top", name, "args")
-    podman.ok("rm", "-f", "-t", "0", name)
+    podman.remove(name)
 
 
 def test_create_start_wait_and_restart(podman):
@@ -76,7 +76,7 @@ def test_pause_kills_nothing_and_unpause_goes_on(podman):
     assert podman.inspect(name, STATUS) == "running"
     podman.ok("exec", name, "true")
     podman.ok("pause", name)
-    podman.ok("rm", "-f", "-t", "0", name)
+    podman.remove(name)
 
 
 def test_stats_top_and_update(podman):
@@ -86,7 +86,7 @@ def test_stats_top_and_update(podman):
     assert "sleep 60" in podman.ok("top", name, "pid", "user", "args")
     podman.ok("update", "--memory", "96m", "--cpus", "0.5", name)
     assert group_value(name, "memory.limit_in_bytes", "memory.max") == str(96 << 20)
-    podman.ok("rm", "-f", "-t", "0", name)
+    podman.remove(name)
 
 
 def test_a_terminal(podman):
@@ -106,7 +106,7 @@ def test_the_size_of_a_terminal_follows(podman):
         t.reads("31 97")
         t.type("\x03")
         assert t.status() == 130
-    podman.ok("rm", "-f", "-t", "0", name)
+    podman.remove(name)
 
 
 def test_attach_and_detach_keys(podman):
@@ -121,7 +121,7 @@ def test_attach_and_detach_keys(podman):
         t.type("exit 4\r")
         t.status()
     podman.becomes(name, CODE, "4")
-    podman.ok("rm", "-f", "-t", "0", name)
+    podman.remove(name)
 
 
 def test_signals_go_through_the_client(podman):
@@ -143,7 +143,7 @@ def test_copies_and_differences(podman, tmp_path):
     podman.ok("cp", f"{name}:/tmp/back", tmp_path / "back")
     assert (tmp_path / "back").read_text() == "back\n"
     assert "A /tmp/back" in podman.ok("diff", name)
-    podman.ok("rm", "-f", "-t", "0", name)
+    podman.remove(name)
 
 
 def test_a_restart_policy(podman):
@@ -159,7 +159,7 @@ def test_health_checks(podman):
     podman.ok("exec", name, "touch", "/tmp/well")
     podman.ok("healthcheck", "run", name)
     assert podman.inspect(name, "{{.State.Health.Status}}") == "healthy"
-    podman.ok("rm", "-f", "-t", "0", name)
+    podman.remove(name)
 
 
 def test_too_little_memory_ends_it(podman):
@@ -184,13 +184,13 @@ def test_checkpoint_and_restore(podman):
     podman.logged(name, "2\n")
     result = podman("container", "checkpoint", name)
     if result.returncode != 0:
-        podman.ok("rm", "-f", "-t", "0", name)
+        podman.remove(name)
         pytest.skip(f"no checkpoint here: {result.stderr.strip()[-200:]}")
     assert podman.inspect(name, STATUS) == "exited"
     podman.ok("container", "restore", name)
     before = podman.ok("logs", name).split()
     podman.logged(name, f"\n{int(before[-1]) + 1}\n")
-    podman.ok("rm", "-f", "-t", "0", name)
+    podman.remove(name)
 
 
 def test_the_caller_s_groups_are_kept(podman):

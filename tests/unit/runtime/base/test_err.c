@@ -12,7 +12,7 @@ static void a_code_appends_its_description(void **state)
     (void)state;
     assert_int_equal(err_set(&err, ENOENT, "open '%s'", "/x"), -1);
     assert_int_equal(err.code, ENOENT);
-    assert_string_equal(err.text, "open '/x': No such file or directory");
+    assert_string_equal(err.text, "open '/x': no such file or directory");
     (void)err_set(&err, 0, "no cause");
     assert_string_equal(err.text, "no cause");
     (void)err_set(&err, 99999, "odd");
@@ -26,7 +26,7 @@ static void wrapping_puts_context_in_front_and_keeps_the_code(void **state)
     (void)state;
     (void)err_set(&err, EACCES, "open");
     assert_int_equal(err_wrap(&err, "create container '%s'", "web"), -1);
-    assert_string_equal(err.text, "create container 'web': open: Permission denied");
+    assert_string_equal(err.text, "create container 'web': open: permission denied");
     assert_int_equal(err.code, EACCES);
 }
 
@@ -54,10 +54,10 @@ static void any_length_ends_terminated_and_a_cut_ends_in_dots(void **state)
         (void)err_set(&err, ENOENT, "%.*s", (int)n, fill);
         got = strlen(err.text);
         assert_true(got < ERR_TEXT_MAX);
-        if (n + strlen(": No such file or directory") >= ERR_TEXT_MAX)
+        if (n + strlen(": no such file or directory") >= ERR_TEXT_MAX)
             assert_string_equal(err.text + got - 3, "...");
         else
-            assert_int_equal(got, n + strlen(": No such file or directory"));
+            assert_int_equal(got, n + strlen(": no such file or directory"));
     }
 }
 
