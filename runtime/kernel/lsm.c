@@ -46,20 +46,29 @@ static int set_apparmor(int proc_fd, const char *profile, struct err *err)
         return 0;
     /* Kernels without the stacking of security modules have one set of files for all of them. */
     if (err->code != ENOENT)
-        return -1;
+        return err_wrap(err, "AppArmor profile '%s'", profile);
     err_reset(err);
-    return proc_write(proc_fd, "thread-self/attr/exec", text, err);
+    if (proc_write(proc_fd, "thread-self/attr/exec", text, err) == 0)
+        return 0;
+    return err->code == ENOENT ? err_set(err, 0, "AppArmor profile '%s' is not loaded", profile)
+                               : err_wrap(err, "AppArmor profile '%s'", profile);
+}
+
+static int set_selinux(int proc_fd, const char *file, const char *label, struct err *err)
+{
+    return proc_write(proc_fd, file, label, err) < 0 ? err_wrap(err, "SELinux label '%s'", label)
+                                                     : 0;
 }
 
 int lsm_set_exec(int proc_fd, enum lsm kind, const char *label, struct err *err)
 {
     return kind == LSM_APPARMOR ? set_apparmor(proc_fd, label, err)
-                                : proc_write(proc_fd, "thread-self/attr/exec", label, err);
+                                : set_selinux(proc_fd, "thread-self/attr/exec", label, err);
 }
 
 int lsm_set_keys(int proc_fd, const char *label, struct err *err)
 {
-    return proc_write(proc_fd, "thread-self/attr/keycreate", label, err);
+    return set_selinux(proc_fd, "thread-self/attr/keycreate", label, err);
 }
 
 int lsm_set_file(int fd, const char *label, struct err *err)

@@ -144,8 +144,10 @@ int mount_new(const struct mount_new *m, struct err *err)
         return err_set(err, errno, "open file system '%s'", m->type);
     if (m->source != NULL && fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", m->source, 0) < 0)
         return fail(fs_fd, errno, "set the source", err);
-    if (m->context != NULL && fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", m->context, 0) < 0)
-        return fail(fs_fd, errno, "set the label", err);
+    if (m->context != NULL && fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", m->context, 0) < 0) {
+        (void)fail(fs_fd, errno, "set the label", err);
+        return err_wrap(err, "SELinux label '%.128s'", m->context);
+    }
     if (set_sb_flags(fs_fd, m->sb_flags, err) < 0 || set_options(fs_fd, m->data, err) < 0)
         return -1;
     if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
