@@ -52,13 +52,13 @@ test: ## install what tests need (as root), build, and run all of them
 test-run:
 	$(Q)tests/tools/run_tests.sh $(BUILD) $(UNIT_TESTS)
 
-# --- tests in a guest with cgroup v2 alone: tests/vm -----------------------------------------------
+# --- tests in guests with cgroup v2 alone: tests/vm ------------------------------------------------
 .PHONY: test-vm
-test-vm: ## runtime and stack tests in a guest with cgroup v2, under qemu (as root; takes long)
+test-vm: ## runtime and stack tests in guests with cgroup v2, systemd, AppArmor, SELinux, under qemu (as root; takes long)
 	$(Q)tests/tools/deps.sh $(DEPS) $(DEPS_TEST) $(DEPS_VM)
 	$(Q)$(AS_OWNER) $(MAKE) all unit-build
 	$(Q)$(AS_OWNER) tests/vm/vm.py prepare $(BUILD)/vm
-	$(Q)tests/vm/vm.py run $(BUILD)/vm tests/vm/suite.sh $(BUILD)
+	$(Q)tests/vm/all.sh $(BUILD)
 
 # --- sanitizers: the unit tests built another way -------------------------------------------------
 .PHONY: san
@@ -167,7 +167,7 @@ DEPS := gcc libc6-dev binutils pkg-config libseccomp-dev libcap-dev libjansson-d
 DEPS_TEST  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-jsonschema universal-ctags busybox-static file zstd \
               skopeo umoci runc iproute2 procps nftables util-linux openssl swaks libnet-ssleay-perl isync mutt fetchmail \
               unbound dnsutils python3-dkim python3-yaml passt slirp4netns uidmap strace
-DEPS_VM    := qemu-system-x86 busybox-static kmod criu
+DEPS_VM    := qemu-system-x86 busybox-static kmod criu systemd dbus dbus-user-session apparmor secilc podman
 DEPS_LINT  := clang clang-format clang-tidy cppcheck shellcheck mandoc universal-ctags python3
 DEPS_BENCH := runc crun busybox-static python3 postfix dovecot-imapd dovecot-lmtpd
 

@@ -151,6 +151,8 @@ static int exec_failed(const struct init *in, int code, const char *name, struct
     (void)program_failed(name, code, err);
     if ((code == EPERM || code == ENOSYS) && in->filter.n > 0)
         append(err, ": the seccomp profile may forbid execve");
+    if ((code == EPERM || code == EACCES) && in->process->selinux_label != NULL)
+        append(err, ": the policy may forbid it the SELinux label, or that with no_new_privs");
     return -1;
 }
 

@@ -19,6 +19,7 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 RUNTIME = os.environ.get("OCI_RUNTIME", str(TOP / "build" / "mailbox-run"))
+OPTIONS = os.environ.get("OCI_OPTIONS", "").split()  # global ones, for every call: "--systemd-cgroup"
 BUSYBOX = "/bin/busybox"
 DIRECTORIES = ("bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "var")
 TIMEOUT = 60
@@ -32,6 +33,11 @@ def need_root():
 def need_program(name):
     if shutil.which(name) is None:
         pytest.skip(f"{name} is not installed")
+
+
+def need_cgroupfs():
+    if "--systemd-cgroup" in OPTIONS:
+        pytest.skip("systemd makes the groups (OCI_OPTIONS)")
 
 
 def need_busybox():
@@ -110,10 +116,10 @@ class Bundle:
 class Runtime:
     """Calls of the runtime with this test's root; knows which ids were used."""
 
-    def __init__(self, path, program=RUNTIME, options=()):
+    def __init__(self, path, program=RUNTIME, options=None):
         self.root = path / "state"
         self.program = program
-        self.options = list(options)
+        self.options = OPTIONS if options is None else list(options)
         self.ids = []
 
     def command(self, *args):

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from ocilib import cgroups_named, need_program, wait
+from ocilib import cgroups_named, need_cgroupfs, need_program, wait
 
 UNIFIED = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 
@@ -84,6 +84,7 @@ def test_an_update_changes_what_devices_are_allowed(runtime, bundle):
 
 
 def test_the_path_of_the_config_is_used_and_removed(runtime, bundle):
+    need_cgroupfs()
     name = runtime.new_id()
     bundle.linux["cgroupsPath"] = f"/{name}-parent/child"
     bundle.linux["namespaces"] = [n for n in bundle.linux["namespaces"] if n["type"] != "cgroup"]
@@ -97,6 +98,7 @@ def test_the_path_of_the_config_is_used_and_removed(runtime, bundle):
 
 
 def test_a_group_in_use_is_refused(runtime, bundle):
+    need_cgroupfs()
     first = runtime.new_id()
     bundle.linux["cgroupsPath"] = f"/{first}"
     bundle.args("sleep", "60").save()

@@ -1,10 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# suite.sh BUILD: what `make test-vm` runs in the guest: the runtime's unit tests, the container tests, the stack's.
+# suite.sh BUILD: what runs in the guest. VM_PART names which:
+#   base     the runtime's unit tests, the container tests (with AppArmor), the stack's; the engines' tests are left out: they try
+#            the engine more than the kernel, and take longest
+#   systemd  the container tests with systemd's groups (--systemd-cgroup), as root and as a user with a manager of its own; podman
+#   selinux  the tests of labels, under a policy of our own
 #
 # The last line is "N passed, N failed, N skipped", summed over all of them. Exit status 1 if anything failed.
-# The engines' tests are left out: they try the engine more than the kernel, and take longest.
 # VM_TESTS: other files or directories for pytest; VM_UNIT=no: no unit tests; PYTEST_ARGS: more arguments for pytest.
 # PYTEST_SECONDS (2700) bounds the whole of pytest.
 set -u
@@ -12,15 +15,34 @@ set -u
 export MR_SLOWER=30 # what a test may take longer under emulation where it measures time
 build=$1
 results=/tmp/results
+part=${VM_PART:-base}
 mkdir -p "$results"
 total=(0 0 0)
+
+case $part in
+base)
+    tests=(tests/oci tests/stack --ignore=tests/oci/engines)
+    ;;
+systemd)
+    export OCI_OPTIONS=--systemd-cgroup MR_USER=guest
+    tests=(tests/oci/test_*.py tests/oci/engines/test_podman_systemd.py --ignore=tests/oci/test_image.py --ignore=tests/oci/test_selinux.py)
+    ;;
+selinux)
+    export MR_SELINUX=load
+    tests=(tests/oci/test_selinux.py tests/oci/test_labels.py)
+    ;;
+*)
+    echo "no part '$part'" >&2
+    exit 2
+    ;;
+esac
 
 # One more "N N N" to the sum.
 add() {
     total=($((total[0] + $1)) $((total[1] + $2)) $((total[2] + $3)))
 }
 
-if [ "${VM_UNIT-}" != no ]; then
+if [ "${VM_UNIT-}" != no ] && [ "$part" = base ]; then
     echo "== unit tests"
     mapfile -t unit < <(find "$build/tests/unit/runtime" -type f -name 'test_*' -perm -u+x | sort)
     UNIT_TIMEOUT=300 tests/tools/run_unit.sh "${unit[@]}" >"$results/unit"
@@ -35,7 +57,7 @@ if [ "${VM_UNIT-}" != no ]; then
 fi
 
 echo "== end-to-end tests"
-read -r -a tests <<<"${VM_TESTS:-tests/oci tests/stack --ignore=tests/oci/engines}"
+[ -z "${VM_TESTS-}" ] || read -r -a tests <<<"$VM_TESTS"
 # shellcheck disable=SC2086 # PYTEST_ARGS is a list
 MR_BUILD=$build PYTHONDONTWRITEBYTECODE=1 tests/tools/reap.py "${PYTEST_SECONDS:-2700}" /usr/bin/python3 -m pytest \
     -p no:cacheprovider --color=no -v -ra --dist loadfile -n 2 --junit-xml="$results/junit.xml" ${PYTEST_ARGS-} "${tests[@]}"

@@ -4,10 +4,12 @@ import json
 import pathlib
 import shutil
 import subprocess
+import tempfile
+import types
 
 import pytest
 
-from enginelib import IMAGE, RUNTIME, Engine, home, need_program, wait
+from enginelib import IMAGE, RUNTIME, Engine, need_program, wait
 
 TOP = pathlib.Path("/sys/fs/cgroup")
 CONTAINERS_CONF = """
@@ -25,10 +27,12 @@ def podman(root_tar):
     need_program("podman")
     if pathlib.Path("/proc/1/comm").read_text() != "systemd\n" or not (TOP / "cgroup.controllers").exists():
         pytest.skip("process 1 is not systemd with cgroup v2 alone")
-    base = home()
+    # No namespaces of its own: systemd is told process ids as they are here.
+    host = types.SimpleNamespace(base=pathlib.Path(tempfile.mkdtemp(prefix="mr-", dir="/tmp")), enter=[])
+    base = host.base
     (base / "containers.conf").write_text(CONTAINERS_CONF)
     (base / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\nrunroot = "{base}/run"\ngraphroot = "{base}/data"\n')
-    engine = Engine(["podman", "--runtime", RUNTIME, "--tmpdir", base / "tmp"],
+    engine = Engine(host, ["podman", "--runtime", RUNTIME, "--tmpdir", base / "tmp"],
                     {"CONTAINERS_CONF": str(base / "containers.conf"), "CONTAINERS_STORAGE_CONF": str(base / "storage.conf"),
                      "TMPDIR": str(base)})
     result = engine("import", root_tar, IMAGE)
