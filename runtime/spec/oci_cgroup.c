@@ -151,7 +151,8 @@ static int check_memory(const struct load *ld, const struct jv *at, void *obj, s
     (void)ld;
     zero_is_unset_int(&m->limit);
     zero_is_unset_int(&m->reservation);
-    zero_is_unset_int(&m->swap);
+    if (jv_has(at, "limit")) /* without one it can only mean what it says: no swap */
+        zero_is_unset_int(&m->swap);
     zero_is_unset_int(&m->kernel);
     zero_is_unset_int(&m->kernel_tcp);
     if (m->swappiness.v == UINT64_MAX)

@@ -249,6 +249,13 @@ def test_running_out_of_memory_is_an_event(runtime, bundle, own_rootfs):
         assert events.next() == {"type": "oom", "id": name}
 
 
+@pytest.mark.parametrize("memory, expected", [({"swap": 0}, "0"), ({"swap": 0, "limit": 32 << 20}, "max")], ids=str)
+def test_no_swap_is_said_by_0_without_a_limit(runtime, bundle, memory, expected):
+    need_unified()
+    bundle.linux["resources"]["memory"] = memory
+    assert runtime.run(bundle.args("cat", "/sys/fs/cgroup/memory.swap.max")).stdout.strip() == expected
+
+
 def test_swappiness_is_for_v1(runtime, bundle):
     need("memory")
     bundle.linux["resources"]["memory"] = {"swappiness": 10}

@@ -153,6 +153,9 @@ static void no_swap_is_zero_on_v2_and_unsaid_with_a_limit(void **state)
     assert_ok(limits_make(a, &r, &l, &err), &err);
     assert_int_equal(l.n, 1);
     assert_string_equal(l.v[0].v2_file, "memory.max");
+    check("{\"memory\": {\"swap\": 0}}", "-=- memory.swap.max=0\n"); /* read as it is written */
+    check("{\"memory\": {\"swap\": 0, \"limit\": 0}}", ""); /* an update that says nothing */
+    check("{\"memory\": {\"swap\": 0, \"limit\": 5}}", "memory.limit_in_bytes=5 memory.max=5\n");
     arena_free(a);
 }
 
