@@ -146,6 +146,7 @@ void oci_features(struct buf *out)
     jw_array(&w, "potentiallyUnsafeConfigAnnotations");
     for (size_t i = 0; i < OCI_ANNOTATIONS; i++)
         jw_c(&w, NULL, oci_annotation_names[i]);
+    jw_c(&w, NULL, "org.systemd.property."); /* with the dot behind: all that begin so */
     jw_end(&w);
     jw_end(&w);
     buf_append_char(out, '\n');

@@ -112,6 +112,7 @@ def test_a_group_in_use_is_refused(runtime, bundle):
 @pytest.fixture
 def places(runtime, bundle):
     """The directories that the groups of a name have, and the name; they are removed at the end."""
+    need_cgroupfs()
     name = runtime.new_id()
     bundle.linux["cgroupsPath"] = f"/{name}"
     made = runtime.start_detached(bundle.args("sleep", "60"))
