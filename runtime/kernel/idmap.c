@@ -175,12 +175,13 @@ static size_t hear(int fd, char *text, size_t max)
 
 static int run_helper(const struct helper *h, pid_t pid, struct idmaps m, struct err *err)
 {
-    char word[16], said[SAID_MAX];
+    char word[16], said[SAID_MAX] = "";
     own_free char(*storage)[NUMBER_MAX] = mem_array(m.n * 3 + 2, NUMBER_MAX);
     own_free char **argv = mem_array(m.n * 3 + 3, sizeof *argv);
     own_fd int mine = -1, theirs = -1;
     pid_t helper = 0;
     int ends[2];
+    size_t n = 0;
 
     if (fd_pipe(ends, err) < 0)
         return -1;
@@ -192,7 +193,8 @@ static int run_helper(const struct helper *h, pid_t pid, struct idmaps m, struct
     if (spawn(h, argv, ends, &helper, err) < 0)
         return -1;
     (void)close(take_fd(&theirs));
-    return judge_helper(h, helper, (struct str){said, hear(mine, said, sizeof said)}, err);
+    n = hear(mine, said, sizeof said);
+    return judge_helper(h, helper, (struct str){said, n}, err);
 }
 
 static int deny_setgroups(pid_t pid, bool *denied, struct err *err)

@@ -25,6 +25,7 @@ USER = 50000 + os.getpid() % 10000
 SUBORDINATE = 2000000000
 PACKAGES = {"pasta": "passt", "slirp4netns": "slirp4netns"}
 SETUP = """
+[ -d /dev/net ] || modprobe tun 2>/dev/null
 mount -t tmpfs none /dev/net 2>/dev/null || exit 11
 mknod -m 666 /dev/net/tun c 10 200 && : < /dev/net/tun || exit 11
 ip link set lo up

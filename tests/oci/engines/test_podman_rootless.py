@@ -26,6 +26,7 @@ events_logger = "file"
 """
 SETUP = """
 for f in passwd group subuid subgid; do mount --bind {base}/$f /etc/$f || exit 1; done
+[ -d /dev/net ] || modprobe tun
 mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && : < /dev/net/tun || echo no tun
 """
 
