@@ -32,13 +32,15 @@ ip link set lo up
 ip link add up0 type veth peer name far0 netns /proc/{outside}/ns/net || exit 12
 ip addr add 192.0.2.1/24 dev up0 && ip addr add 2001:db8::1/64 dev up0 nodad
 ip link set up0 up
-ip route add default via 192.0.2.254 && ip -6 route add default via 2001:db8::fe
+ip route add default via 192.0.2.254 || exit 13
+ip -6 route add default via 2001:db8::fe || echo no IPv6
 """
 OUTSIDE = """
 ip link set lo up
 ip addr add 192.0.2.254/24 dev far0 && ip addr add 2001:db8::fe/64 dev far0 nodad
 ip link set far0 up
 """
+REASONS = {11: "no node of a tun device can be made and opened here", 12: "no veth pair can be made"}
 # Answers a line with hello. (Nothing here closes one half of a connection first: pasta of 2023
 # then and now passes the end of the other half on to nobody.)
 SERVER = """
@@ -99,6 +101,7 @@ class Host:
         self.held = hold()
         self.outside = hold()
         self.inode = os.stat(f"/proc/{self.held.pid}/ns/net").st_ino
+        self.ipv6 = True
         self.servers = []  # processes of ours in any of them
 
     @staticmethod
@@ -112,9 +115,10 @@ class Host:
         for held, script in ((self.held, SETUP), (self.outside, OUTSIDE)):
             r = subprocess.run(self.within(held, "sh", "-c", script.format(outside=self.outside.pid)), capture_output=True, text=True,
                                timeout=20, check=False)
-            if r.returncode == 11:
-                pytest.skip("no node of a tun device can be made and opened here")
+            if r.returncode in REASONS:
+                pytest.skip(REASONS[r.returncode])
             assert r.returncode == 0, r.stderr
+            self.ipv6 &= "no IPv6" not in r.stdout
 
     def serve(self, pid, address, port=0, script=SERVER):
         """The port of a server in the network namespace of a process."""
@@ -276,8 +280,14 @@ def test_it_reaches_a_server_outside(host, caller, bundle, helper):
     assert r.said == "hello\n"
 
 
+def need_ipv6(host):
+    if not host.ipv6:
+        pytest.skip("no IPv6 here")
+
+
 def test_pasta_gives_it_ipv6(host, caller, bundle):
     need_program("pasta")
+    need_ipv6(host)
     port = host.serve(host.outside.pid, "2001:db8::fe")
     r = caller.run(bundle.args(*ask("2001:db8::fe", port)), "--network", "pasta")
     assert r.said == "hello\n"
@@ -305,6 +315,7 @@ def test_a_published_udp_port(host, caller, bundle, helper):
 
 def test_pasta_publishes_on_ipv6(host, caller, bundle):
     need_program("pasta")
+    need_ipv6(host)
     port = host.free_port()
     name = caller.start(bundle, "--network", "pasta", "-p", f"[2001:db8::1]:{port}:80")
     host.serve(caller.state(name)["pid"], "::", 80)
@@ -352,7 +363,7 @@ def test_the_helper_ends_with_the_container(host, caller, bundle, helper, how):
     ENDS[how](caller, name)
     if how == "it is deleted":
         assert host.processes() == {}, "they are there when delete has returned"
-    wait(lambda: host.processes() == {}, "the end of the helper", 5)
+    wait(lambda: host.processes() == {}, "the end of the helper")
 
 
 def is_executed(caller, name):
@@ -374,7 +385,7 @@ def test_the_runtime_killed_in_the_foreground_takes_nothing_with_it(host, caller
     port = host.serve(host.outside.pid, "192.0.2.254")
     assert caller("exec", name, *ask("192.0.2.254", port)).said == "hello\n"
     caller("kill", name, "KILL", check=True)
-    wait(lambda: host.processes() == {}, "the end of the helper", 5)
+    wait(lambda: host.processes() == {}, "the end of the helper")
 
 
 def test_the_minders_death_is_the_helpers(host, caller, bundle, helper):
@@ -383,9 +394,9 @@ def test_the_minders_death_is_the_helpers(host, caller, bundle, helper):
     os.kill(minder, signal.SIGKILL)
     if caller.mapped and helper == "slirp4netns":  # it has become another user, and watches the container by itself
         caller("kill", name, "KILL", check=True)
-        wait(lambda: host.processes() == {}, "the end of the helper", 5)
+        wait(lambda: host.processes() == {}, "the end of the helper")
         return
-    wait(lambda: host.processes() == {}, "the end of the helper", 5)
+    wait(lambda: host.processes() == {}, "the end of the helper")
     assert caller.state(name)["status"] == "running"
 
 
@@ -393,7 +404,7 @@ def test_a_helper_that_dies_leaves_its_last_words(host, caller, bundle, helper):
     name = caller.start(bundle, "--network", helper)
     pid, = host.helpers()
     os.kill(pid, signal.SIGKILL)
-    wait(lambda: host.processes() == {}, "the end of the minder", 5)
+    wait(lambda: host.processes() == {}, "the end of the minder")
     assert (caller.root / name / "network.log").read_text() == f"{helper} killed by SIGKILL\n"
     assert caller.state(name)["status"] == "running"
 
@@ -420,7 +431,7 @@ def test_nothing_is_inherited(host, caller, bundle, helper):
     os.close(theirs)
     assert len(host.helpers()) == 1
     os.set_blocking(mine, False)
-    wait(lambda: at_end(mine), "the end of the pipe", 5)
+    wait(lambda: at_end(mine), "the end of the pipe")
     os.close(mine)
     pid, = host.helpers()
     assert pathlib.Path(f"/proc/{pid}/environ").read_bytes() == b""
