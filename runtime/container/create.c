@@ -665,14 +665,41 @@ static int open_notify(struct maker *m, struct err *err)
     return m->child.notify_fd < 0 ? -1 : 0;
 }
 
+/* Who asks for the state while hooks of the runtime run is told "created", also in a `run`, which
+ * has no socket for `start`: its name is enough. */
+static bool needs_mark(const struct maker *m)
+{
+    const struct oci_hooks *h = m->config->hooks;
+
+    return !m->facts.wait && (h[OCI_HOOK_PRESTART].n > 0 || h[OCI_HOOK_CREATE_RUNTIME].n > 0 ||
+                              h[OCI_HOOK_CREATE_CONTAINER].n > 0);
+}
+
+static int mark_created(const struct maker *m, struct err *err)
+{
+    own_fd int fd = -1;
+
+    if (!needs_mark(m))
+        return 0;
+    fd = openat(m->state.dir_fd, STATE_SOCKET, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd < 0 ? err_set(err, errno, "make '" STATE_SOCKET "' of the state") : 0;
+}
+
+static int mark_running(const struct maker *m, struct err *err)
+{
+    if (!needs_mark(m) || unlinkat(m->state.dir_fd, STATE_SOCKET, 0) == 0)
+        return 0;
+    return err_set(err, errno, "remove '" STATE_SOCKET "' of the state");
+}
+
 static int carry_out(struct maker *m, struct str text, struct err *err)
 {
     if (maker_write_config(m, text, err) < 0 || open_notify(m, err) < 0)
         return -1;
-    if (m->facts.wait && open_start_socket(m, err) < 0)
+    if (m->facts.wait ? open_start_socket(m, err) < 0 : mark_created(m, err) < 0)
         return -1;
     if (walk(m, err) < 0 || maker_go(m, err) < 0 || maker_write_state(m, err) < 0 ||
-        maker_serve(m, err) < 0 || maker_publish(m, err) < 0)
+        maker_serve(m, err) < 0 || mark_running(m, err) < 0 || maker_publish(m, err) < 0)
         return -1;
     forget_nodes(m);
     maker_end_placeholder(m);

@@ -177,6 +177,23 @@ def test_each_hook_has_its_place_and_state(runtime, noted):
         assert state["status"] == {"poststart": "running", "poststop": "stopped"}.get(kind, "created"), kind
 
 
+@pytest.mark.parametrize("verb", ["run", "create"])
+def test_a_hook_that_asks_for_the_state_hears_what_it_was_given(runtime, bundle, tmp_path, verb):
+    kinds = ("prestart", "createRuntime", "poststart")
+    name = runtime.new_id()
+    ask = " ".join(runtime.command("state", name))
+    bundle.config["hooks"] = {k: [hook(f"{ask} > {tmp_path}/{k}")] for k in kinds}
+    bundle.args("sleep", "60").save()
+    options = ("--detach",) if verb == "run" else ()
+    runtime.outputs(bundle, verb, "--bundle", bundle.path, *options, name)
+    if verb == "create":
+        runtime.ok("start", name)
+    seen = {k: json.loads((tmp_path / k).read_text()) for k in kinds}
+    assert {k: s["status"] for k, s in seen.items()} == {"prestart": "created", "createRuntime": "created", "poststart": "running"}
+    assert {s["pid"] for s in seen.values()} == {runtime.state(name)["pid"]}
+    assert runtime.state(name)["status"] == "running"
+
+
 def test_hooks_of_one_kind_run_in_their_order(runtime, noted, tmp_path):
     noted.config["hooks"] = {"createRuntime": [hook(f"echo {i} >> {tmp_path}/order") for i in range(5)]}
     assert runtime.run(noted).returncode == 0
