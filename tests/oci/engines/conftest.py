@@ -11,31 +11,10 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from enginelib import (  # noqa: E402
-    IMAGE, RUNTIME, Engine, Session, groups, groups_below, make_root_tar, need_busybox, need_program, need_root,
-    need_runtime, remove_groups, wait
+    IMAGE, Engine, Session, containers_home, docker_config, groups, groups_below, make_root_tar, need_busybox,
+    need_program, need_root, need_runtime, remove_groups, wait
 )
 
-# The default number of open files is more than some machines permit; the infra container is made of the test's image.
-CONTAINERS_CONF = f"""
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
-netns = "none"
-init_path = "INIT"
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-infra_image = "{IMAGE}"
-infra_command = "/bin/sleep 1000000"
-runtime = "mailbox-run"
-runtime_supports_json = ["mailbox-run"]
-runtime_supports_nocgroup = ["mailbox-run"]
-[engine.runtimes]
-mailbox-run = ["{RUNTIME}"]
-[network]
-network_backend = "cni"
-cni_plugin_dirs = ["/usr/lib/cni"]
-network_config_dir = "BASE/net"
-"""
 INITS = ("/usr/bin/catatonit", "/usr/libexec/podman/catatonit", "/usr/bin/docker-init", "/usr/bin/tini")
 
 
@@ -54,44 +33,22 @@ def init_path():
     return next((path for path in INITS if os.access(path, os.X_OK)), None)
 
 
-def containers_home(session, init_path):
-    """The files that podman and buildah read, and the environment that names them."""
-    base = session.base
-    conf = CONTAINERS_CONF.replace("BASE", str(base)).replace("INIT", init_path or "")
-    (base / "containers.conf").write_text(conf)
-    (base / "storage.conf").write_text(
-        f'[storage]\ndriver = "vfs"\nrunroot = "{base}/run"\ngraphroot = "{base}/data"\n')
-    (base / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
-    (base / "net").mkdir()
-    return {"CONTAINERS_CONF": str(base / "containers.conf"), "CONTAINERS_STORAGE_CONF": str(base / "storage.conf"),
-            "TMPDIR": str(base)}
-
-
 @pytest.fixture(scope="module")
 def podman(root_tar, init_path):
     need_program("podman")
     before = groups("libpod_parent")
     with Session() as session:
         engine = Engine(session, ["podman", "--tmpdir", session.base / "tmp"], containers_home(session, init_path))
-        result = engine("import", root_tar, IMAGE)
+        # The first container of a pod is made of the same image, and has no command of its own.
+        result = engine("import", "--change", 'CMD ["/bin/sleep", "1000000"]', root_tar, IMAGE)
         if result.returncode != 0:
             pytest.skip(f"podman does not work here: {result.stderr.strip()}")
         yield engine
         engine("pod", "rm", "--all", "--force", "--time", "0")
         engine("rm", "--all", "--force", "--time", "0")
         # podman mounts its storage on itself, for good.
-        session.assert_clean(f"^{session.base}/data", "^cni-podman", "^{RUN}")
+        session.assert_clean(f"^{session.base}/data", "^cni-podman")
     remove_groups("libpod_parent", before)
-
-
-def docker_config(base):
-    """daemon.json, as runtime/README.md shows it, and where everything is."""
-    return {
-        "runtimes": {"mailbox-run": {"path": RUNTIME}}, "default-runtime": "mailbox-run",
-        "exec-opts": ["native.cgroupdriver=cgroupfs"], "data-root": f"{base}/data", "exec-root": f"{base}/exec",
-        "pidfile": f"{base}/pid", "hosts": [f"unix://{base}/docker.sock"], "cgroup-parent": f"/{base.name}",
-        "live-restore": False,
-    }
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +73,8 @@ def docker(root_tar, init_path):
                 engine("rm", "-f", name)
             assert groups_below(base.name) == []
             session.stop_daemons()
-            session.assert_clean("^docker0$", "^default$")
+            # For --network host it keeps a handle of the network namespace it is in.
+            session.assert_clean("^docker0$", "netns/default$", "^default$")
         finally:
             session.end()
             remove_groups(base.name)

@@ -37,6 +37,26 @@ from ocilib import (  # noqa: F401
 
 IMAGE = "localhost/busybox:test"
 TIMEOUT = 60
+# The default number of open files is more than some machines permit; the infra container is made of the test's image.
+CONTAINERS_CONF = f"""
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+netns = "none"
+init_path = "INIT"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+infra_image = "{IMAGE}"
+runtime = "mailbox-run"
+runtime_supports_json = ["mailbox-run"]
+runtime_supports_nocgroup = ["mailbox-run"]
+[engine.runtimes]
+mailbox-run = ["{RUNTIME}"]
+[network]
+network_backend = "cni"
+cni_plugin_dirs = ["/usr/lib/cni"]
+network_config_dir = "BASE/net"
+"""
 # Ignored, the end of a child is not waited for: the first process of a session has nothing else to do with orphans.
 HOLDER = ("trap '' CHLD; mount -t tmpfs -o mode=755 none /run && mkdir -p /run/lock && ip link set lo up && echo ready && "
           "exec sleep 100000")
@@ -130,6 +150,28 @@ class Engine:
         return Terminal([*self.prefix, *map(str, args)], self.environment)
 
 
+def passes_signals_on(engine, script):
+    """A client in the foreground passes SIGUSR1 and SIGTERM on; the script says `up`, and of the first `usr1`. Signals are
+    sent again: what comes before the engine has written down that the container runs is lost, whatever the runtime."""
+    command = [*engine.prefix, "run", "--rm", IMAGE, "sh", "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=engine.environment) as process:
+        try:
+            fd = process.stdout.fileno()
+            assert b"up" in read_until(fd, b"up", 60)
+            client = int(pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()[0])
+            seen = b""
+            for _ in range(10):
+                os.kill(client, signal.SIGUSR1)
+                seen += read_until(fd, b"usr1", 3)
+                if b"usr1" in seen:
+                    break
+            os.kill(client, signal.SIGTERM)
+            assert b"usr1" in seen
+            return process.wait(30)
+        finally:
+            process.kill()
+
+
 class Terminal(contextlib.AbstractContextManager):
     """A command with a terminal of its own as its controlling one, as a person has."""
 
@@ -142,11 +184,6 @@ class Terminal(contextlib.AbstractContextManager):
 
     def resize(self, rows, columns):
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def signal(self, number):
-        """To the engine's own client, not to what entered the session for it."""
-        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
-        os.kill(int(children[0]), number)
 
     def type(self, text):
         os.write(self.fd, text.encode())
@@ -317,3 +354,26 @@ def remove_groups(name, keep=frozenset()):
         for directory, _, _ in os.walk(top, topdown=False):
             with contextlib.suppress(OSError):
                 os.rmdir(directory)
+
+
+def containers_home(session, init_path):
+    """The files that podman and buildah read, and the environment that names them."""
+    base = session.base
+    conf = CONTAINERS_CONF.replace("BASE", str(base)).replace("INIT", init_path or "")
+    (base / "containers.conf").write_text(conf)
+    (base / "storage.conf").write_text(
+        f'[storage]\ndriver = "vfs"\nrunroot = "{base}/run"\ngraphroot = "{base}/data"\n')
+    (base / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+    (base / "net").mkdir()
+    return {"CONTAINERS_CONF": str(base / "containers.conf"), "CONTAINERS_STORAGE_CONF": str(base / "storage.conf"),
+            "TMPDIR": str(base)}
+
+
+def docker_config(base):
+    """daemon.json, as runtime/README.md shows it, and where everything is."""
+    return {
+        "runtimes": {"mailbox-run": {"path": RUNTIME}}, "default-runtime": "mailbox-run",
+        "exec-opts": ["native.cgroupdriver=cgroupfs"], "data-root": f"{base}/data", "exec-root": f"{base}/exec",
+        "pidfile": f"{base}/pid", "hosts": [f"unix://{base}/docker.sock"], "cgroup-parent": f"/{base.name}",
+        "live-restore": False,
+    }

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """docker with mailbox-run as its default runtime, on a dockerd of the test's own: the life of a container."""
 import json
-import signal
 
 import pytest
 
-from enginelib import IMAGE, group_value, wait
+from enginelib import IMAGE, group_value, passes_signals_on, wait
 
 STATUS = "{{.State.Status}}"
 CODE = "{{.State.ExitCode}}"
@@ -102,12 +101,7 @@ def test_attach_and_detach_keys(docker):
 
 
 def test_signals_go_through_the_client(docker):
-    with docker.terminal("run", "--rm", "-i", IMAGE, "sh", "-c", PATIENT) as t:
-        t.reads("up")
-        t.signal(signal.SIGUSR1)
-        t.reads("usr1")
-        t.signal(signal.SIGTERM)
-        assert t.status() == 3
+    assert passes_signals_on(docker, PATIENT) == 3
 
 
 def test_copies_and_differences(docker, tmp_path):
@@ -162,3 +156,12 @@ def test_a_build_runs_its_steps(docker, tmp_path):
     docker.ok("build", "-t", "localhost/made:test", tmp_path, environment={"DOCKER_BUILDKIT": "0"})
     assert docker.ok("run", "--rm", "localhost/made:test") == "built\n"
 
+
+
+def test_a_published_port(docker):
+    name = docker.detached("-p", "8123:80", IMAGE, "sh", "-c", "echo served > /tmp/x; exec httpd -f -p 80 -h /tmp")
+    wait(lambda: docker("exec", name, "wget", "-qO-", "http://127.0.0.1/x").stdout == "served\n", "the server")
+    address = docker.inspect(name, "{{.NetworkSettings.IPAddress}}")
+    for where in (f"{address}:80", "127.0.0.1:8123"):
+        assert docker.session("busybox", "wget", "-qO-", f"http://{where}/x") == "served\n"
+    docker.remove(name)

@@ -2,11 +2,10 @@
 """podman with mailbox-run as its default runtime: the life of a container."""
 import json
 import os
-import signal
 
 import pytest
 
-from enginelib import IMAGE, RUNTIME, group_value, wait
+from enginelib import IMAGE, RUNTIME, group_value, passes_signals_on, wait
 
 STATUS = "{{.State.Status}}"
 CODE = "{{.State.ExitCode}}"
@@ -125,13 +124,7 @@ def test_attach_and_detach_keys(podman):
 
 
 def test_signals_go_through_the_client(podman):
-    with podman.terminal("run", "--rm", "-i", "--name", "sig", IMAGE, "sh", "-c", PATIENT) as t:
-        t.reads("up")
-        t.signal(signal.SIGUSR1)
-        t.reads("usr1")
-        t.signal(signal.SIGTERM)
-        assert t.status() == 3
-    assert podman("container", "exists", "sig").returncode == 1
+    assert passes_signals_on(podman, PATIENT) == 3
 
 
 def test_copies_and_differences(podman, tmp_path):
