@@ -312,27 +312,6 @@ static uint32_t host_id(const struct oci_idmaps *maps, uint32_t id)
     return maps->n == 0 ? id : UINT32_MAX;
 }
 
-static bool has_option(const struct oci_mount *m, const char *name)
-{
-    for (size_t i = 0; i < m->options.n; i++)
-        if (strcmp(m->options.v[i], name) == 0)
-            return true;
-    return false;
-}
-
-/* Does the container see its group as the top of the tree, and may it write there? */
-static bool may_divide_cgroup(const struct oci_config *c)
-{
-    for (size_t i = 0; i < c->mounts_n; i++) {
-        const struct oci_mount *m = &c->mounts[i];
-
-        if (m->source != NULL && strcmp(m->source, "cgroup") == 0 &&
-            strcmp(m->destination, "/sys/fs/cgroup") == 0)
-            return !has_option(m, "ro") && c->linux_.ns[OCI_NS_CGROUP].mode == OCI_NS_NEW;
-    }
-    return false;
-}
-
 /* Only on v2, where a group can be handed on safely. */
 static int give_cgroup(const struct maker *m, struct err *err)
 {

@@ -53,6 +53,8 @@ int step_leave(struct init *in, size_t index, struct err *err);
 
 /* steps_cgroup.c: the cgroup mounts of a container */
 int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err);
+/* Does the container see its group as the top of the tree, and may it write there? */
+bool may_divide_cgroup(const struct oci_config *c);
 
 /* steps_process.c */
 int step_terminal(struct init *in, size_t index, struct err *err);

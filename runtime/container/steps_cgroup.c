@@ -143,3 +143,26 @@ int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err)
         return attach_group(in, &in->cgroup->v[0], target_fd, &c, m->data, err);
     return mount_v1(in, target_fd, &c, err);
 }
+
+/* --- who may divide the group ------------------------------------------------------------------
+ */
+
+static bool has_option(const struct oci_mount *m, const char *name)
+{
+    for (size_t i = 0; i < m->options.n; i++)
+        if (strcmp(m->options.v[i], name) == 0)
+            return true;
+    return false;
+}
+
+bool may_divide_cgroup(const struct oci_config *c)
+{
+    for (size_t i = 0; i < c->mounts_n; i++) {
+        const struct oci_mount *m = &c->mounts[i];
+
+        if (m->source != NULL && strcmp(m->source, "cgroup") == 0 &&
+            strcmp(m->destination, "/sys/fs/cgroup") == 0)
+            return !has_option(m, "ro") && c->linux_.ns[OCI_NS_CGROUP].mode == OCI_NS_NEW;
+    }
+    return false;
+}
