@@ -94,8 +94,9 @@ static int scope_properties(const struct maker *m, struct scope_properties *out,
     out->n = 0;
     if (scope_of(m->arena, r, cgroup_is_unified(), out, err) < 0)
         return -1;
-    if (geteuid() == 0 && (limits_devices(r, &devices, err) < 0 ||
-                           scope_of_devices(m->arena, &devices, out, err) < 0))
+    if (geteuid() == 0 && !m->inside &&
+        (limits_devices(r, &devices, err) < 0 ||
+         scope_of_devices(m->arena, &devices, out, err) < 0))
         return -1;
     return scope_of_annotations(m->arena, &m->config->annotations, out, err);
 }

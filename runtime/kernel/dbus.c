@@ -16,6 +16,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
+#include "runtime/kernel/idmap.h"
 
 #define HEAD_SIZE 16 /* before the fields: 12 bytes, and the length of their array */
 
@@ -373,7 +374,7 @@ static int authenticate(struct dbus *d, struct err *err)
     uint64_t until_ms = clock_now_ms() + DBUS_WAIT_MS;
     ptrdiff_t end = -1;
 
-    (void)snprintf(uid, sizeof uid, "%u", geteuid());
+    (void)snprintf(uid, sizeof uid, "%u", idmap_outside(geteuid()));
     buf_append_u8(&text, 0);
     buf_append_c(&text, "AUTH EXTERNAL ");
     buf_append_hex(&text, str_of(uid));

@@ -16,6 +16,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/file.h"
 #include "runtime/base/mem.h"
+#include "runtime/base/num.h"
 #include "runtime/base/own.h"
 #include "runtime/kernel/sys.h"
 
@@ -57,6 +58,37 @@ bool idmap_is_inside(void)
         if (word.n > 0 && (n == ARRAY_N(all) || !str_eq_c(word, all[n++])))
             return true;
     return n != ARRAY_N(all);
+}
+
+/* "         0       1000          1": three numbers. */
+static bool parse_line(struct str line, struct idmap *out)
+{
+    uint32_t *const into[] = {&out->inside, &out->outside, &out->n};
+    struct str word;
+    struct err ignored;
+    size_t n = 0;
+
+    while (str_next(&line, ' ', &word))
+        if (word.n > 0 &&
+            (n == ARRAY_N(into) || num_parse_u32(word, 0, UINT32_MAX, into[n++], &ignored) < 0))
+            return false;
+    return n == ARRAY_N(into);
+}
+
+uint32_t idmap_outside(uint32_t inside)
+{
+    own_buf struct buf text = BUF_INIT(MAP_TEXT_MAX);
+    struct str rest, line;
+    struct err ignored;
+    struct idmap m;
+
+    if (file_read(AT_FDCWD, "/proc/self/uid_map", &text, &ignored) < 0)
+        return inside;
+    rest = buf_str(&text);
+    while (str_next(&rest, '\n', &line))
+        if (parse_line(line, &m) && inside >= m.inside && inside - m.inside < m.n)
+            return m.outside + (inside - m.inside);
+    return UINT32_MAX;
 }
 
 bool idmap_denies_groups(pid_t pid)

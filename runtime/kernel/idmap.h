@@ -38,6 +38,10 @@ bool idmap_is_single(struct idmaps m, uint32_t outside);
  * host, as beneath a rootless podman. */
 bool idmap_is_inside(void);
 
+/* What our id `inside` is in the namespace above, where others see it so: itself in the first one,
+ * nobody's where it is not mapped. */
+uint32_t idmap_outside(uint32_t inside);
+
 /* The user namespace of a process (0: of this one) has given up setgroups for good, as that of an
  * unprivileged user must. */
 bool idmap_denies_groups(pid_t pid);

@@ -19,6 +19,7 @@
 #include "runtime/kernel/cgroup.h"
 #include "runtime/kernel/dbus.h"
 #include "runtime/kernel/dbus_value.h"
+#include "runtime/kernel/idmap.h"
 
 #define UNIT_MAX   255
 #define BODY_MAX   65536
@@ -45,6 +46,13 @@ static const char *unit_name(struct arena *a, struct str prefix, struct str name
                          : arena_printf(a, "%.*s-%.*s.scope", STR_ARG(prefix), STR_ARG(name));
 }
 
+/* User 0 of a user namespace, beneath podman of an ordinary user for example, has that user's
+ * manager. */
+static bool is_system(void)
+{
+    return geteuid() == 0 && !idmap_is_inside();
+}
+
 int scope_parse(struct arena *a, const char *path, const char *id, struct scope *out,
                 struct err *err)
 {
@@ -54,7 +62,7 @@ int scope_parse(struct arena *a, const char *path, const char *id, struct scope 
         (!str_cut(str_of(path), ':', &slice, &rest) || !str_cut(rest, ':', &prefix, &name)))
         return err_set(err, 0, "expected SLICE:PREFIX:NAME, found '%.128s'", path);
     if (slice.n == 0)
-        slice = geteuid() == 0 ? STR("system.slice") : STR("user.slice");
+        slice = is_system() ? STR("system.slice") : STR("user.slice");
     out->slice = arena_copy(a, slice);
     out->unit = unit_name(a, prefix, name);
     if (out->slice == NULL || out->unit == NULL)
@@ -75,7 +83,7 @@ static struct dbus *open_bus(struct err *err)
     const char *dir = secure_getenv("XDG_RUNTIME_DIR");
     own_buf struct buf text = BUF_INIT(8192);
 
-    if (geteuid() == 0)
+    if (is_system())
         buf_append_c(&text, system != NULL ? system : SYSTEM_BUS);
     else if (session != NULL)
         buf_append_c(&text, session);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,12 +49,36 @@ static void a_namespace_outlives_the_process_that_began_it(void **state)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+/* A new namespace maps nobody before its maps are written. */
+static void our_id_is_known_outside(void **state)
+{
+    uint32_t mine = geteuid();
+    int status = 0;
+    pid_t pid = 0;
+
+    (void)state;
+    if (!idmap_is_inside())
+        assert_int_equal(idmap_outside(mine), mine);
+    pid = fork();
+    if (pid == 0) {
+        if (unshare(CLONE_NEWUSER) < 0)
+            _exit(77);
+        _exit(idmap_outside(0) == UINT32_MAX && idmap_is_inside() ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        SKIP("no user namespace can be made");
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_for_each_map),
         cmocka_unit_test(only_ones_own_id_alone_is_single),
         cmocka_unit_test(a_namespace_outlives_the_process_that_began_it),
+        cmocka_unit_test(our_id_is_known_outside),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
