@@ -41,6 +41,22 @@ static bool is_meant(const struct cgroup_hier *h, struct str controllers)
     return false;
 }
 
+/* In the hybrid layout the v2 hierarchy is part of every group and controls nothing. */
+static int check_controllers(const struct maker *m, struct str controllers, struct err *err)
+{
+    struct str one = STR_NONE;
+
+    while (str_next(&controllers, ',', &one)) {
+        bool known = m->state.cgroup.unified;
+
+        for (size_t i = 0; !known && i < m->state.cgroup.n; i++)
+            known = !m->state.cgroup.v[i].v2 && cgroup_hier_has(&m->state.cgroup.v[i], one);
+        if (!known)
+            return err_set(err, ENOENT, "no cgroup controller '%.*s'", STR_ARG(str_head(one, 64)));
+    }
+    return 0;
+}
+
 /* One "[controllers:]path" into the hierarchies it is meant for and that have it. */
 static int pick_one(struct maker *m, struct str spec, struct err *err)
 {
@@ -48,6 +64,8 @@ static int pick_one(struct maker *m, struct str spec, struct err *err)
     bool found = false;
 
     (void)str_cut(spec, ':', &controllers, &path); /* without a colon it is all path */
+    if (check_controllers(m, controllers, err) < 0)
+        return -1;
     for (rest = path; str_next(&rest, '/', &part);)
         if (str_eq(part, STR("..")))
             return err_set(err, EINVAL, "cgroup '%.*s': `..` components are not allowed",

@@ -449,13 +449,15 @@ static int mask_directory(struct init *in, struct err *err)
                           .context = in->mount_label,
                           .attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
                                    MOUNT_ATTR_NOEXEC};
+    int fd = -1;
 
     if (in->mask_fd >= 0)
         return mount_clone(in->mask_fd, "", MOUNT_ONE, err);
     in->mask_fd = mount_new(&n, err);
     if (in->mask_fd < 0)
         return -1;
-    return fcntl(in->mask_fd, F_DUPFD_CLOEXEC, 3);
+    fd = fcntl(in->mask_fd, F_DUPFD_CLOEXEC, 3);
+    return fd >= 0 ? fd : err_set(err, errno, "keep the empty tmpfs");
 }
 
 /* /dev/null of the container, which must be the device: a link in its place would bind something

@@ -42,7 +42,7 @@ CLEANING = {"openat", "newfstatat", "fstatfs", "statfs", "read", "fcntl", "getde
             "rmdir", "lseek", "kill", "pidfd_send_signal", "waitid", "write", "poll"}
 
 ALL = os.environ.get("MR_FAULTS", "")
-SAMPLE = 9  # injections a verb, in `make test`
+SAMPLE = 7  # injections a verb, in `make test`
 
 
 class Verb:
@@ -206,7 +206,7 @@ class Bench:
         if what.startswith("error"):
             if code not in (0, self.verb.error):
                 wrong.append(f"status {code}")
-            if code != 0 and (len(lines) != 1 or not re.match(r"mailbox-run: .{12,}", lines[0])):
+            if code != 0 and call != "write" and (len(lines) != 1 or not re.match(r"mailbox-run: .{12,}", lines[0])):
                 wrong.append("it does not say one sentence")
             if re.search(r"\bEOF\b|end of file|unexpected message", err):
                 wrong.append("it says nothing to a person")

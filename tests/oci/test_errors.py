@@ -169,6 +169,7 @@ def test_a_process_that_was_killed_before_its_start_is_told(runtime, bundle):
     (("exec", "ID", "/bin"), "'/bin': permission denied: it is a directory"),
     (("exec", "--cwd", "/no", "ID", "true"), "enter /no: chdir: no such file or directory"),
     (("exec", "--cgroup", "nosuch", "ID", "true"), "cgroup 'nosuch' of the container: no such file or directory"),
+    (("exec", "--cgroup", "nosuch:/", "ID", "true"), "no cgroup controller 'nosuch'|cgroup 'nosuch"),
     (("exec", "--process", "/etc/passwd", "ID"), "option '--process', '/etc/passwd': /etc/passwd: line 1"),
     (("exec", "--pid-file", "/no/pid", "ID", "true"), "the pid file '/no/pid': create '/no/pid': no such file"),
     (("start", "ID"), "the container is running, not created"),
