@@ -500,3 +500,9 @@ def test_a_low_port_needs_privilege(caller, bundle, helper):
         assert "bind port 80 of the host: permission denied" in r.said
     else:
         assert r.returncode == 0, r.said
+
+
+def test_it_cannot_be_checkpointed(caller, bundle, helper):
+    name = caller.start(bundle, "--network", helper)
+    r = caller("checkpoint", "--image-path", caller.base / "image", name)
+    assert r.returncode == 1 and "a network by pasta or slirp4netns cannot be checkpointed" in r.said
