@@ -4,6 +4,7 @@ import json
 import json
 import os
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -260,3 +261,27 @@ def test_where_the_state_of_an_ordinary_user_is(ordinary):
     out = subprocess.run([*run, "./runtime", "--root", f"{ordinary}/state", "run", "c1"], cwd=ordinary, capture_output=True, text=True,
                          stdin=subprocess.DEVNULL, timeout=60, check=False)
     assert "belongs to somebody else or may be written by others" in out.stderr
+
+
+def test_user_0_of_a_namespace_asks_the_users_own_systemd(ordinary):
+    """And says who it is outside, for that is what the other end of the socket sees."""
+    assert as_user(ordinary, "./runtime", "spec").returncode == 0
+    save(ordinary, {**json.load(open(f"{ordinary}/config.json", encoding="utf-8")), "hostname": "x"})
+    with socket.socket(socket.AF_UNIX) as bus:
+        bus.bind(f"{ordinary}/bus")
+        os.chmod(f"{ordinary}/bus", 0o777)
+        bus.listen()
+        bus.settimeout(20)
+        with subprocess.Popen(["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "env", "-u", "USER",
+                               f"XDG_RUNTIME_DIR={ordinary}", f"DBUS_SESSION_BUS_ADDRESS=unix:path={ordinary}/bus", "unshare", "--user",
+                               "--map-root-user", "--mount", "./runtime", "--systemd-cgroup", "run", "--console-socket", "none", "-d",
+                               "c1"], cwd=ordinary, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True) as run:
+            try:
+                conn, _ = bus.accept()
+                with conn:
+                    assert conn.recv(100) == b"\0AUTH EXTERNAL " + b"12345".hex().encode() + b"\r\n"
+            except TimeoutError:
+                pytest.fail(f"nobody asked: {run.communicate(timeout=20)[1]}")
+            assert run.wait(20) == 1
+    assert os.listdir(f"{ordinary}/mailbox-run") in ([], [".filters"])
