@@ -77,9 +77,10 @@ static void reset_signals(void)
 
 static int begin(struct init *in, struct err *err)
 {
-    int number = 0;
+    int number = (int)in->groups;
 
-    if (sync_wait_go(in->sync_fd, &number, err) < 0)
+    /* Side by side there is nothing to wait for yet. */
+    if (!in->plan->side_by_side && sync_wait_go(in->sync_fd, &number, err) < 0)
         return -1;
     in->groups = (enum init_groups)number;
     /* Until execve this process has the runtime's memory, file and descriptors: nobody may look. */

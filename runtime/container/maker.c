@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -376,12 +377,20 @@ static int attach(const struct maker *m, struct err *err)
     return scope_attach(m->state.scope, sub, m->child.pid, err);
 }
 
+static enum init_groups groups_of(const struct maker *m)
+{
+    if (m->groups_kept)
+        return INIT_GROUPS_KEPT;
+    return m->groups_denied || m->groups_denied_to_us ? INIT_GROUPS_DENIED : INIT_GROUPS_SET;
+}
+
 int maker_clone(struct maker *m, struct err *err)
 {
     struct init *in = &m->init;
     int ends[2], flags = in->join_flags & (CLONE_NEWUSER | CLONE_NEWPID);
     bool exec = in->join_fd >= 0;
 
+    in->groups = groups_of(m);
     if (fd_socketpair(SOCK_SEQPACKET, ends, err) < 0)
         return -1;
     m->sync_fd = ends[0];
@@ -588,21 +597,35 @@ static int serve_one(struct maker *m, struct sync_msg *msg, struct err *err)
     return err_set(err, EBADMSG, "an unexpected message from the container's process");
 }
 
-static enum init_groups groups_of(const struct maker *m)
-{
-    if (m->groups_kept)
-        return INIT_GROUPS_KEPT;
-    return m->groups_denied || m->groups_denied_to_us ? INIT_GROUPS_DENIED : INIT_GROUPS_SET;
-}
-
 int maker_go(struct maker *m, struct err *err)
 {
     /* What a child that has ended said before is heard by maker_serve. */
-    if (!m->gone && sync_send(m->sync_fd, SYNC_GO, (int)groups_of(m), -1, err) < 0 &&
-        err->code != EPIPE && err->code != ECONNRESET)
+    if (!m->gone && !m->plan.side_by_side &&
+        sync_send(m->sync_fd, SYNC_GO, (int)groups_of(m), -1, err) < 0 && err->code != EPIPE &&
+        err->code != ECONNRESET)
         return -1;
     m->gone = true;
     return 0;
+}
+
+/* Nothing that the new process may say asks for an answer. */
+static bool only_listens(const struct maker *m)
+{
+    const struct oci_config *c = m->config;
+
+    return c != NULL && !m->facts.wait && !c->process.terminal &&
+           c->hooks[OCI_HOOK_PRESTART].n == 0 && c->hooks[OCI_HOOK_CREATE_RUNTIME].n == 0 &&
+           m->seccomp != NULL && m->seccomp->listener_path == NULL;
+}
+
+/* It says that it is ready a moment before it executes: to be woken twice would take a processor
+ * from it. */
+static void await_end(const struct maker *m)
+{
+    struct pollfd end = {.fd = m->sync_fd};
+
+    while (poll(&end, 1, -1) < 0 && errno == EINTR)
+        continue;
 }
 
 int maker_serve(struct maker *m, struct err *err)
@@ -612,6 +635,8 @@ int maker_serve(struct maker *m, struct err *err)
     if (r < 0)
         return -1;
     self_release();
+    if (only_listens(m))
+        await_end(m);
     for (r = 1; r > 0;) {
         struct sync_msg msg;
 

@@ -35,6 +35,12 @@ static bool take(struct str *rest, char c)
 /* The quote that ends a string, whose first byte is at p; end if there is none. */
 static const char *string_end(const char *p, const char *end)
 {
+    const char *quote = p < end ? memchr(p, '"', (size_t)(end - p)) : NULL;
+
+    if (quote == NULL)
+        return end;
+    if (quote == p || quote[-1] != '\\') /* names are short, and this is quick */
+        return quote;
     while (p < end && *p != '"')
         p += *p == '\\' ? 2 : 1;
     return p < end ? p : end;
