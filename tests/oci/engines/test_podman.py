@@ -197,3 +197,9 @@ def test_the_caller_s_groups_are_kept(podman):
         pytest.skip(out.stderr.strip())  # by some versions only for a runtime of a certain name
     assert out.returncode == 0, out.stderr
     assert out.stdout.split()[1:] == ["3001", "3002"]
+
+
+def test_a_build_runs_its_steps(podman):
+    (podman.base / "Containerfile").write_text(f"FROM {IMAGE}\nRUN echo built > /made\nCMD cat /made\n")
+    podman.ok("build", "-t", "localhost/made:test", "--isolation", "oci", "--runtime", RUNTIME, "--network", "none", podman.base)
+    assert podman.ok("run", "--rm", "localhost/made:test") == "built\n"
