@@ -169,7 +169,7 @@ DEPS_TEST  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-
               unbound dnsutils python3-dkim python3-yaml passt slirp4netns uidmap strace
 DEPS_VM    := qemu-system-x86 busybox-static kmod criu systemd dbus dbus-user-session apparmor secilc podman
 DEPS_LINT  := clang clang-format clang-tidy cppcheck shellcheck mandoc universal-ctags python3
-DEPS_BENCH := runc crun busybox-static python3 postfix dovecot-imapd dovecot-lmtpd
+DEPS_BENCH := runc crun busybox-static python3 python3-pytest postfix dovecot-imapd dovecot-lmtpd
 
 .PHONY: deps deps-test deps-lint deps-bench
 deps: ## install the Debian packages the build needs (as root)

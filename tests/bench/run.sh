@@ -5,4 +5,5 @@ set -eu
 build=${1:-build}
 cd "$(dirname "$0")/../.."
 /usr/bin/python3 tests/bench/runtime.py "$build"
+/usr/bin/python3 tests/bench/engines.py "$build"
 /usr/bin/python3 tests/bench/stack.py "$build"
