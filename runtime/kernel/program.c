@@ -175,6 +175,7 @@ int program_failed(const char *path, int code, struct err *err)
 {
     struct look l = {.fd = -1, .path = path, .n = 0, .why = ""};
     const char *words = code == ENOENT   ? "no such file or directory"
+                        : code == E2BIG  ? "argument list too long"
                         : code == EACCES ? "permission denied"
                                          : strerrordesc_np(code);
 

@@ -75,7 +75,7 @@ STARTS = {
     "empty": (process(args=["/bin/empty"]), "Exec format error: it is empty"),
     "text": (process(args=["/bin/text"]), "it is neither an ELF program nor a script that begins with '#!'"),
     "machine": (process(args=["/bin/other"]), "it is a program for"),
-    "long": (process(args=["true", "x" * 200000]), "Argument list too long"),
+    "long": (process(args=["true", "x" * 200000]), "argument list too long"),
     "cwd": (process(cwd="/bin/text"), "enter /bin/text: chdir: not a directory"),
     "root": (root("/no/such"), "$.root.path: open '/no/such': no such file or directory"),
     "root-file": (root("/etc/passwd"), "$.root.path: '/etc/passwd': not a directory"),
