@@ -69,12 +69,25 @@ static void nothing_is_written_outside_of_proc(void **state)
     assert_int_equal(err.code, ENOENT);
 }
 
+static void every_id_of_a_list_is_among_it_and_no_other(void **state)
+{
+    pid_t ids[33];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_N(ids); i++)
+        ids[i] = (pid_t)(3 * i + 1);
+    for (size_t n = 0; n <= ARRAY_N(ids); n++)
+        for (pid_t pid = 0; pid < 110; pid++)
+            assert_int_equal(proc_is_among(pid, ids, n), pid % 3 == 1 && (size_t)(pid / 3) < n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_is_known_by_pid_and_start),
         cmocka_unit_test(a_zombie_is_not_alive),
         cmocka_unit_test(nothing_is_written_outside_of_proc),
+        cmocka_unit_test(every_id_of_a_list_is_among_it_and_no_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
