@@ -611,11 +611,12 @@ int maker_go(struct maker *m, struct err *err)
 /* Nothing that the new process may say asks for an answer. */
 static bool only_listens(const struct maker *m)
 {
-    const struct oci_config *c = m->config;
+    const struct oci_config *c = m->config; /* NULL: of an exec, which has no hooks */
 
-    return c != NULL && !m->facts.wait && !c->process.terminal &&
-           c->hooks[OCI_HOOK_PRESTART].n == 0 && c->hooks[OCI_HOOK_CREATE_RUNTIME].n == 0 &&
-           m->seccomp != NULL && m->seccomp->listener_path == NULL;
+    if (c != NULL && (c->hooks[OCI_HOOK_PRESTART].n > 0 || c->hooks[OCI_HOOK_CREATE_RUNTIME].n > 0))
+        return false;
+    return !m->facts.wait && m->init.process != NULL && !m->init.process->terminal &&
+           (m->seccomp == NULL || m->seccomp->listener_path == NULL);
 }
 
 /* It says that it is ready a moment before it executes: to be woken twice would take a processor
