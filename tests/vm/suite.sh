@@ -25,7 +25,7 @@ base)
     ;;
 systemd)
     export OCI_OPTIONS=--systemd-cgroup MR_USER=guest
-    tests=(tests/oci/test_*.py tests/oci/engines/test_podman_systemd.py --ignore=tests/oci/test_image.py --ignore=tests/oci/test_selinux.py)
+    tests=(tests/oci/test_*.py tests/oci/engines/test_podman_systemd.py --ignore=tests/oci/test_image.py --ignore=tests/oci/test_selinux.py --ignore=tests/oci/test_usernet.py)
     ;;
 selinux)
     export MR_SELINUX=load
