@@ -20,8 +20,9 @@
 #define END_MS  10000
 #define SOON_MS 300 /* more than any process needs that is not held by something */
 
-/* One that was created and not started may go without force, with runc and crun as well: what runs in
- * it is the runtime's alone. To the letter of runtime.md, "not stopped", it would be an error. */
+/* One that was created and not started may go without force, with runc and crun as well: what runs
+ * in it is the runtime's alone. To the letter of runtime.md, "not stopped", it would be an error.
+ */
 static int check_status(const struct state *s, enum container_force force, struct err *err)
 {
     enum container_status now = s->public.status;
