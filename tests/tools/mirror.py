@@ -5,6 +5,8 @@
 A module is a source file with a header of the same name. Its unit test is tests/unit/PATH/test_NAME.c; where another test
 is the better one (an end-to-end test of what only exists as root, say), the header names it in its line "Tests:". What a
 header names in its lines "Tests:" and "Fuzz:" must exist. A header that declares a parser (NAME_parse...) names a fuzz target.
+
+Python's tests have names of their own in all of tests/: pytest imports them by it, and two of one name end the run.
 """
 import pathlib
 import re
@@ -41,10 +43,17 @@ def check(root, header):
         yield f"{rel}: declares a parser and names no fuzz target"
 
 
+def twice(root):
+    seen = {}
+    for path in sorted((root / "tests").rglob("*.py")):
+        if path.name != "conftest.py" and seen.setdefault(path.name, path) != path:
+            yield f"{path.relative_to(root)}: {seen[path.name].relative_to(root)} has the same name"
+
+
 def main():
     root = pathlib.Path(__file__).resolve().parents[2]
     found = [line for top in ("runtime", "images", "mailstack") for h in sorted((root / top).rglob("*.h"))
-             for line in check(root, h)]
+             for line in check(root, h)] + list(twice(root))
     print("\n".join(found), end="\n" if found else "")
     return 1 if found else 0
 
