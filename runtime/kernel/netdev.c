@@ -208,12 +208,17 @@ static bool is_template(const char *name)
 
 #define INDEX_BASE (1 << 30) /* far from what a namespace counts up from 1 */
 
+static int chosen_index(const struct netdev *d)
+{
+    return INDEX_BASE | d->index;
+}
+
 /* The kernel moves first and renames then: a name that is taken is found out before, for a device
  * that is in already may go with the namespace. */
 int netdev_move(const struct netdev *d, int ns_fd, const char *new_name, struct err *err)
 {
     struct request r;
-    int index = INDEX_BASE + d->index;
+    int index = chosen_index(d);
 
     if (!is_template(new_name) && check_free(ns_fd, new_name, err) < 0)
         return -1;
@@ -247,7 +252,7 @@ static int add_addr(int index, const struct netdev_addr *a, struct err *err)
 int netdev_settle(const struct netdev *d, const char *name, struct err *err)
 {
     struct request r;
-    int index = is_template(name) ? INDEX_BASE + d->index : (int)if_nametoindex(name);
+    int index = is_template(name) ? chosen_index(d) : (int)if_nametoindex(name);
 
     if (index == 0)
         return err_set(err, errno, "network device '%s'", name);
