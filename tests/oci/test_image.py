@@ -252,9 +252,10 @@ def test_owners_are_kept_for_root_and_attributes_where_they_can_be(mb_image, lay
 
 def test_an_ordinary_user_can_unpack_directories_without_write_permission(mb_image, layout, tmp_path, build_dir):
     layout.image("x", archive(("d", DIR, "", {"mode": 0o555}), ("d/f", FILE, "x", {"uid": 77}), ("null", tarfile.CHRTYPE, "")))
-    command = [build_dir / "mb-image", "unpack", "-o", layout.path, "x", "root"]
     home = tmp_path / "home"
     home.mkdir()
+    program = shutil.copy(build_dir / "mb-image", home / "mb-image")  # the tree may be where only root gets
+    command = [program, "unpack", "-o", layout.path, "x", "root"]
     more = {}
     if os.geteuid() == 0:
         os.chown(home, 65534, 65534)

