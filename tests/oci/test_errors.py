@@ -181,6 +181,8 @@ def test_a_process_that_was_killed_before_its_start_is_told(runtime, bundle):
     (("mounts", "remove", "ID", "/no/such"), "open '/no/such': no such file or directory"),
 ])
 def test_a_verb_that_fails_says_why(runtime, bundle, args, words):
+    if "nosuch:/" in args and pathlib.Path("/sys/fs/cgroup/cgroup.controllers").exists():
+        pytest.skip("cgroup v2 has one tree, whatever the controller")
     name = runtime.start_detached(bundle.args("sleep", "60"))
     result = runtime(*[name if a == "ID" else a for a in args])
     assert result.returncode == (255 if args[0] == "exec" else 1)

@@ -6,7 +6,7 @@
     vm.py run DIR COMMAND...     run it as root in the current directory; exit as it did (124: no end in time, 125: the guest died)
 
 The guest's root is this machine's, read-only, with a layer in memory above it: what is built here is there, and nothing that
-happens there is seen here. It needs no /dev/kvm and no root. Memory in MiB: $VM_MEMORY (2048); seconds for all, and for the boot
+happens there is seen here. It needs no /dev/kvm and no root. Memory in MiB: $VM_MEMORY (4096); seconds for all, and for the boot
 alone: $VM_TIME (3000), $VM_BOOT (180); VM_INIT=systemd: with systemd as process 1; $VM_LSM: apparmor, or selinux without a
 policy. qemu is a child and dies with this process, however that ends.
 """
@@ -145,7 +145,7 @@ def qemu(top, initrd, serial):
               f"tsc=reliable tsc_early_khz={clock_khz()} nowatchdog reboot=t " + LSM[os.environ.get("VM_LSM", "apparmor")])
     share = "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap"
     return ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-M", "microvm,acpi=on,pit=on,pic=on,isa-serial=on,rtc=on", "-accel", "tcg,thread=multi",
-            "-cpu", "max", "-smp", "2", "-m", os.environ.get("VM_MEMORY", "2048"), "-nodefaults", "-no-user-config",
+            "-cpu", "max", "-smp", "2", "-m", os.environ.get("VM_MEMORY", "4096"), "-nodefaults", "-no-user-config",
             "-display", "none", "-no-reboot", "-kernel", str(next((top / "kernel" / "boot").glob("vmlinuz-*"))),
             "-initrd", initrd, "-append", append, "-fsdev", share,
             "-device", "virtio-9p-device,fsdev=host,mount_tag=host", "-device", "virtio-rng-device",
