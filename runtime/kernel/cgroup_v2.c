@@ -249,6 +249,16 @@ static int detach_old(int dir_fd, const unsigned *ids, unsigned n, struct err *e
     return 0;
 }
 
+static int open_group(const struct cgroup_hier *h, char path[PATH_MAX], struct err *err)
+{
+    int fd = -1;
+
+    if (snprintf(path, PATH_MAX, "%s%s", h->mount, h->path) >= PATH_MAX)
+        return err_set(err, ENAMETOOLONG, "cgroup '%.64s...'", h->path);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 ? fd : err_set(err, errno, "open cgroup '%s'", path);
+}
+
 int cgroup_v2_devices(const struct cgroup_hier *h, const struct cgroup_devices *d, struct err *err)
 {
     own_free struct bpf_insn *code = mem_array(CGROUP_V2_INSNS_MAX, sizeof *code);
@@ -261,11 +271,9 @@ int cgroup_v2_devices(const struct cgroup_hier *h, const struct cgroup_devices *
 
     if (prog_fd < 0)
         return -1;
-    if (snprintf(path, sizeof path, "%s%s", h->mount, h->path) >= (int)sizeof path)
-        return err_set(err, ENAMETOOLONG, "cgroup '%.64s...'", h->path);
-    dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir_fd = open_group(h, path, err);
     if (dir_fd < 0)
-        return err_set(err, errno, "open cgroup '%s'", path);
+        return -1;
     old_n = list_programs(dir_fd, old);
     attr.target_fd = (unsigned)dir_fd;
     attr.attach_bpf_fd = (unsigned)prog_fd;
@@ -297,13 +305,12 @@ int cgroup_v2_give(const struct cgroup_hier *h, uid_t uid, struct err *err)
     own_buf struct buf text = BUF_INIT(LIST_MAX);
     char path[PATH_MAX];
     struct str rest = STR("cgroup.procs\ncgroup.subtree_control\ncgroup.threads"), name = STR_NONE;
-    own_fd int fd = -1;
+    own_fd int fd = open_group(h, path, err);
     struct err ignored; /* an older kernel: the list above, as the specification has it */
 
-    if (snprintf(path, sizeof path, "%s%s", h->mount, h->path) >= (int)sizeof path)
-        return err_set(err, ENAMETOOLONG, "cgroup '%.64s...'", h->path);
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fchown(fd, uid, (gid_t)-1) < 0)
+    if (fd < 0)
+        return -1;
+    if (fchown(fd, uid, (gid_t)-1) < 0)
         return err_set(err, errno, "give cgroup '%s' to user %u", path, uid);
     if (file_read(AT_FDCWD, DELEGATE, &text, &ignored) == 0)
         rest = buf_str(&text);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -12,6 +11,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/own.h"
+#include "runtime/base/path.h"
 #include "runtime/kernel/dir.h"
 #include "runtime/kernel/mount.h"
 #include "runtime/kernel/sys.h"
@@ -34,11 +34,10 @@ static int check_existing(int dir_fd, const char *name, const struct device *d, 
     return 0;
 }
 
+/* The tail of a C string is one. */
 static const char *last_name(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-
-    return slash == NULL ? path : slash + 1;
+    return path_base(str_of(path)).p;
 }
 
 int device_make(int root_fd, const struct device *d, struct err *err)
