@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,6 +142,18 @@ static int decide_cgroup(struct maker *m, struct err *err)
     return cgroup_locate(m->arena, m->state.public.cgroup, &m->cgroup, err);
 }
 
+static void warn_of_labels(const struct maker *m)
+{
+    const char *profile = m->config->process.apparmor_profile;
+
+    if (profile != NULL && strcmp(profile, "unconfined") != 0 && !lsm_is_on(LSM_APPARMOR))
+        maker_warn(m, "$.process.apparmorProfile: AppArmor is not enabled on this host: the "
+                      "process is not confined");
+    if (m->config->linux_.mount_label != NULL && !lsm_is_on(LSM_SELINUX))
+        maker_warn(m, "$.linux.mountLabel: SELinux is not enabled on this host: the mounts go "
+                      "without a label");
+}
+
 static int decide(struct maker *m, struct err *err)
 {
     m->facts = (struct plan_facts){
@@ -156,7 +169,7 @@ static int decide(struct maker *m, struct err *err)
     m->groups_denied_to_us = m->inside && idmap_denies_groups(0);
     if (!m->config->process.set && !m->facts.wait)
         return err_set(err, 0, "$.process: expected an object, found nothing");
-    if (maker_check_labels(&m->config->process, err) < 0)
+    if (maker_check_labels(&m->config->process, m->config->process.apparmor_profile, err) < 0)
         return -1;
     if (!m->facts.cgroup && !limits_is_empty(&m->config->linux_.resources))
         return err_set(err, 0, "$.linux.resources: cannot be honoured with cgroups disabled");
@@ -167,9 +180,7 @@ static int decide(struct maker *m, struct err *err)
     /* Whether the groups can be made at all must be known first where they might not be. */
     m->facts.slow_cgroups =
         m->env->cgroups == CONTAINER_CGROUPFS && !m->cgroup.unified && m->facts.root && !m->inside;
-    if (m->config->linux_.mount_label != NULL && !lsm_is_on(LSM_SELINUX))
-        maker_warn(m, "$.linux.mountLabel: SELinux is not enabled on this host: the mounts go "
-                      "without a label");
+    warn_of_labels(m);
     m->groups_kept = oci_annotation_is_on(m->config, OCI_KEEP_GROUPS);
     if (m->config->linux_.ns[OCI_NS_USER].mode == OCI_NS_HOST)
         maker_warn_caps(m, &m->config->process);
@@ -342,6 +353,11 @@ static int step_cgroup_make(struct maker *m, size_t index, struct err *err)
     return give_cgroup(m, err);
 }
 
+static bool wants_realtime(const struct oci_scheduler *s)
+{
+    return s->set && (s->policy == SCHED_FIFO || s->policy == SCHED_RR);
+}
+
 static int step_cgroup_limits(struct maker *m, size_t index, struct err *err)
 {
     const struct oci_resources *r = &m->config->linux_.resources;
@@ -350,7 +366,11 @@ static int step_cgroup_limits(struct maker *m, size_t index, struct err *err)
     (void)index;
     if (!m->init.cgroup_made)
         return 0;
-    if (limits_make(m->arena, r, &limits, err) < 0 || limits_apply(&m->cgroup, &limits, err) < 0)
+    if (limits_make(m->arena, r, &limits, err) < 0)
+        return -1;
+    if (wants_realtime(&m->config->process.scheduler))
+        limits_add_realtime(r, &limits);
+    if (limits_apply(&m->cgroup, &limits, err) < 0)
         return -1;
     if (geteuid() == 0) {
         if (limits_apply_devices(&m->cgroup, r, err) == 0)

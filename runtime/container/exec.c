@@ -112,7 +112,7 @@ static int inherit(struct maker *m, const struct oci_process *of_exec, const str
     }
     m->init.process = p;
     m->init.memory_policy = &c->linux_.memory_policy;
-    return maker_check_labels(p, err);
+    return maker_check_labels(p, c->process.apparmor_profile, err);
 }
 
 /* A container on cgroup v2 may have moved its init beneath its group, in order to pass controllers

@@ -370,6 +370,19 @@ int limits_make(struct arena *a, const struct oci_resources *r, struct limits *o
     return arena_failed(a) ? err_set(err, 0, "$.linux.resources: too many limits") : 0;
 }
 
+/* The kernel's period is one second, and 950 ms of it are there for all. */
+void limits_add_realtime(const struct oci_resources *r, struct limits *l)
+{
+    struct list to = {.out = l, .section = "cpu"};
+    struct limit *x = NULL;
+
+    if (r->cpu.rt_runtime.set)
+        return;
+    x = add(&to, "cpu", "cpu.rt_runtime_us", NULL);
+    x->v1_value = "100000";
+    x->optional = true;
+}
+
 static bool blkio_is_empty(const struct oci_blkio *b)
 {
     size_t n = b->weight_devices.n;
@@ -524,6 +537,8 @@ static int tell_what(const struct cgroup *g, const struct limit *l, struct err *
         (void)tell_controller(g, l, err);
     if (err->code == EBUSY && strcmp(l->section, "memory") == 0)
         (void)err_wrap(err, "the processes of the container hold more than that");
+    if (err->code == EINVAL && l->v1_file != NULL && strcmp(l->v1_file, "cpu.rt_runtime_us") == 0)
+        (void)err_wrap(err, "the group above has not that much realtime left");
     return err_wrap(err, "resources.%s", l->section);
 }
 

@@ -51,6 +51,10 @@ uint64_t limits_io_weight(uint64_t w);
 
 must_check int limits_make(struct arena *a, const struct oci_resources *r, struct limits *out,
                            struct err *err);
+/* A new group of v1 has no time for SCHED_FIFO and SCHED_RR (where the kernel has groups of
+ * realtime at all): to be called after limits_make for a process that wants one of the two, it adds
+ * a tenth of each period, unless config.json has a realtimeRuntime. */
+void limits_add_realtime(const struct oci_resources *r, struct limits *l);
 /* The device rules with those that every container has. */
 must_check int limits_devices(const struct oci_resources *r, struct cgroup_devices *out,
                               struct err *err);

@@ -133,10 +133,13 @@ int maker_env(struct maker *m, const struct oci_process *p, struct err *err)
 }
 
 /* "unconfined" is what a process is where there is no AppArmor. */
-int maker_check_labels(const struct oci_process *p, struct err *err)
+int maker_check_labels(const struct oci_process *p, const char *profile_of_container,
+                       struct err *err)
 {
-    if (p->apparmor_profile != NULL && strcmp(p->apparmor_profile, "unconfined") != 0 &&
-        !lsm_is_on(LSM_APPARMOR))
+    const char *profile = p->apparmor_profile;
+
+    if (profile != NULL && strcmp(profile, "unconfined") != 0 && !lsm_is_on(LSM_APPARMOR) &&
+        (profile_of_container == NULL || strcmp(profile, profile_of_container) != 0))
         return err_set(err, 0, "$.process.apparmorProfile: AppArmor is not enabled on this host");
     if (p->selinux_label != NULL && !lsm_is_on(LSM_SELINUX))
         return err_set(err, 0, "$.process.selinuxLabel: SELinux is not enabled on this host");

@@ -69,8 +69,11 @@ must_check int maker_check_io(struct maker *m, const struct container_io *io, st
 /* env of the process with room for more. */
 must_check int maker_env(struct maker *m, const struct oci_process *p, struct err *err);
 
-/* A process that is to be confined by a label needs a kernel that knows it. */
-must_check int maker_check_labels(const struct oci_process *p, struct err *err);
+/* A process that is to be confined by a label needs a kernel that knows it. One exception: what the
+ * container has as its AppArmor profile (NULL: none) is only warned of, by create; nobody is
+ * confined there, and OCI's validation suite wants such a container started. */
+must_check int maker_check_labels(const struct oci_process *p, const char *profile_of_container,
+                                  struct err *err);
 
 /* What create and restore have in common (create.c): everything that is decided before the id is
  * reserved; the files of the state; taking back what a failure left. */

@@ -64,6 +64,27 @@ static void both_versions_get_what_they_understand(void **state)
     check("{}", "");
 }
 
+static void realtime_is_given_where_nothing_is_said_of_it(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct oci_resources r = {0};
+    struct limits l;
+    struct err err = {0};
+
+    (void)state;
+    assert_ok(limits_make(a, &r, &l, &err), &err);
+    limits_add_realtime(&r, &l);
+    assert_int_equal(l.n, 1);
+    assert_string_equal(l.v[0].v1_file, "cpu.rt_runtime_us");
+    assert_true(l.v[0].optional && l.v[0].v2_file == NULL);
+    r.cpu.rt_runtime = (struct oci_i64){.set = true, .v = 0};
+    assert_ok(limits_make(a, &r, &l, &err), &err);
+    limits_add_realtime(&r, &l);
+    assert_int_equal(l.n, 1);
+    assert_string_equal(l.v[0].v1_value, "0");
+    arena_free(a);
+}
+
 static void empty_is_what_asks_for_nothing(void **state)
 {
     static const char *const asking[] = {
@@ -165,6 +186,7 @@ int main(void)
         cmocka_unit_test(a_weight_has_another_file_without_bfq),
         cmocka_unit_test(no_swap_is_zero_on_v2_and_unsaid_with_a_limit),
         cmocka_unit_test(both_versions_get_what_they_understand),
+        cmocka_unit_test(realtime_is_given_where_nothing_is_said_of_it),
         cmocka_unit_test(empty_is_what_asks_for_nothing),
         cmocka_unit_test(swap_below_memory_is_refused),
         cmocka_unit_test(every_container_may_use_the_null_device),
