@@ -142,18 +142,6 @@ static int decide_cgroup(struct maker *m, struct err *err)
     return cgroup_locate(m->arena, m->state.public.cgroup, &m->cgroup, err);
 }
 
-static void warn_of_labels(const struct maker *m)
-{
-    const char *profile = m->config->process.apparmor_profile;
-
-    if (profile != NULL && strcmp(profile, "unconfined") != 0 && !lsm_is_on(LSM_APPARMOR))
-        maker_warn(m, "$.process.apparmorProfile: AppArmor is not enabled on this host: the "
-                      "process is not confined");
-    if (m->config->linux_.mount_label != NULL && !lsm_is_on(LSM_SELINUX))
-        maker_warn(m, "$.linux.mountLabel: SELinux is not enabled on this host: the mounts go "
-                      "without a label");
-}
-
 static int decide(struct maker *m, struct err *err)
 {
     m->facts = (struct plan_facts){
@@ -180,7 +168,7 @@ static int decide(struct maker *m, struct err *err)
     /* Whether the groups can be made at all must be known first where they might not be. */
     m->facts.slow_cgroups =
         m->env->cgroups == CONTAINER_CGROUPFS && !m->cgroup.unified && m->facts.root && !m->inside;
-    warn_of_labels(m);
+    maker_warn_labels(m);
     m->groups_kept = oci_annotation_is_on(m->config, OCI_KEEP_GROUPS);
     if (m->config->linux_.ns[OCI_NS_USER].mode == OCI_NS_HOST)
         maker_warn_caps(m, &m->config->process);

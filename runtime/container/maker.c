@@ -152,6 +152,18 @@ void maker_warn(const struct maker *m, const char *text)
         m->env->warn(m->env->warn_ctx, text);
 }
 
+void maker_warn_labels(const struct maker *m)
+{
+    const char *profile = m->config->process.apparmor_profile;
+
+    if (profile != NULL && strcmp(profile, "unconfined") != 0 && !lsm_is_on(LSM_APPARMOR))
+        maker_warn(m, "$.process.apparmorProfile: AppArmor is not enabled on this host: the "
+                      "process is not confined");
+    if (m->config->linux_.mount_label != NULL && !lsm_is_on(LSM_SELINUX))
+        maker_warn(m, "$.linux.mountLabel: SELinux is not enabled on this host: the mounts go "
+                      "without a label");
+}
+
 /* In a user namespace of its own a process begins with all capabilities. */
 void maker_warn_caps(const struct maker *m, const struct oci_process *p)
 {

@@ -90,6 +90,8 @@ void maker_end_placeholder(struct maker *m);
 must_check int maker_decide_network(struct maker *m, struct err *err);
 must_check int maker_network(struct maker *m, struct err *err);
 
+/* Warns of labels that confine nobody on this kernel. */
+void maker_warn_labels(const struct maker *m);
 /* Warns of capabilities that the process will not have because this one has not. */
 void maker_warn_caps(const struct maker *m, const struct oci_process *p);
 /* Warns of a limit of locked memory that this process may not grant, and that is lowered. */
