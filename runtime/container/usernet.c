@@ -184,6 +184,7 @@ static int describe_end(struct minder *m, struct err *err)
 struct ends { /* the helper's ends of the pipes */
     int text;
     int ready;
+    int exit; /* the minder holds the other one for as long as it lives */
 };
 
 /* Numbers above all that are to be filled, then down to their places. */
@@ -191,7 +192,7 @@ static int place(const struct minder *m, const struct ends *e)
 {
     const int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     int from[USERNET_FD_EXIT + 1] = {m->net_fd >= 0 ? m->net_fd : null_fd, null_fd, e->text,
-                                     null_fd, m->ask->pid_fd};
+                                     null_fd, e->exit};
     int high[ARRAY_N(from)];
 
     from[m->ask->kind->ready_fd] = e->ready;
@@ -235,13 +236,14 @@ static int make_dir(const struct minder *m, struct err *err)
 
 static int start_helper(struct minder *m, struct err *err)
 {
-    int text[2] = {-1, -1}, ready[2] = {-1, -1};
+    int text[2] = {-1, -1}, ready[2] = {-1, -1}, life[2] = {-1, -1};
     pid_t me = getpid();
     struct ends ends;
 
-    if (make_dir(m, err) < 0 || fd_pipe(text, err) < 0 || fd_pipe(ready, err) < 0)
+    if (make_dir(m, err) < 0 || fd_pipe(text, err) < 0 || fd_pipe(ready, err) < 0 ||
+        fd_pipe(life, err) < 0)
         return -1;
-    ends = (struct ends){text[1], ready[1]};
+    ends = (struct ends){text[1], ready[1], life[0]};
     /* pasta opens its standard output by name, as whoever it is by then. */
     if (fchmod(ready[1], 0666) < 0)
         return err_set(err, errno, "open a pipe to others");
@@ -252,6 +254,7 @@ static int start_helper(struct minder *m, struct err *err)
         become_helper(m, &ends, me);
     (void)close(text[1]);
     (void)close(ready[1]);
+    (void)close(life[0]);
     if (m->helper < 0)
         return err_set(err, errno, "fork");
     m->helper_fd = pidfd_open(m->helper, 0);

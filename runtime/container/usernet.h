@@ -7,9 +7,12 @@
  * of our own that sleeps until the container's first process has ended, whoever ended it, and then
  * ends the helper. Nobody needs to be there for that: neither the runtime nor `delete`.
  *
- *     runtime ── minder ── helper        the minder's death is the helper's: as root they have a
- * pid └────── init                    namespace of their own, else by the parent-death signal;
- *                                        slirp4netns also watches the init itself
+ *     runtime ── minder ── helper        pid namespace of the two: as root alone
+ *        └────── init
+ *
+ * The minder's death is the helper's: by the namespace, else by the parent-death signal, which
+ * slirp4netns loses where it becomes another user, so that it ends when a pipe of the minder's
+ * does.
  *
  * What is left for `delete` is to wait until the ports are free: it knows both by pid and start
  * time, so that a recycled pid is never signalled. The helper inherits the descriptors that

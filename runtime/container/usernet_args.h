@@ -26,7 +26,7 @@ struct publish;
 
 /* The helper's descriptors. It has no others. */
 #define USERNET_FD_NET  0 /* the network namespace, or /dev/null */
-#define USERNET_FD_EXIT 4 /* slirp4netns: readable when the container has ended */
+#define USERNET_FD_EXIT 4 /* slirp4netns: hangs up when the minder has ended */
 
 struct usernet_kind {
     const char *name;
