@@ -406,6 +406,10 @@ int maker_clone(struct maker *m, struct err *err)
     bool exec = in->join_fd >= 0;
 
     in->groups = groups_of(m);
+    /* Others may be there who can look into it: by then there must be no detached mount of our
+     * program left that they could make writable. */
+    if ((m->plan.clone_flags & CLONE_NEWPID) == 0)
+        self_release();
     if (fd_socketpair(SOCK_SEQPACKET, ends, err) < 0)
         return -1;
     m->sync_fd = ends[0];

@@ -5,7 +5,7 @@ import os
 import pathlib
 import threading
 
-from attacklib import both, executable
+from attacklib import both, executable, with_attacker
 from ocilib import Bundle, wait
 
 # The runtime executes what the image calls /entry and becomes, by its first line, a second copy of itself inside; the log
@@ -70,3 +70,27 @@ def test_an_entrypoint_that_is_the_runtime(attacked, bundle, own_rootfs, tmp_pat
     second.linux["namespaces"].append({"type": "pid", "path": f"/proc/{pid}/ns/pid"})
     attacked.run(second)
     judge(attacked, own_rootfs, before)
+
+
+EXECS = 200
+
+
+@both("release")
+def test_its_read_only_mount_is_not_made_writable(attacked, bundle, own_rootfs):
+    """A detached mount belongs to no mount namespace, so whoever is privileged in any may change it, through the program of
+    a process that he may look into: it must be gone before there is one."""
+    with_attacker(own_rootfs)
+    before = digest(attacked.program)
+    for kind in ("bounding", "effective", "permitted"):
+        bundle.process["capabilities"][kind] += ["CAP_SYS_PTRACE", "CAP_SYS_ADMIN"]
+    name = attacked.start_detached(bundle.args("/attacker", "thaw"))
+    said = bundle.path / "out"
+    wait(lambda: "ready" in said.read_text(), "the attacker")
+    for _ in range(EXECS):
+        attacked("exec", name, "true")
+        if "thawed" in said.read_text():
+            wait(lambda: "wrote" in said.read_text(), "the attacker to write")
+            break
+    (own_rootfs / "stop").touch()
+    assert ("thawed" in said.read_text()) != attacked.defended
+    assert (digest(attacked.program) == before) == attacked.defended

@@ -30,6 +30,7 @@
 #include "runtime/kernel/device.h"
 #include "runtime/kernel/dir.h"
 #include "runtime/kernel/lsm.h"
+#include "runtime/kernel/mount.h"
 #include "runtime/kernel/proc.h"
 #include "runtime/kernel/root.h"
 #include "runtime/kernel/self.h"
@@ -55,6 +56,28 @@ int __wrap_self_protect(char *const *argv, struct err *err);
 int __wrap_self_protect(char *const *argv, struct err *err)
 {
     return is_off("self") ? 0 : __real_self_protect(argv, err);
+}
+
+/* The mount that the program is executed from stays until the end, as cli/early.c leaves it. */
+int __real_mount_clone(int dir_fd, const char *path, enum mount_reach reach, struct err *err);
+int __wrap_mount_clone(int dir_fd, const char *path, enum mount_reach reach, struct err *err);
+
+int __wrap_mount_clone(int dir_fd, const char *path, enum mount_reach reach, struct err *err)
+{
+    int fd = __real_mount_clone(dir_fd, path, reach, err);
+
+    if (fd >= 0 && is_off("release") && strcmp(path, "/proc/self/exe") == 0)
+        (void)fcntl(fd, F_SETFD, 0);
+    return fd;
+}
+
+void __real_self_release(void);
+void __wrap_self_release(void);
+
+void __wrap_self_release(void)
+{
+    if (!is_off("release"))
+        __real_self_release();
 }
 
 /* --- descriptors, working directory, what can be seen of the process before execve -------------
