@@ -6,7 +6,6 @@
 #include "runtime/base/log.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "runtime/base/buf.h"

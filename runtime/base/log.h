@@ -22,7 +22,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/base/attr.h"
 #include "runtime/base/str.h"
 
 #define LOG_LINE_MAX 2048

@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 
-#include "runtime/base/attr.h"
 #include "runtime/base/str.h"
 
 struct buf;

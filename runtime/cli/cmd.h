@@ -14,8 +14,6 @@
 #include "runtime/cli/report.h"
 #include "runtime/container/container.h"
 
-struct oci_config;
-
 struct cmd { /* one call of a verb */
     struct container_env env;
     struct arena *arena;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
-#include <string.h>
 
 #include "runtime/base/arena.h"
 #include "runtime/base/num.h"

@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/child.h"
 #include "runtime/base/fd.h"

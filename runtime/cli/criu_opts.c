@@ -2,13 +2,11 @@
 #include "runtime/cli/criu_opts.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
 #include "runtime/base/own.h"
-#include "runtime/base/str.h"
 
 const char *const criu_cgroup_modes[] = {"soft", "full", "strict", "ignore", NULL};
 const char *const criu_network_locks[] = {"iptables", "nftables", "skip", NULL};

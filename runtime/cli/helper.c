@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "runtime/base/buf.h"

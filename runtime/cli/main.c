@@ -13,7 +13,6 @@
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/own.h"
-#include "runtime/base/str.h"
 #include "runtime/cli/cmd.h"
 #include "runtime/kernel/idmap.h"
 #include "runtime/spec/oci.h"

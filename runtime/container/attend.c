@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
@@ -17,8 +16,6 @@
 #include <unistd.h>
 
 #include "runtime/base/err.h"
-#include "runtime/base/fd.h"
-#include "runtime/base/own.h"
 #include "runtime/base/slim.h"
 #include "runtime/container/container.h"
 #include "runtime/container/notify.h"

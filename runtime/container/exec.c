@@ -6,14 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
-#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
-#include "runtime/base/file.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
@@ -25,7 +22,6 @@
 #include "runtime/container/state.h"
 #include "runtime/kernel/cgroup_v2.h"
 #include "runtime/kernel/idlist.h"
-#include "runtime/kernel/proc.h"
 #include "runtime/kernel/sched.h"
 
 /* Does the hierarchy have one of the controllers? An empty list means all hierarchies. */

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/container/join.h"
 
-#include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
 
-#include "runtime/base/buf.h"
 #include "runtime/base/err.h"
-#include "runtime/base/file.h"
-#include "runtime/base/own.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/state.h"
 #include "runtime/kernel/proc.h"

@@ -3,9 +3,7 @@
  * kill, ps, pause, resume, update: what is done to a container from outside.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 

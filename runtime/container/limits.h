@@ -21,7 +21,6 @@ struct arena;
 struct cgroup;
 struct cgroup_devices;
 struct err;
-struct oci_config;
 struct oci_resources;
 
 struct limit {

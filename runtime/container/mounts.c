@@ -9,7 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtime/base/arena.h"
 #include "runtime/base/err.h"
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"

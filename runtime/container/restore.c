@@ -6,12 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"

@@ -16,7 +16,6 @@
 #define MR_CONTAINER_SCOPE_OF_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "runtime/base/attr.h"
 #include "runtime/kernel/scope.h"

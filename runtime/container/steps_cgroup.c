@@ -18,7 +18,6 @@
 #include "runtime/container/init.h"
 #include "runtime/container/steps.h"
 #include "runtime/kernel/cgroup.h"
-#include "runtime/kernel/dir.h"
 #include "runtime/kernel/mount.h"
 
 static bool has_namespace(const struct init *in)

@@ -12,11 +12,8 @@
 #ifndef MR_CONTAINER_SYNC_H
 #define MR_CONTAINER_SYNC_H
 
-#include <stddef.h>
-
 #include "runtime/base/attr.h"
 #include "runtime/base/err.h"
-#include "runtime/base/str.h"
 
 enum sync_kind {
     SYNC_GO = 'g',       /* to the child: go on; number: enum init_groups */

@@ -25,7 +25,6 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/file.h"
-#include "runtime/base/mem.h"
 #include "runtime/base/num.h"
 #include "runtime/base/own.h"
 #include "runtime/base/path.h"

@@ -5,7 +5,6 @@
  */
 #include "runtime/kernel/dbus_value.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>

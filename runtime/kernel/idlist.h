@@ -11,7 +11,6 @@
 #define MR_KERNEL_IDLIST_H
 
 #include <limits.h>
-#include <stddef.h>
 
 #include "runtime/base/attr.h"
 

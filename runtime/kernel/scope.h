@@ -12,7 +12,6 @@
 #ifndef MR_KERNEL_SCOPE_H
 #define MR_KERNEL_SCOPE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "runtime/base/str.h"
 #include "runtime/spec/oci.h"
 
 const char *const oci_annotation_names[OCI_ANNOTATIONS] = {

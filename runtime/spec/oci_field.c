@@ -6,7 +6,6 @@
  */
 #include "runtime/spec/oci_field.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 

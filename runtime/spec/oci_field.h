@@ -18,8 +18,6 @@
 #ifndef MR_SPEC_OCI_FIELD_H
 #define MR_SPEC_OCI_FIELD_H
 
-#include <limits.h>
-
 #include "runtime/base/err.h"
 #include "runtime/base/jv.h"
 #include "runtime/base/jw.h"

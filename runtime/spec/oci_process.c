@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "runtime/base/buf.h"
 #include "runtime/spec/oci_field.h"
 
 /* --- capabilities --------------------------------------------------------------------------------

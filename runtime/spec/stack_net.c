@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* listen, dns, routes: what has to do with addresses */
-#include <arpa/inet.h>
-#include <string.h>
 
 #include "runtime/base/arena.h"
 #include "runtime/base/dialmsg.h"
