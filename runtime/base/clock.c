@@ -17,14 +17,14 @@ static int64_t kernel_us(clockid_t id)
     return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-uint64_t clock_now_us(void)
+static uint64_t monotonic_us(void)
 {
     return replaced_mono_us != NULL ? replaced_mono_us() : (uint64_t)kernel_us(CLOCK_MONOTONIC);
 }
 
 uint64_t clock_now_ms(void)
 {
-    return clock_now_us() / 1000;
+    return monotonic_us() / 1000;
 }
 
 int64_t clock_wall_us(void)

@@ -11,7 +11,6 @@
 #include <time.h>
 
 uint64_t clock_now_ms(void); /* monotonic, for timers and deadlines */
-uint64_t clock_now_us(void); /* monotonic, for measuring */
 int64_t clock_wall_s(void);  /* seconds since the epoch */
 int64_t clock_wall_us(void); /* microseconds since the epoch */
 

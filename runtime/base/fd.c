@@ -52,19 +52,18 @@ ssize_t fd_read_full(int fd, void *p, size_t n, struct err *err)
 int fd_set_nonblock(int fd, bool on, struct err *err)
 {
     int old = fcntl(fd, F_GETFL);
-    int new = on ? old | O_NONBLOCK : old & ~O_NONBLOCK;
+    int want = on ? old | O_NONBLOCK : old & ~O_NONBLOCK;
 
-    if (old < 0 || (new != old &&fcntl(fd, F_SETFL, new) < 0))
+    if (old < 0 || (want != old && fcntl(fd, F_SETFL, want) < 0))
         return err_set(err, errno, "set the flags of descriptor %d", fd);
     return 0;
 }
 
-int fd_set_cloexec(int fd, bool on, struct err *err)
+int fd_set_cloexec(int fd, struct err *err)
 {
     int old = fcntl(fd, F_GETFD);
-    int new = on ? old | FD_CLOEXEC : old & ~FD_CLOEXEC;
 
-    if (old < 0 || (new != old &&fcntl(fd, F_SETFD, new) < 0))
+    if (old < 0 || ((old & FD_CLOEXEC) == 0 && fcntl(fd, F_SETFD, old | FD_CLOEXEC) < 0))
         return err_set(err, errno, "set the flags of descriptor %d", fd);
     return 0;
 }

@@ -23,7 +23,7 @@ must_check int fd_write_all(int fd, struct str s, struct err *err);
 must_check ssize_t fd_read_full(int fd, void *p, size_t n, struct err *err); /* short only at EOF */
 
 must_check int fd_set_nonblock(int fd, bool on, struct err *err);
-must_check int fd_set_cloexec(int fd, bool on, struct err *err);
+must_check int fd_set_cloexec(int fd, struct err *err);
 /* Closes every descriptor >= first (close_range). */
 must_check int fd_close_from(int first, struct err *err);
 

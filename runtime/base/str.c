@@ -146,15 +146,6 @@ ptrdiff_t str_find_str(struct str s, struct str what)
     return s.n == 0 ? -1 : index_of(s, memmem(s.p, s.n, what.p, what.n));
 }
 
-ptrdiff_t str_ifind_str(struct str s, struct str what)
-{
-    for (size_t i = 0; what.n <= s.n && i <= s.n - what.n; i++) {
-        if (str_ieq(str_sub(s, i, what.n), what))
-            return (ptrdiff_t)i;
-    }
-    return -1;
-}
-
 /* --- cutting --------------------------------------------------------------------------------- */
 
 static bool cut_at(struct str s, ptrdiff_t at, struct str *before, struct str *after)

@@ -55,7 +55,6 @@ ptrdiff_t str_find(struct str s, char c);
 ptrdiff_t str_rfind(struct str s, char c);
 ptrdiff_t str_find_any(struct str s, const char *set);
 ptrdiff_t str_find_str(struct str s, struct str what);
-ptrdiff_t str_ifind_str(struct str s, struct str what);
 
 /* Cuts at the first c: *before and *after are set, c in neither. false and nothing set if there is
  * no c. Outputs may alias the input's variable. */

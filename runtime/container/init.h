@@ -56,7 +56,6 @@ struct init {
     const char *bundle;
     const char *rootfs;
     uint8_t keep[INIT_KEEP_MAX / 8]; /* bit i: descriptor 3 + i is preserved */
-    const char *listen_path;         /* of the socket `start` connects to, for messages */
     bool listen_pid;
 
     int sync_fd;

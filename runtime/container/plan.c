@@ -502,11 +502,6 @@ static const char *const names[STEP_KINDS] = {
     [STEP_END] = "end",
 };
 
-const char *plan_step_name(enum step_kind kind)
-{
-    return names[kind];
-}
-
 static const char *device_path(const struct oci_config *c, size_t i)
 {
     return i < PLAN_DEVICES ? plan_devices[i].path : c->linux_.devices[i - PLAN_DEVICES].path;

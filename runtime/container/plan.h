@@ -148,7 +148,6 @@ must_check int plan_make_exec(struct arena *a, const struct oci_process *p,
 must_check int plan_make_mounts(struct arena *a, enum step_kind kind, size_t n,
                                 const struct plan_facts *f, struct plan *out, struct err *err);
 
-const char *plan_step_name(enum step_kind kind);
 /* "mount /proc (proc)": the step with what it works on. config may be NULL for an exec. */
 void plan_print_step(const struct oci_config *c, const struct oci_process *p,
                      const struct step *step, struct buf *out);

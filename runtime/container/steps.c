@@ -21,10 +21,10 @@ static int step_hooks_runtime(struct init *in, size_t index, struct err *err)
     return sync_wait_go(in->sync_fd, &ignored, err);
 }
 
-static int run_hooks(struct init *in, enum oci_hook_kind kind, const char *status, struct err *err)
+static int run_hooks(struct init *in, enum oci_hook_kind kind, struct err *err)
 {
     struct hook_moment m = {.state = in->hook_state,
-                            .status = status,
+                            .status = "created",
                             .pid = getpid(),
                             .dir = in->in_container ? NULL : in->bundle,
                             .files = in->hook_files};
@@ -35,13 +35,13 @@ static int run_hooks(struct init *in, enum oci_hook_kind kind, const char *statu
 static int step_hooks_container(struct init *in, size_t index, struct err *err)
 {
     (void)index;
-    return run_hooks(in, OCI_HOOK_CREATE_CONTAINER, "created", err);
+    return run_hooks(in, OCI_HOOK_CREATE_CONTAINER, err);
 }
 
 static int step_hooks_start(struct init *in, size_t index, struct err *err)
 {
     (void)index;
-    return run_hooks(in, OCI_HOOK_START_CONTAINER, "created", err);
+    return run_hooks(in, OCI_HOOK_START_CONTAINER, err);
 }
 
 static int step_look(struct init *in, size_t index, struct err *err)

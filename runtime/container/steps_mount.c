@@ -215,7 +215,7 @@ static int bind(struct init *in, size_t index, struct err *err)
     if (fstat(fd, &st) < 0)
         return err_set(err, errno, "look at the source '%s'", m->source);
     target_fd = dir_make_beneath(in->root_fd, m->destination,
-                                 S_ISDIR(st.st_mode) ? DIR_DIRECTORY : DIR_FILE, 0755, err);
+                                 S_ISDIR(st.st_mode) ? DIR_DIRECTORY : DIR_FILE, err);
     if (target_fd < 0 || mount_set(fd, MOUNT_ONE, &c, err) < 0 || set_recursive(fd, m, err) < 0 ||
         mount_attach(fd, target_fd, err) < 0)
         return -1;
@@ -229,7 +229,7 @@ static int open_target(const struct init *in, const struct oci_mount *m, struct 
     int fd = -1;
 
     if (strcmp(m->type, "proc") != 0 && strcmp(m->type, "sysfs") != 0)
-        return dir_make_beneath(in->root_fd, m->destination, DIR_DIRECTORY, 0755, err);
+        return dir_make_beneath(in->root_fd, m->destination, DIR_DIRECTORY, err);
     fd = sys_openat2(in->root_fd, m->destination, O_PATH | O_DIRECTORY | O_CLOEXEC, 0,
                      RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
     if (fd >= 0)
@@ -237,7 +237,7 @@ static int open_target(const struct init *in, const struct oci_mount *m, struct 
     if (errno != ENOENT)
         return err_set(err, errno, "open '%s', which must be a directory and no link",
                        m->destination);
-    return dir_make_beneath(in->root_fd, m->destination, DIR_DIRECTORY, 0755, err);
+    return dir_make_beneath(in->root_fd, m->destination, DIR_DIRECTORY, err);
 }
 
 /* A tmpfs takes the mode of the directory it covers, as other runtimes have it, unless one is
@@ -324,11 +324,11 @@ int step_unmount(struct init *in, size_t index, struct err *err)
 {
     own_fd int fd =
         dir_open_beneath(in->root_fd, in->config->mounts[index].destination, O_PATH, err);
-    char path[DIR_PROC_MAX];
+    char path[32];
 
     if (fd < 0)
         return -1;
-    (void)snprintf(path, sizeof path, "self/fd/%d", fd);
+    (void)snprintf(path, sizeof path, "self/fd/%d", fd); /* fits: 8 and 11 bytes */
     if (fchdir(in->proc_fd) < 0 || umount2(path, MNT_DETACH) < 0)
         return err_set(err, errno, "umount");
     return 0;

@@ -361,7 +361,7 @@ int step_label(struct init *in, size_t index, struct err *err)
 
 static int make_cwd(const struct init *in, struct err *err)
 {
-    own_fd int fd = dir_make_beneath(in->root_fd, in->process->cwd, DIR_DIRECTORY, 0755, err);
+    own_fd int fd = dir_make_beneath(in->root_fd, in->process->cwd, DIR_DIRECTORY, err);
 
     if (fd < 0)
         return -1;
@@ -372,7 +372,7 @@ static int make_cwd(const struct init *in, struct err *err)
 int step_make_cwd(struct init *in, size_t index, struct err *err)
 {
     struct err ignored;
-    int fd = dir_make_beneath(in->root_fd, in->process->cwd, DIR_DIRECTORY, 0755, &ignored);
+    int fd = dir_make_beneath(in->root_fd, in->process->cwd, DIR_DIRECTORY, &ignored);
 
     (void)index;
     (void)err;

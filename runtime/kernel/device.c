@@ -43,7 +43,7 @@ static const char *last_name(const char *path)
 int device_make(int root_fd, const struct device *d, struct err *err)
 {
     char name[NAME_MAX + 1];
-    own_fd int dir_fd = dir_open_parent(root_fd, d->path, 0755, name, sizeof name, err);
+    own_fd int dir_fd = dir_open_parent(root_fd, d->path, name, sizeof name, err);
 
     return dir_fd < 0 ? -1 : device_make_in(dir_fd, d, err);
 }
@@ -69,7 +69,7 @@ static const struct mount_change flags = {.set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_
 
 int device_attach(int root_fd, const struct device *d, int mount_fd, struct err *err)
 {
-    own_fd int target_fd = dir_make_beneath(root_fd, d->path, DIR_FILE, 0755, err);
+    own_fd int target_fd = dir_make_beneath(root_fd, d->path, DIR_FILE, err);
 
     if (target_fd < 0)
         return -1;
@@ -118,27 +118,27 @@ bool device_is_null(int fd)
     return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
-static int open_unlinked(int root_fd, const char *path, int how)
+static int open_null(int root_fd, int how)
 {
-    return sys_openat2(root_fd, path, (uint64_t)(unsigned)how | O_CLOEXEC | O_NOFOLLOW, 0,
+    return sys_openat2(root_fd, "dev/null", (uint64_t)(unsigned)how | O_CLOEXEC | O_NOFOLLOW, 0,
                        RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 }
 
 int device_open_null(int root_fd)
 {
-    own_fd int seen_fd = open_unlinked(root_fd, "dev/null", O_PATH);
+    own_fd int seen_fd = open_null(root_fd, O_PATH);
     own_fd int fd = -1;
 
     if (seen_fd < 0 || !device_is_null(seen_fd))
         return -1;
-    fd = open_unlinked(root_fd, "dev/null", O_RDWR | O_NOCTTY);
+    fd = open_null(root_fd, O_RDWR | O_NOCTTY);
     return fd >= 0 && device_is_null(fd) ? take_fd(&fd) : -1;
 }
 
 int device_link(int root_fd, const char *path, const char *target, struct err *err)
 {
     char name[NAME_MAX + 1];
-    own_fd int dir_fd = dir_open_parent(root_fd, path, 0755, name, sizeof name, err);
+    own_fd int dir_fd = dir_open_parent(root_fd, path, name, sizeof name, err);
 
     return dir_fd < 0 ? -1 : device_link_in(dir_fd, path, target, err);
 }

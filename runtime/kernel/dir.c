@@ -25,7 +25,6 @@
 
 struct walk {
     int root_fd;
-    mode_t mode;
     unsigned links;
     char done[PATH_MAX];
     size_t done_n;
@@ -130,16 +129,15 @@ static int follow(struct walk *w, int link_fd, const char *name, struct err *err
     return 0;
 }
 
-static int make_entry(int dir_fd, const char *name, enum dir_kind kind, mode_t mode,
-                      struct err *err)
+static int make_entry(int dir_fd, const char *name, enum dir_kind kind, struct err *err)
 {
     if (kind == DIR_DIRECTORY) {
-        if (mkdirat(dir_fd, name, mode) < 0 && errno != EEXIST)
+        if (mkdirat(dir_fd, name, 0755) < 0 && errno != EEXIST)
             return err_set(err, errno, "make directory '%s'", name);
         return 0;
     }
     own_fd int fd =
-        openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 0666);
+        openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 
     if (fd < 0 && errno != EEXIST)
         return err_set(err, errno, "make file '%s'", name);
@@ -159,7 +157,7 @@ static int open_entry(const struct walk *w, const char *name, enum dir_kind kind
         return 0;
     if (errno != ENOENT)
         return err_set(err, errno, "open '%s'", name);
-    if (make_entry(dir_fd, name, kind, w->mode, err) < 0)
+    if (make_entry(dir_fd, name, kind, err) < 0)
         return -1;
     *fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     return *fd >= 0 ? 0 : err_set(err, errno, "open '%s'", name);
@@ -212,13 +210,12 @@ static int walk(struct walk *w, const char *path, enum dir_kind last, struct err
 
 /* Apart, for its stack is four pages that the usual case need not touch. */
 static __attribute__((noinline)) int make_missing(int root_fd, const char *path, enum dir_kind last,
-                                                  mode_t mode, struct err *err)
+                                                  struct err *err)
 {
     struct walk w;
     int fd = -1;
 
     w.root_fd = root_fd;
-    w.mode = mode;
     w.links = 0;
     w.done_n = 0;
     w.done[0] = '\0';
@@ -228,7 +225,7 @@ static __attribute__((noinline)) int make_missing(int root_fd, const char *path,
 
 /* The usual case of those: only the last component is missing, and is no link. -1: it is not so, or
  * there is something else to tell. */
-static int make_last(int root_fd, const char *path, enum dir_kind last, mode_t mode)
+static int make_last(int root_fd, const char *path, enum dir_kind last)
 {
     const char *slash = strrchr(path, '/');
     char parent[PATH_MAX];
@@ -243,14 +240,13 @@ static int make_last(int root_fd, const char *path, enum dir_kind last, mode_t m
     memcpy(parent, path, n);
     parent[n] = '\0';
     dir_fd = try_open(root_fd, parent, O_PATH | O_DIRECTORY, 0);
-    if (dir_fd < 0 || make_entry(dir_fd, slash + 1, last, mode, &ignored) < 0)
+    if (dir_fd < 0 || make_entry(dir_fd, slash + 1, last, &ignored) < 0)
         return -1;
     fd = openat(dir_fd, slash + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     return fd >= 0 && fstat(fd, &st) == 0 && !S_ISLNK(st.st_mode) ? take_fd(&fd) : -1;
 }
 
-int dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t mode,
-                     struct err *err)
+int dir_make_beneath(int root_fd, const char *path, enum dir_kind last, struct err *err)
 {
     int fd = try_open(root_fd, path, O_PATH, 0);
 
@@ -258,14 +254,13 @@ int dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t m
         return fd;
     if (errno != ENOENT)
         return err_set(err, errno, "open '%s' beneath the root", path);
-    fd = make_last(root_fd, path, last, mode);
+    fd = make_last(root_fd, path, last);
     if (fd >= 0)
         return fd;
-    return make_missing(root_fd, path, last, mode, err);
+    return make_missing(root_fd, path, last, err);
 }
 
-int dir_open_parent(int root_fd, const char *path, mode_t mode, char *name, size_t name_max,
-                    struct err *err)
+int dir_open_parent(int root_fd, const char *path, char *name, size_t name_max, struct err *err)
 {
     const char *slash = strrchr(path, '/');
     const char *last = slash == NULL ? path : slash + 1;
@@ -279,7 +274,7 @@ int dir_open_parent(int root_fd, const char *path, mode_t mode, char *name, size
     memcpy(parent, path, n);
     parent[n] = '\0';
     memcpy(name, last, strlen(last) + 1);
-    return dir_make_beneath(root_fd, n == 0 ? "." : parent, DIR_DIRECTORY, mode, err);
+    return dir_make_beneath(root_fd, n == 0 ? "." : parent, DIR_DIRECTORY, err);
 }
 
 bool dir_is_on(int fd, uint64_t magic)
@@ -311,10 +306,4 @@ bool dir_is_same(int a_fd, int b_fd)
 
     return fstat(a_fd, &a) == 0 && fstat(b_fd, &b) == 0 && a.st_dev == b.st_dev &&
            a.st_ino == b.st_ino;
-}
-
-const char *dir_fd_path(int fd, char out[DIR_PROC_MAX])
-{
-    (void)snprintf(out, DIR_PROC_MAX, "/proc/self/fd/%d", fd); /* fits: 14 and 11 bytes */
-    return out;
 }

@@ -33,15 +33,15 @@ enum dir_kind {
     DIR_FILE
 };
 
-/* Opens (O_PATH) what is at the path, first making what is missing: directories with `mode`, the
- * last component a directory or an empty file. Dangling links are followed, within the root. */
-must_check int dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t mode,
-                                struct err *err);
+/* Opens (O_PATH) what is at the path, first making what is missing: directories (0755), the last
+ * component a directory or an empty file (0644). Dangling links are followed, within the root. */
+must_check int dir_make_beneath(int root_fd, const char *path, enum dir_kind last, struct err *err);
 
-/* Splits off the last component: opens (making it where missing) the parent; *name points into
- * path. "/" and a path that ends in "." or ".." are refused. */
-must_check int dir_open_parent(int root_fd, const char *path, mode_t mode, char *name,
-                               size_t name_max, struct err *err);
+/* Splits off the last component: opens the parent, making it where it is missing, and copies the
+ * component to `name` (name_max bytes with its NUL). "/" and a path that ends in "." or ".." are
+ * refused. */
+must_check int dir_open_parent(int root_fd, const char *path, char *name, size_t name_max,
+                               struct err *err);
 
 /* Is the file system of the descriptor of this kind (statfs f_type)? */
 bool dir_is_on(int fd, uint64_t magic);
@@ -52,9 +52,5 @@ bool dir_is_private(int fd);
 bool dir_is_secret(int fd);
 /* Do two descriptors name the same file? */
 bool dir_is_same(int a_fd, int b_fd);
-
-#define DIR_PROC_MAX 32
-/* "/proc/self/fd/N" */
-const char *dir_fd_path(int fd, char out[DIR_PROC_MAX]);
 
 #endif

@@ -54,7 +54,7 @@ static int open_console(int root_fd, struct err *err)
 {
     struct stat st;
     char name[NAME_MAX + 1];
-    own_fd int dir_fd = dir_open_parent(root_fd, "dev/console", 0755, name, sizeof name, err);
+    own_fd int dir_fd = dir_open_parent(root_fd, "dev/console", name, sizeof name, err);
     own_fd int fd = -1;
 
     if (dir_fd < 0)

@@ -72,10 +72,10 @@ static void print_caps(struct jw *w)
     jw_end(w);
 }
 
-static void print_enabled(struct jw *w, const char *key, bool enabled)
+static void print_enabled(struct jw *w, const char *key)
 {
     jw_object(w, key);
-    jw_bool(w, "enabled", enabled);
+    jw_bool(w, "enabled", true);
     jw_end(w);
 }
 
@@ -112,8 +112,8 @@ static void print_linux(struct jw *w)
     jw_bool(w, "rdma", true);
     jw_end(w);
     print_seccomp(w);
-    print_enabled(w, "apparmor", true);
-    print_enabled(w, "selinux", true);
+    print_enabled(w, "apparmor");
+    print_enabled(w, "selinux");
     print_memory_policy(w);
     jw_object(w, "intelRdt");
     jw_bool(w, "enabled", true);
@@ -121,9 +121,9 @@ static void print_linux(struct jw *w)
     jw_bool(w, "monitoring", true);
     jw_end(w);
     jw_object(w, "mountExtensions");
-    print_enabled(w, "idmap", true);
+    print_enabled(w, "idmap");
     jw_end(w);
-    print_enabled(w, "netDevices", true);
+    print_enabled(w, "netDevices");
     jw_end(w);
 }
 

@@ -603,7 +603,5 @@ void oci_features(struct buf *out);
 /* "CAP_CHOWN" (any case, with or without CAP_) to its number, -1 if unknown; and back. */
 int oci_cap_parse(struct str name);
 const char *oci_cap_name(int cap); /* NULL beyond the last known */
-/* "RLIMIT_NOFILE" to RLIMIT_NOFILE, -1 if unknown. */
-int oci_rlimit_parse(struct str name);
 
 #endif

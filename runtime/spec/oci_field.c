@@ -69,7 +69,8 @@ int field_text(const struct load *ld, const struct jv *value, const char **out, 
     return 0;
 }
 
-int field_path(const struct load *ld, const struct jv *value, const char **out, struct err *err)
+static int field_path(const struct load *ld, const struct jv *value, const char **out,
+                      struct err *err)
 {
     struct str s;
 
@@ -115,7 +116,7 @@ int field_number(const struct jv *value, int64_t min, uint64_t max, int64_t *out
     return 0;
 }
 
-int field_bool(const struct jv *value, bool *out, struct err *err)
+static int field_bool(const struct jv *value, bool *out, struct err *err)
 {
     if (!json_is_boolean(value->v))
         return expected(value, "true or false", err);
@@ -558,19 +559,16 @@ static void dump_int(struct jw *w, const struct field *f, const void *member)
         jw_int(w, f->key, v);
 }
 
-void field_dump_strings(struct jw *w, const char *key, const struct oci_strings *s)
+static void dump_strings(struct jw *w, const struct field *f, const void *member)
 {
+    const struct oci_strings *s = member;
+
     if (s->v == NULL)
         return;
-    jw_array(w, key);
+    jw_array(w, f->key);
     for (size_t i = 0; i < s->n; i++)
         jw_c(w, NULL, s->v[i]);
     jw_end(w);
-}
-
-static void dump_strings(struct jw *w, const struct field *f, const void *member)
-{
-    field_dump_strings(w, f->key, member);
 }
 
 static void dump_pairs(struct jw *w, const struct field *f, const void *member)

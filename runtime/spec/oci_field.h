@@ -133,11 +133,8 @@ void fields_dump(struct jw *w, const struct fields *f, const void *obj);
 /* Single values, for rows with functions of their own. */
 must_check int field_text(const struct load *ld, const struct jv *value, const char **out,
                           struct err *err);
-must_check int field_path(const struct load *ld, const struct jv *value, const char **out,
-                          struct err *err);
 must_check int field_number(const struct jv *value, int64_t min, uint64_t max, int64_t *out,
                             struct err *err); /* one above INT64_MAX comes as its bit pattern */
-must_check int field_bool(const struct jv *value, bool *out, struct err *err);
 must_check int field_strings(const struct load *ld, const struct jv *value, size_t max,
                              struct oci_strings *out, struct err *err);
 must_check int field_name(const struct jv *value, const struct field_name *names, uint64_t *out,
@@ -145,7 +142,6 @@ must_check int field_name(const struct jv *value, const struct field_name *names
 /* Is an array with at most max elements; *n is their number. */
 must_check int field_array(const struct jv *value, size_t max, size_t *n, struct err *err);
 must_check int field_object(const struct jv *value, size_t max, size_t *n, struct err *err);
-void field_dump_strings(struct jw *w, const char *key, const struct oci_strings *s);
 const char *field_name_of(const struct field_name *names, uint64_t value);
 
 /* arena_array that does not return NULL: says so in err. n may be 0. */

@@ -174,14 +174,6 @@ static const struct field_name rlimit_names[] = {
     {NULL, 0},
 };
 
-int oci_rlimit_parse(struct str name)
-{
-    for (const struct field_name *m = rlimit_names; m->name != NULL; m++)
-        if (str_eq_c(name, m->name))
-            return (int)m->value;
-    return -1;
-}
-
 static int check_rlimit(const struct load *ld, const struct jv *at, void *obj, struct err *err)
 {
     struct oci_rlimit *r = obj;

@@ -113,13 +113,11 @@ struct stack_domain {
     size_t dkim_n;
 };
 
-extern const char *const stack_post_names[]; /* "anyone", "members", "owners", NULL */
-
 struct stack_list { /* a mailing list */
     const char *address;
     struct stack_strings members;
     struct stack_strings owners;
-    const char *post; /* one of stack_post_names */
+    const char *post; /* "anyone", "members" or "owners": who may write to it */
 };
 
 struct stack_account {

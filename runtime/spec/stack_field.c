@@ -236,11 +236,6 @@ const char *stack_lower(struct stack_field *f, const char *s)
     return out;
 }
 
-bool stack_name_is(const struct jv *at, struct str key)
-{
-    return at->key && str_eq_c(key, at->key);
-}
-
 /* --- networks and names -------------------------------------------------------------------------
  */
 

@@ -58,7 +58,6 @@ const char *stack_file(struct stack_field *f, const struct jv *at, const char *k
 const char *stack_lower(struct stack_field *f, const char *s);
 /* elements, limited to STACK_LIST_MAX */
 size_t stack_n(struct stack_field *f, const struct jv *at);
-bool stack_name_is(const struct jv *at, struct str key);
 
 /* The parts in files of their own. */
 void stack_load_domains(struct stack_field *f, const struct jv *root, struct stack_config *c);

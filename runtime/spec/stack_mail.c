@@ -8,7 +8,7 @@
 #include "runtime/spec/stack_field.h"
 
 const char *const stack_dkim_names[] = {"ed25519", "rsa2048", NULL};
-const char *const stack_post_names[] = {"anyone", "members", "owners", NULL};
+static const char *const post_names[] = {"anyone", "members", "owners", NULL};
 
 static void load_aliases(struct stack_field *f, const struct jv *at, struct stack_domain *d)
 {
@@ -109,7 +109,7 @@ void stack_load_lists(struct stack_field *f, const struct jv *root, struct stack
         l->address = stack_lower(f, m.key);
         l->members = stack_texts(f, &m, "members");
         l->owners = stack_texts(f, &m, "owners");
-        l->post = stack_post_names[stack_choice(f, &m, "post", stack_post_names)];
+        l->post = post_names[stack_choice(f, &m, "post", post_names)];
         if (l->members.n == 0)
             stack_complain_at(f, &m, "a list needs at least one of \"members\"");
         c->lists_n++;

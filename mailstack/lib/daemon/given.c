@@ -73,7 +73,7 @@ static int take_all(struct given *g, struct err *err)
         struct str name = STR("unknown");
 
         (void)str_next(&names, ':', &name);
-        if (fd_set_cloexec(FIRST_FD + i, true, err) < 0)
+        if (fd_set_cloexec(FIRST_FD + i, err) < 0)
             return err_wrap(err, "descriptor %d of LISTEN_FDS", FIRST_FD + i);
         if (add(g, FIRST_FD + i, name, err) < 0)
             return -1;

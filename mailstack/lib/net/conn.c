@@ -412,7 +412,7 @@ struct conn *conn_new(struct loop *l, int fd, const struct conn_ops *ops, void *
     c->kick.fn = on_kick;
     buf_init(&c->in, limits.in_max);
     buf_init(&c->out, limits.out_max);
-    if (fd_set_nonblock(fd, true, err) < 0 || fd_set_cloexec(fd, true, err) < 0 ||
+    if (fd_set_nonblock(fd, true, err) < 0 || fd_set_cloexec(fd, err) < 0 ||
         loop_io_add(l, &c->io, fd, LOOP_READ, err) < 0) {
         (void)close(fd); /* the failure is in err */
         free(c);

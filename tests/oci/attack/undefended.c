@@ -48,6 +48,14 @@ bool is_off(const char *name)
     return false;
 }
 
+#define FD_PATH_MAX 32
+
+static const char *fd_path(int fd, char out[FD_PATH_MAX])
+{
+    (void)snprintf(out, FD_PATH_MAX, "/proc/self/fd/%d", fd); /* fits: 14 and 11 bytes */
+    return out;
+}
+
 /* --- the runtime's own file ------------------------------------------------------------------- */
 
 int __real_self_protect(char *const *argv, struct err *err);
@@ -189,11 +197,11 @@ int __wrap_device_link(int root_fd, const char *path, const char *target, struct
 
 int __wrap_device_link(int root_fd, const char *path, const char *target, struct err *err)
 {
-    char root[DIR_PROC_MAX], at[PATH_MAX];
+    char root[FD_PATH_MAX], at[PATH_MAX];
 
     if (!is_off("dev"))
         return __real_device_link(root_fd, path, target, err);
-    (void)unlink(through(dir_fd_path(root_fd, root), path, at));
+    (void)unlink(through(fd_path(root_fd, root), path, at));
     return symlink(target, at) < 0 && errno != EEXIST ? err_set(err, errno, "link '%s'", at) : 0;
 }
 
@@ -230,16 +238,16 @@ int __wrap_tty_bind_console(int root_fd, int slave_fd, struct err *err);
 
 int __wrap_tty_bind_console(int root_fd, int slave_fd, struct err *err)
 {
-    char from[DIR_PROC_MAX], root[DIR_PROC_MAX], to[PATH_MAX];
+    char from[FD_PATH_MAX], root[FD_PATH_MAX], to[PATH_MAX];
     own_fd int made_fd = -1;
 
     if (!is_off("console"))
         return __real_tty_bind_console(root_fd, slave_fd, err);
-    (void)through(dir_fd_path(root_fd, root), "dev/console", to);
+    (void)through(fd_path(root_fd, root), "dev/console", to);
     made_fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (made_fd < 0)
         return err_set(err, errno, "make the console");
-    if (mount(dir_fd_path(slave_fd, from), to, NULL, MS_BIND, NULL) < 0)
+    if (mount(fd_path(slave_fd, from), to, NULL, MS_BIND, NULL) < 0)
         return err_set(err, errno, "bind the console");
     return 0;
 }
@@ -265,7 +273,7 @@ int __wrap_step_mask(struct init *in, size_t index, struct err *err)
 /* The text of what the path is now, links resolved; what does not exist yet is appended. */
 static int resolve(int root_fd, const char *path, char out[PATH_MAX], struct err *err)
 {
-    char head[PATH_MAX], name[DIR_PROC_MAX], *cut = NULL;
+    char head[PATH_MAX], name[FD_PATH_MAX], *cut = NULL;
     ssize_t n = 0;
 
     (void)snprintf(head, sizeof head, "%s", path);
@@ -277,7 +285,7 @@ static int resolve(int root_fd, const char *path, char out[PATH_MAX], struct err
             *(cut == NULL ? head : cut) = '\0';
             continue;
         }
-        n = readlink(dir_fd_path(fd, name), out, PATH_MAX);
+        n = readlink(fd_path(fd, name), out, PATH_MAX);
         break;
     }
     if (n < 0 || (size_t)n + strlen(path + strlen(head)) + 2 > PATH_MAX)
@@ -314,28 +322,25 @@ static int make_by_name(int root_fd, const char *path, enum dir_kind last, struc
     return fd >= 0 ? fd : err_set(err, errno, "open '%s'", text);
 }
 
-int __real_dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t mode,
-                            struct err *err);
-int __wrap_dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t mode,
-                            struct err *err);
+int __real_dir_make_beneath(int root_fd, const char *path, enum dir_kind last, struct err *err);
+int __wrap_dir_make_beneath(int root_fd, const char *path, enum dir_kind last, struct err *err);
 
-int __wrap_dir_make_beneath(int root_fd, const char *path, enum dir_kind last, mode_t mode,
-                            struct err *err)
+int __wrap_dir_make_beneath(int root_fd, const char *path, enum dir_kind last, struct err *err)
 {
     return is_off("beneath") ? make_by_name(root_fd, path, last, err)
-                             : __real_dir_make_beneath(root_fd, path, last, mode, err);
+                             : __real_dir_make_beneath(root_fd, path, last, err);
 }
 
-int __real_dir_open_parent(int root_fd, const char *path, mode_t mode, char *name, size_t name_max,
+int __real_dir_open_parent(int root_fd, const char *path, char *name, size_t name_max,
                            struct err *err);
-int __wrap_dir_open_parent(int root_fd, const char *path, mode_t mode, char *name, size_t name_max,
+int __wrap_dir_open_parent(int root_fd, const char *path, char *name, size_t name_max,
                            struct err *err);
 
-int __wrap_dir_open_parent(int root_fd, const char *path, mode_t mode, char *name, size_t name_max,
+int __wrap_dir_open_parent(int root_fd, const char *path, char *name, size_t name_max,
                            struct err *err)
 {
     char parent[PATH_MAX];
-    int fd = __real_dir_open_parent(root_fd, path, mode, name, name_max, err);
+    int fd = __real_dir_open_parent(root_fd, path, name, name_max, err);
 
     if (fd < 0 || !is_off("beneath"))
         return fd;
@@ -468,11 +473,11 @@ int __wrap_mount_cgroup(struct init *in, size_t index, int target_fd, struct err
 
 int __wrap_mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err)
 {
-    char to[DIR_PROC_MAX];
+    char to[FD_PATH_MAX];
 
     if (!is_off("cgroup"))
         return __real_mount_cgroup(in, index, target_fd, err);
-    if (mount("/sys/fs/cgroup", dir_fd_path(target_fd, to), NULL, MS_BIND | MS_REC, NULL) < 0)
+    if (mount("/sys/fs/cgroup", fd_path(target_fd, to), NULL, MS_BIND | MS_REC, NULL) < 0)
         return err_set(err, errno, "bind");
     return 0;
 }

@@ -80,9 +80,6 @@ static void finding(void **state)
     assert_int_equal(str_find_str(s, STR("=c")), 3);
     assert_int_equal(str_find_str(s, STR("=cc")), -1);
     assert_int_equal(str_find_str(s, STR("")), 0);
-    assert_int_equal(str_ifind_str(s, STR("=C")), 3);
-    assert_int_equal(str_ifind_str(STR("ab"), STR("abc")), -1);
-    assert_int_equal(str_ifind_str(STR_NONE, STR_NONE), 0);
 }
 
 static void cutting_may_alias_its_input(void **state)

@@ -132,8 +132,12 @@ static void without_a_mount_namespace_nothing_is_mounted_in_the_runtime_s(void *
 static void every_kind_of_step_has_a_name(void **state)
 {
     (void)state;
-    for (int i = 0; i < STEP_KINDS; i++)
-        assert_non_null(plan_step_name((enum step_kind)i));
+    for (int i = 0; i < STEP_KINDS; i++) {
+        own_buf struct buf text = BUF_INIT(256);
+
+        plan_print_step(NULL, NULL, &(struct step){.kind = (enum step_kind)i}, &text);
+        assert_true(text.n > 0);
+    }
 }
 
 int main(void)

@@ -33,9 +33,9 @@ static void what_is_missing_is_made(void **state)
     struct tmpdir *t = *state;
     struct err err = {0};
     own_fd int root = make_root(t);
-    own_fd int file = dir_make_beneath(root, "/a/b/c", DIR_FILE, 0755, &err);
-    own_fd int dir = dir_make_beneath(root, "a/d/", DIR_DIRECTORY, 0700, &err);
-    own_fd int again = dir_make_beneath(root, "/a/b/c", DIR_FILE, 0755, &err);
+    own_fd int file = dir_make_beneath(root, "/a/b/c", DIR_FILE, &err);
+    own_fd int dir = dir_make_beneath(root, "a/d/", DIR_DIRECTORY, &err);
+    own_fd int again = dir_make_beneath(root, "/a/b/c", DIR_FILE, &err);
 
     assert_true(file >= 0 && dir >= 0 && again >= 0);
     assert_true(exists(root, "a/b/c", S_IFREG));
@@ -55,7 +55,7 @@ static void links_never_lead_out_of_the_root(void **state)
         own_fd int fd = -1;
 
         assert_int_equal(symlinkat(targets[i], root, "link"), 0);
-        fd = dir_make_beneath(root, "/link/made", DIR_DIRECTORY, 0755, &err);
+        fd = dir_make_beneath(root, "/link/made", DIR_DIRECTORY, &err);
         assert_false(exists(t->fd, "outside/made", S_IFDIR));
         assert_false(exists(t->fd, "outside/new", S_IFDIR));
         assert_false(exists(t->fd, "made", S_IFDIR));
@@ -72,7 +72,7 @@ static void a_dangling_link_is_followed_within_the_root(void **state)
 
     assert_int_equal(mkdirat(root, "etc", 0755), 0);
     assert_int_equal(symlinkat("../run/resolve/stub.conf", root, "etc/resolv.conf"), 0);
-    fd = dir_make_beneath(root, "/etc/resolv.conf", DIR_FILE, 0755, &err);
+    fd = dir_make_beneath(root, "/etc/resolv.conf", DIR_FILE, &err);
     assert_true(fd >= 0);
     assert_true(exists(root, "run/resolve/stub.conf", S_IFREG));
 }
@@ -84,10 +84,10 @@ static void loops_and_files_in_the_way_are_errors(void **state)
     own_fd int root = make_root(t), file = -1;
 
     assert_int_equal(symlinkat("loop", root, "loop"), 0);
-    assert_int_equal(dir_make_beneath(root, "/loop/x", DIR_DIRECTORY, 0755, &err), -1);
+    assert_int_equal(dir_make_beneath(root, "/loop/x", DIR_DIRECTORY, &err), -1);
     assert_int_equal(err.code, ELOOP);
     file = openat(root, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    assert_int_equal(dir_make_beneath(root, "/file/x", DIR_DIRECTORY, 0755, &err), -1);
+    assert_int_equal(dir_make_beneath(root, "/file/x", DIR_DIRECTORY, &err), -1);
     assert_int_equal(err.code, ENOTDIR);
     assert_true(file >= 0);
 }
@@ -99,15 +99,15 @@ static void the_parent_and_the_name_are_split(void **state)
     struct err err = {0};
     char name[16];
     own_fd int root = make_root(t);
-    own_fd int dir = dir_open_parent(root, "/dev/null", 0755, name, sizeof name, &err);
+    own_fd int dir = dir_open_parent(root, "/dev/null", name, sizeof name, &err);
 
     assert_true(dir >= 0);
     assert_string_equal(name, "null");
     assert_true(exists(root, "dev", S_IFDIR));
     for (size_t i = 0; i < ARRAY_N(bad); i++)
-        assert_int_equal(dir_open_parent(root, bad[i], 0755, name, sizeof name, &err), -1);
-    assert_int_equal(
-        dir_open_parent(root, "/a-name-that-is-too-long", 0755, name, sizeof name, &err), -1);
+        assert_int_equal(dir_open_parent(root, bad[i], name, sizeof name, &err), -1);
+    assert_int_equal(dir_open_parent(root, "/a-name-that-is-too-long", name, sizeof name, &err),
+                     -1);
 }
 
 static void a_directory_that_others_may_write_to_is_not_private(void **state)
