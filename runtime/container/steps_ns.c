@@ -117,14 +117,11 @@ int step_session(struct init *in, size_t index, struct err *err)
  */
 int step_keyring(struct init *in, size_t index, struct err *err)
 {
-    char name[64];
-
     (void)index;
     if (in->proc_fd >= 0 && in->process->selinux_label != NULL &&
         lsm_set_keys(in->proc_fd, in->process->selinux_label, err) < 0)
         return -1;
-    (void)snprintf(name, sizeof name, "_ses.%.56s", in->id); /* cut is fine: just a label */
-    return cred_new_keyring(name, err);
+    return cred_new_keyring(err);
 }
 
 int step_unshare_cgroup(struct init *in, size_t index, struct err *err)

@@ -38,9 +38,9 @@ int cred_no_new_privs(struct err *err)
     return 0;
 }
 
-int cred_new_keyring(const char *name, struct err *err)
+int cred_new_keyring(struct err *err)
 {
-    if (sys_keyctl(KEYCTL_JOIN_SESSION_KEYRING, name) < 0 && errno != ENOSYS && errno != EPERM)
+    if (sys_keyctl(KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS && errno != EPERM)
         return err_set(err, errno, "join a new session keyring");
     return 0;
 }

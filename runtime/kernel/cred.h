@@ -30,7 +30,8 @@ enum cred_groups {
  * effective ones are raised again, so that caps_apply can follow. */
 must_check int cred_become(const struct cred *c, enum cred_groups how, struct err *err);
 must_check int cred_no_new_privs(struct err *err);
-/* Joins a new session keyring of that name. A kernel without keyrings is fine. */
-must_check int cred_new_keyring(const char *name, struct err *err);
+/* Joins a new session keyring, which has no name of its own: to ask for one by name would be to
+ * join what somebody else has made under that name. A kernel without keyrings is fine. */
+must_check int cred_new_keyring(struct err *err);
 
 #endif

@@ -6,6 +6,8 @@
  *   lurk PATH  looks at every process that comes, as early as it can be seen, and whether PATH of
  *              the host can be reached through its root, its working directory or a descriptor
  *   flood PATH sends datagrams to a socket, without end
+ *   lend NAME  makes a keyring of that name with a key in it, for anybody to join, and stays
+ *   key        says whether that key is in the session's keyring
  *   thaw       makes the mount that a program was executed from writable, of every process that
  *              comes and as early as it can be seen, and writes to the program once it is free
  */
@@ -13,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +23,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -111,6 +115,30 @@ static int flood(const char *path)
     return 1;
 }
 
+#define KEY        "mr-lent"
+#define ALL_RIGHTS 0x3f3f3f3fUL
+
+static int lend(const char *name)
+{
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) < 0 ||
+        syscall(SYS_keyctl, KEYCTL_SETPERM, KEY_SPEC_SESSION_KEYRING, ALL_RIGHTS) < 0 ||
+        syscall(SYS_add_key, "user", KEY, "x", 1UL, KEY_SPEC_SESSION_KEYRING) < 0) {
+        perror("lend");
+        return 1;
+    }
+    (void)puts("ready");
+    (void)fflush(stdout);
+    return pause() == 0;
+}
+
+static int key(const char *ignored)
+{
+    long id = syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", KEY, 0UL);
+
+    (void)ignored;
+    return puts(id > 0 ? "found" : "none") < 0;
+}
+
 /* The container's own root is not. */
 static bool is_readonly(int fd)
 {
@@ -175,10 +203,8 @@ static const struct {
     const char *name;
     int (*run)(const char *arg);
 } attacks[] = {
-    {"uncover", uncover},
-    {"lurk", lurk},
-    {"flood", flood},
-    {"thaw", thaw},
+    {"uncover", uncover}, {"lurk", lurk}, {"flood", flood},
+    {"lend", lend},       {"key", key},   {"thaw", thaw},
 };
 
 int main(int argc, char **argv)

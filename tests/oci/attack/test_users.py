@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Capabilities that come from the caller (CVE-2022-29162), and how a user is read (CVE-2026-30892)."""
+"""Capabilities that come from the caller (CVE-2022-29162), how a user is read (CVE-2026-30892), and keyrings."""
+import contextlib
 import subprocess
 
 import pytest
 
-from attacklib import both
+from attacklib import ATTACKER, both, with_attacker
 from ocilib import need_program
 
 SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
@@ -83,3 +84,29 @@ def test_nor_in_the_configuration(runtime, bundle, key, value):
     if value is None:  # as if it were not there: 0, which is what the specification says
         return
     assert out.returncode == 1 and out.stdout == "" and f"user.{key}" in out.stderr
+
+
+@contextlib.contextmanager
+def lent(name):
+    """A keyring of that name, for anybody to join, of an ordinary user of the host."""
+    with open(ATTACKER, "rb") as f, subprocess.Popen(
+            ["attacker", "lend", name], executable=f"/proc/self/fd/{f.fileno()}", pass_fds=[f.fileno()], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, user=12345, group=12345, extra_groups=[]) as p:
+        try:
+            if p.stdout.readline() != "ready\n":
+                pytest.skip(f"no keyring can be made here: {p.stderr.read()}")
+            yield
+        finally:
+            p.kill()
+            p.wait(20)
+
+
+@both("keyring")
+def test_no_keyring_of_somebody_else_becomes_the_container_s(attacked, bundle, own_rootfs):
+    """Whoever asks for a session keyring by its name gets what others have made under that name."""
+    with_attacker(own_rootfs)
+    bundle.args("/attacker", "key").save()
+    name = attacked.new_id()
+    with lent(f"_ses.{name}"):
+        out = attacked("run", "--bundle", bundle.path, name)
+    assert out.stdout == ("none\n" if attacked.defended else "found\n"), out.stderr

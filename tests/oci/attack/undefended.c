@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,6 +133,19 @@ int __wrap_prctl(int op, ...)
     if (op == PR_SET_DUMPABLE && is_off("dumpable"))
         a[0] = 1;
     return __real_prctl(op, a[0], a[1], a[2], a[3]);
+}
+
+int __real_step_keyring(struct init *in, size_t index, struct err *err);
+int __wrap_step_keyring(struct init *in, size_t index, struct err *err);
+
+int __wrap_step_keyring(struct init *in, size_t index, struct err *err)
+{
+    char name[64];
+
+    if (!is_off("keyring"))
+        return __real_step_keyring(in, index, err);
+    (void)snprintf(name, sizeof name, "_ses.%.56s", in->id);
+    return sys_keyctl(KEYCTL_JOIN_SESSION_KEYRING, name) < 0 ? err_set(err, errno, "keyctl") : 0;
 }
 
 /* --- devices, console, masks ------------------------------------------------------------------ */
