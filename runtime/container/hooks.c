@@ -126,7 +126,6 @@ void hook_files_close(struct hook_files *f)
 
 /* --- one hook --------------------------------------------------------------------------------- */
 
-/* Without an environment of its own a hook has ours, as beneath other runtimes. */
 static no_return void become_hook(const struct oci_hook *h, const struct hook_moment *m, int in_fd,
                                   int pipe_fd)
 {
@@ -142,7 +141,9 @@ static no_return void become_hook(const struct oci_hook *h, const struct hook_mo
         char *const *taken; /* execve changes neither pointers nor text */
     } a = {.given = argv}, e = {.given = h->env.v};
 
-    if (h->env.v == NULL)
+    if (h->env.v == NULL && m->env != NULL)
+        e.given = m->env;
+    else if (h->env.v == NULL)
         e.taken = environ;
 
     (void)sigemptyset(&none);

@@ -53,6 +53,7 @@ struct hook_moment {
     pid_t pid;
     const char *dir;                /* working directory, or NULL: the caller's */
     const struct hook_files *files; /* or NULL: none */
+    const char *const *env;         /* of those that have none; NULL: ours */
 };
 
 /* All of the kind, whatever fails; failures are warnings. */

@@ -51,7 +51,7 @@ struct init {
     bool no_pivot;
     int *device_fds; /* of each device of the config: a detached mount of its node, or -1 */
     const struct hook_state *hook_state;
-    const struct hook_files *hook_files;
+    struct hook_files *hook_files;
     const char *id;
     const char *bundle;
     const char *rootfs;

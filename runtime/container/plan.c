@@ -338,8 +338,9 @@ static void push_process(struct maker *m, bool filter, bool start_hooks)
     push_if(m, !early && look, STEP_LOOK);
     push(m, STEP_READY, 0);
     push_if(m, m->f->wait, STEP_WAIT);
-    push_if(m, start_hooks, STEP_HOOKS_START);
+    /* Hooks of the container are programs of the image: they get no more than its process will. */
     push_if(m, !early, STEP_DESCRIPTORS);
+    push_if(m, start_hooks, STEP_HOOKS_START);
     push_if(m, filter && !early, STEP_FILTER);
     push(m, STEP_EXEC, 0);
 }

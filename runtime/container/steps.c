@@ -27,7 +27,8 @@ static int run_hooks(struct init *in, enum oci_hook_kind kind, struct err *err)
                             .status = "created",
                             .pid = getpid(),
                             .dir = in->in_container ? NULL : in->bundle,
-                            .files = in->hook_files};
+                            .files = in->hook_files,
+                            .env = in->in_container ? in->env : NULL};
 
     return hooks_run(in->config, kind, &m, err);
 }

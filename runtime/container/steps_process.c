@@ -177,6 +177,9 @@ int step_descriptors(struct init *in, size_t index, struct err *err)
     (void)index;
     if (move_up(&in->sync_fd, base, "the socket to the runtime", err) < 0 ||
         move_up(&in->listen_fd, base, "the socket for start", err) < 0 ||
+        (in->hook_files != NULL &&
+         (move_up(&in->hook_files->out_fd, base, "the hooks' output", err) < 0 ||
+          move_up(&in->hook_files->err_fd, base, "the hooks' output", err) < 0)) ||
         place_fds(in, base, err) < 0)
         return -1;
     /* Whatever else is open goes at execve, whatever its own mark said. */

@@ -60,6 +60,14 @@ def test_a_hook_without_an_environment_has_the_runtime_s(runtime, bundle, tmp_pa
     assert (tmp_path / "mark").read_text() == "here\n"
 
 
+def test_but_in_the_container_it_has_that_of_the_process(runtime, bundle, own_rootfs):
+    bundle.config["hooks"] = {"startContainer": [hook("env > /env")]}
+    bundle.process["env"] = ["PATH=/bin", "MINE=yes"]
+    assert runtime.run(bundle, env=dict(os.environ, MARK="here")).returncode == 0
+    assert {"MINE=yes", "PATH=/bin"} <= set((own_rootfs / "env").read_text().split())
+    assert "MARK" not in (own_rootfs / "env").read_text()
+
+
 def test_createContainer_sees_the_mounts_of_the_root_in_its_bundle(runtime, bundle, own_rootfs, tmp_path):
     bundle.config["hooks"] = {"createContainer": [
         hook(f"pwd > {tmp_path}/dir; test -e {own_rootfs}/proc/self && mount -t tmpfs -o size=4k none {own_rootfs}/run")]}

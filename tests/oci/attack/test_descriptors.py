@@ -34,6 +34,16 @@ def test_an_open_descriptor_of_the_caller_does_not_come_in(attacked, bundle, lea
     assert ("secret" in out.stdout) != attacked.defended
 
 
+@both("descriptors", "hookenv")
+def test_a_hook_of_the_container_has_nothing_of_the_caller(attacked, bundle, leaked):
+    """A startContainer hook is a program of the image."""
+    bundle.config["hooks"] = {"startContainer": [{
+        "path": "/bin/sh", "args": ["sh", "-c", f"cat /proc/self/fd/{leaked}/secret; echo $TOKEN; exit 1"]}]}
+    out = attacked.run(bundle, pass_fds=[leaked], env=dict(os.environ, TOKEN="of-the-host"))
+    for found in ("the host's secret", "of-the-host"):
+        assert (found in out.stderr) != attacked.defended, out.stderr
+
+
 def test_nothing_is_open_but_the_three(runtime, bundle):
     """ls has one more open, that of the directory, which is gone by the time it is looked at."""
     ls = ("ls", "-l", "/proc/self/fd/")

@@ -100,6 +100,21 @@ int __wrap_close_range(unsigned first, unsigned last, int flags)
     return is_off("descriptors") ? 0 : __real_close_range(first, last, flags);
 }
 
+int __real_hooks_run(const struct oci_config *c, enum oci_hook_kind kind,
+                     const struct hook_moment *m, struct err *err);
+int __wrap_hooks_run(const struct oci_config *c, enum oci_hook_kind kind,
+                     const struct hook_moment *m, struct err *err);
+
+int __wrap_hooks_run(const struct oci_config *c, enum oci_hook_kind kind,
+                     const struct hook_moment *m, struct err *err)
+{
+    struct hook_moment with_ours = *m;
+
+    if (is_off("hookenv"))
+        with_ours.env = NULL;
+    return __real_hooks_run(c, kind, &with_ours, err);
+}
+
 int __real_step_cwd(struct init *in, size_t index, struct err *err);
 int __wrap_step_cwd(struct init *in, size_t index, struct err *err);
 
