@@ -108,6 +108,11 @@ static int inherit(struct maker *m, const struct oci_process *of_exec, const str
     }
     m->init.process = p;
     m->init.memory_policy = &c->linux_.memory_policy;
+    if (m->state.root_moved && init_may_unmount(&m->init))
+        return err_set(err, 0,
+                       "the container's root covers that of the host (--no-pivot), and with "
+                       "CAP_SYS_ADMIN the process could uncover it: take the capability from all "
+                       "sets of $.capabilities");
     return maker_check_labels(p, c->process.apparmor_profile, err);
 }
 

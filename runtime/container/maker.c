@@ -507,6 +507,15 @@ static int runtime_hooks(struct maker *m, struct err *err)
     return sync_send(m->sync_fd, SYNC_GO, 0, -1, err);
 }
 
+/* Before anything is executed there, for an exec must know. */
+static int note_moved(struct maker *m, struct err *err)
+{
+    m->state.root_moved = true;
+    return state_write(m->state.dir_fd, &m->state, err) < 0
+               ? -1
+               : sync_send(m->sync_fd, SYNC_GO, 0, -1, err);
+}
+
 #define EVENTS_MAX 4096
 
 /* Did the kernel kill somebody in the container's group for want of memory? */
@@ -599,6 +608,8 @@ static int serve_one(struct maker *m, struct sync_msg *msg, struct err *err)
         return m->facts.wait ? 0 : 1;
     case SYNC_CONSOLE:
         return take_console(m, &msg->fd, err) < 0 ? -1 : 1;
+    case SYNC_MOVED:
+        return note_moved(m, err) < 0 ? -1 : 1;
     case SYNC_HOOKS:
         return runtime_hooks(m, err) < 0 ? -1 : 1;
     case SYNC_LISTENER:
@@ -634,8 +645,8 @@ static bool only_listens(const struct maker *m)
 
     if (c != NULL && (c->hooks[OCI_HOOK_PRESTART].n > 0 || c->hooks[OCI_HOOK_CREATE_RUNTIME].n > 0))
         return false;
-    return !m->facts.wait && m->init.process != NULL && !m->init.process->terminal &&
-           (m->seccomp == NULL || m->seccomp->listener_path == NULL);
+    return !m->facts.wait && !m->facts.no_pivot && m->init.process != NULL &&
+           !m->init.process->terminal && (m->seccomp == NULL || m->seccomp->listener_path == NULL);
 }
 
 /* It says that it is ready a moment before it executes: to be woken twice would take a processor

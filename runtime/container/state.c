@@ -135,6 +135,8 @@ void state_format(const struct state *s, struct buf *out)
     jw_bool(&w, "ownPidNs", p->own_pid_ns);
     jw_int(&w, "nsFlags", s->ns_flags);
     jw_bool(&w, "noNewKeyring", s->no_new_keyring);
+    if (s->root_moved)
+        jw_bool(&w, "rootMoved", true);
     jw_uint(&w, "needsConfig", s->needs_config);
     jw_c(&w, "scope", s->scope != NULL ? s->scope : "");
     jw_str(&w, "cgroups", buf_str(&groups));
@@ -192,6 +194,7 @@ static int get_numbers(const struct jv *at, struct state *out, struct err *err)
         jv_int(at, "nsFlags", (struct jv_range){0, INT32_MAX}, &flags, err) < 0 ||
         jv_bool(at, "ownPidNs", &out->public.own_pid_ns, err) < 0 ||
         jv_bool(at, "noNewKeyring", &out->no_new_keyring, err) < 0 ||
+        jv_opt_bool(at, "rootMoved", false, &out->root_moved, err) < 0 ||
         jv_int(at, "needsConfig", (struct jv_range){0, STATE_NEEDS_ALL}, &needs, err) < 0)
         return -1;
     out->needs_config = (unsigned)needs;

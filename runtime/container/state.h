@@ -46,6 +46,7 @@ struct state {
     struct cgroup cgroup; /* n 0: none */
     int ns_flags;         /* namespaces other than the maker's: CLONE_NEWx */
     bool no_new_keyring;
+    bool root_moved;       /* over the host's, which is still beneath it */
     unsigned needs_config; /* enum state_need: for what it must be read again */
     struct usernet net;    /* who minds the network's helper */
     const char *scope;     /* unit of systemd that holds it; "" where it has none */

@@ -18,6 +18,7 @@
 #include "runtime/container/init.h"
 #include "runtime/container/sources.h"
 #include "runtime/container/steps.h"
+#include "runtime/container/sync.h"
 #include "runtime/kernel/copyup.h"
 #include "runtime/kernel/device.h"
 #include "runtime/kernel/dir.h"
@@ -104,6 +105,15 @@ int step_pivot(struct init *in, size_t index, struct err *err)
     return 0;
 }
 
+static int tell_moved(const struct init *in, struct err *err)
+{
+    int ignored = 0;
+
+    return sync_send(in->sync_fd, SYNC_MOVED, 0, -1, err) < 0
+               ? -1
+               : sync_wait_go(in->sync_fd, &ignored, err);
+}
+
 /* Where the kernel would let it pivot, there is no reason not to. */
 int step_move_root(struct init *in, size_t index, struct err *err)
 {
@@ -119,7 +129,7 @@ int step_move_root(struct init *in, size_t index, struct err *err)
                            "this host's root cannot be left by pivot_root, and with CAP_SYS_ADMIN "
                            "the container could uncover it: take the capability from all sets of "
                            "$.process.capabilities");
-        if (root_move(in->root_fd, err) < 0)
+        if (root_move(in->root_fd, err) < 0 || tell_moved(in, err) < 0)
             return -1;
     }
     in->in_container = true;

@@ -19,6 +19,7 @@ enum sync_kind {
     SYNC_GO = 'g',       /* to the child: go on; number: enum init_groups */
     SYNC_STAGE = 's',    /* from the stage before the child: number is its pid, with a pidfd */
     SYNC_CONSOLE = 'c',  /* with the master of the terminal */
+    SYNC_MOVED = 'm',    /* the root was moved, not pivoted to; answered by go */
     SYNC_HOOKS = 'h',    /* run the hooks of the runtime now, then say go */
     SYNC_LISTENER = 'l', /* with the notify descriptor of the filter; answered by go */
     SYNC_READY = 'r',    /* all that can fail before the start is done */

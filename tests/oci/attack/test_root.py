@@ -118,8 +118,32 @@ def test_without_the_right_it_runs_on_such_a_root(attacked, bundle, own_rootfs):
     assert "uncover: Operation not permitted" in out.stderr
 
 
+@pytest.mark.parametrize("attacked", [["pivot"], ["pivot", "uncover"]], ids=["defended", "undefended"], indirect=True)
+@pytest.mark.parametrize("how", ["create", "run", "process"])
+def test_nor_by_an_exec_with_the_right(attacked, bundle, own_rootfs, how, tmp_path):
+    """The container was made without it; who executes in it may not bring it along."""
+    with_attacker(own_rootfs)
+    bundle.args("sleep", "60")
+    name = attacked.create(bundle, "--no-pivot") if how == "create" else attacked.start_detached(bundle, "--no-pivot")
+    if how == "create":
+        attacked.ok("start", name)
+    words = ["--cap", "CAP_SYS_ADMIN", "--cap", "CAP_SYS_CHROOT", name, "/attacker", "uncover"]
+    if how == "process":  # no capabilities said: all are kept
+        process = {"args": ["/attacker", "uncover"], "cwd": "/", "user": {"uid": 0, "gid": 0}}
+        (tmp_path / "process.json").write_text(json.dumps(process))
+        words = ["--process", tmp_path / "process.json", name]
+    out = attacked("exec", *words)
+    if "uncover" in attacked.off:
+        assert "home" in out.stdout.split() and out.returncode == 0, out.stderr
+    else:
+        assert out.returncode == 255 and out.stdout == "" and "CAP_SYS_ADMIN" in out.stderr, out.stderr
+        assert attacked.ok("exec", name, "ls", "/").split() != []
+
+
 def test_where_the_kernel_pivots_no_pivot_gives_nothing_away(runtime, bundle, own_rootfs):
     with_attacker(own_rootfs)
     (own_rootfs / "of-the-container").touch()
     out = runtime.run(powerful(bundle.args("/attacker", "uncover")), "--no-pivot")
     assert "home" not in out.stdout.split(), out.stdout
+    name = runtime.start_detached(bundle.args("sleep", "60"), "--no-pivot")
+    assert "of-the-container" in runtime.ok("exec", "--cap", "CAP_SYS_ADMIN", name, "ls", "/")

@@ -52,12 +52,14 @@ static void what_is_written_is_read_again(void **state)
     (void)close(r.dir_fd);
     assert_ok(proc_stat(getpid(), &st, &err), &err);
     s.public.pid_start = st.start;
+    s.root_moved = true;
     s.net = (struct usernet){.minder = {7, 8}, .helper = {9, 1234567890123}};
     assert_ok(state_write(dir, &s, &err), &err);
     assert_ok(state_load(&env, "c1", a, &r, &err), &err);
     assert_int_equal(r.public.status, CONTAINER_RUNNING);
     assert_string_equal(r.public.annotations[0].value, "va\"lue\n");
     assert_true(r.public.own_pid_ns);
+    assert_true(r.root_moved);
     assert_int_equal(r.net.minder.pid, 7);
     assert_int_equal(r.net.helper.start, 1234567890123);
     (void)close(r.dir_fd);
