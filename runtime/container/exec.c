@@ -20,7 +20,6 @@
 #include "runtime/container/quick.h"
 #include "runtime/container/rdt_of.h"
 #include "runtime/container/state.h"
-#include "runtime/kernel/cgroup_v2.h"
 #include "runtime/kernel/idlist.h"
 #include "runtime/kernel/sched.h"
 
@@ -116,20 +115,6 @@ static int inherit(struct maker *m, const struct oci_process *of_exec, const str
     return maker_check_labels(p, c->process.apparmor_profile, err);
 }
 
-/* A container on cgroup v2 may have moved its init beneath its group, in order to pass controllers
- * down: the group itself then takes no process any more, but the one of the init does. */
-static int follow_init(struct maker *m, struct err *err)
-{
-    for (size_t i = 0; i < m->cgroup.n; i++) {
-        struct cgroup_hier *h = &m->cgroup.v[i];
-
-        if (h->v2 && cgroup_v2_is_inner(h) &&
-            cgroup_v2_follow(m->arena, h, m->state.public.pid, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 /* Who executes once in a container, as health checks do, is likely to do so again. */
 static void keep_for_next(struct maker *m, const struct oci_config *c)
 {
@@ -166,7 +151,7 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     bool cpus = false;
 
     if (join_prepare(m, e->id, e->view, &c, err) < 0 || pick_cgroups(m, e, err) < 0 ||
-        (e->cgroups_n == 0 && follow_init(m, err) < 0))
+        (e->cgroups_n == 0 && join_follow_init(m, err) < 0))
         return -1;
     if (inherit(m, e->process, c, err) < 0)
         return -1;

@@ -6,6 +6,7 @@
 #include "runtime/base/err.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/state.h"
+#include "runtime/kernel/cgroup_v2.h"
 #include "runtime/kernel/proc.h"
 
 static int check_status(const struct state *s, struct err *err)
@@ -48,6 +49,18 @@ int join_prepare(struct maker *m, const char *id, const struct container_view *v
     in->join_flags = m->state.ns_flags;
     in->bundle = s->bundle;
     m->groups_denied = idmap_denies_groups(s->pid);
+    return 0;
+}
+
+int join_follow_init(struct maker *m, struct err *err)
+{
+    for (size_t i = 0; i < m->cgroup.n; i++) {
+        struct cgroup_hier *h = &m->cgroup.v[i];
+
+        if (h->v2 && cgroup_v2_is_inner(h) &&
+            cgroup_v2_follow(m->arena, h, m->state.public.pid, err) < 0)
+            return -1;
+    }
     return 0;
 }
 

@@ -30,6 +30,10 @@ struct container_view {
 must_check int join_prepare(struct maker *m, const char *id, const struct container_view *view,
                             struct oci_config **c, struct err *err);
 
+/* m->cgroup as the v2 group that the init is in now: a container may have moved it beneath its own,
+ * in order to pass controllers down, and then that one takes no process any more. */
+must_check int join_follow_init(struct maker *m, struct err *err);
+
 /* Can a process of the container get hold of the one that is to join it, before it has? */
 bool join_is_seen(const struct init *in);
 

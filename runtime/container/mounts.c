@@ -60,6 +60,25 @@ static int namespaces(const struct maker *m, const struct change *x)
     return m->init.join_flags & ~CLONE_NEWPID;
 }
 
+/* A mount that is more than a bind has content, which is charged to who makes it, and may be made
+ * of a device: the process is one of the container's in that, too. */
+static int open_groups(struct maker *m, const struct change *x, struct err *err)
+{
+    bool fresh = false;
+
+    for (size_t i = 0; i < x->n; i++)
+        fresh |= !oci_mount_is_bind(&x->v[i]);
+    if (x->how != CONTAINER_MOUNTS_ADD || !fresh)
+        return 0;
+    if (m->state.public.status == CONTAINER_PAUSED)
+        return err_set(err, 0, "the container is paused, and would hold up what is to mount");
+    if (join_follow_init(m, err) < 0 || cgroup_doors_open(&m->cgroup, &m->init.doors, err) < 0)
+        return -1;
+    m->cgroup_fd = cgroup_open_v2(&m->cgroup);
+    m->facts.cgroup = m->cgroup.n > 0;
+    return 0;
+}
+
 static int prepare(struct maker *m, const struct change *x, struct err *err)
 {
     struct oci_config *c = NULL;
@@ -80,7 +99,8 @@ static int prepare(struct maker *m, const struct change *x, struct err *err)
     in->plan = &m->plan;
     in->id = x->id;
     m->facts = (struct plan_facts){.exec_user_ns = (m->state.ns_flags & CLONE_NEWUSER) != 0};
-    if (sources_init(m, err) < 0 || (x->how == CONTAINER_MOUNTS_ADD && open_sources(m, err) < 0))
+    if (open_groups(m, x, err) < 0 || sources_init(m, err) < 0 ||
+        (x->how == CONTAINER_MOUNTS_ADD && open_sources(m, err) < 0))
         return -1;
     return plan_make_mounts(m->arena, x->how == CONTAINER_MOUNTS_ADD ? STEP_MOUNT : STEP_UNMOUNT,
                             x->n, &m->facts, &m->plan, err);

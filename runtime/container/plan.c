@@ -269,18 +269,19 @@ static bool has_hooks(const struct maker *m, enum oci_hook_kind kind)
     return m->c->hooks[kind].n > 0;
 }
 
-static bool shows_cgroups(const struct oci_mount *m)
+/* The groups are to be seen in it, or its content is to be charged to them. */
+static bool needs_cgroups(const struct oci_mount *m)
 {
-    return !oci_mount_is_bind(m) && strcmp(m->type, "cgroup") == 0;
+    return !oci_mount_is_bind(m) && (strcmp(m->type, "cgroup") == 0 || m->tmpcopyup);
 }
 
-/* The groups are entered when they are to be seen, and at the latest when the mounts are done. */
+/* The groups are entered when a mount needs them, and at the latest when the mounts are done. */
 static void push_mounts(struct maker *m)
 {
     bool outside = m->plan->side_by_side;
 
     for (size_t i = 0; i <= m->c->mounts_n; i++) {
-        if (outside && (i == m->c->mounts_n || shows_cgroups(&m->c->mounts[i]))) {
+        if (outside && (i == m->c->mounts_n || needs_cgroups(&m->c->mounts[i]))) {
             push(m, STEP_CGROUP_ENTER, 0);
             push_if(m, (m->plan->unshare_flags & CLONE_NEWCGROUP) != 0, STEP_UNSHARE_CGROUP);
             outside = false;
@@ -419,6 +420,7 @@ int plan_make_mounts(struct arena *a, enum step_kind kind, size_t n, const struc
     if (reserve(a, STEP_KINDS + n, out, err) < 0)
         return -1;
     push_maker(&m, STEP_CLONE, 0);
+    push_if(&m, f->cgroup, STEP_CGROUP_ENTER);
     push(&m, STEP_JOIN, OCI_NS_KINDS);
     push_if(&m, f->exec_user_ns, STEP_BECOME_ROOT);
     push_each(&m, kind, n);

@@ -30,11 +30,16 @@ static int copy_bytes(int from_fd, int to_fd, const char *name, struct err *err)
 
 static int copy_file(int from_dir, int to_dir, const char *name, mode_t mode, struct err *err)
 {
-    own_fd int from_fd = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    own_fd int from_fd =
+        openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     own_fd int to_fd = -1;
+    struct stat st;
 
-    if (from_fd < 0)
+    if (from_fd < 0 || fstat(from_fd, &st) < 0)
         return err_set(err, errno, "open '%s'", name);
+    /* In a running container it may be another by now: a device, whose content has no end. */
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, EEXIST, "'%s' is no file any more", name);
     to_fd = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode & 07777);
     if (to_fd < 0)
         return err_set(err, errno, "make '%s'", name);

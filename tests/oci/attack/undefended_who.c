@@ -128,6 +128,31 @@ int __wrap_file_read(int dir_fd, const char *path, struct buf *out, struct err *
     return __real_file_read(dir_fd, path, out, err);
 }
 
+/* --- in whose group things are done -----------------------------------------------------------
+ */
+
+int __real_plan_make_mounts(struct arena *a, enum step_kind kind, size_t n,
+                            const struct plan_facts *f, struct plan *out, struct err *err);
+int __wrap_plan_make_mounts(struct arena *a, enum step_kind kind, size_t n,
+                            const struct plan_facts *f, struct plan *out, struct err *err);
+
+int __wrap_plan_make_mounts(struct arena *a, enum step_kind kind, size_t n,
+                            const struct plan_facts *f, struct plan *out, struct err *err)
+{
+    struct plan_facts facts = *f;
+
+    facts.cgroup = f->cgroup && !is_off("charge");
+    return __real_plan_make_mounts(a, kind, n, &facts, out, err);
+}
+
+int __real_cgroup_open_v2(const struct cgroup *g);
+int __wrap_cgroup_open_v2(const struct cgroup *g);
+
+int __wrap_cgroup_open_v2(const struct cgroup *g)
+{
+    return is_off("charge") ? -1 : __real_cgroup_open_v2(g);
+}
+
 /* --- ids, state ------------------------------------------------------------------------------- */
 
 int __real_container_id_check(const char *id, struct err *err);
@@ -357,12 +382,15 @@ static void move_step(struct plan *p, size_t from, size_t to)
     p->child[to] = s;
 }
 
-/* One place for both: "early" as if there were no no_new_privs, "late" as if there were. */
+/* One place for all: "early" as if there were no no_new_privs, "late" as if there were; "charge" as
+ * if it did not matter when the groups are entered. */
 int __wrap_plan_make(struct arena *a, const struct oci_config *c, const struct plan_facts *f,
                      struct plan *out, struct err *err)
 {
     int r = __real_plan_make(a, c, f, out, err);
 
+    if (r == 0 && is_off("charge"))
+        move_step(out, find_step(out, STEP_CGROUP_ENTER), find_step(out, STEP_CHECK_DEV));
     if (r == 0 && is_off("late"))
         move_step(out, find_step(out, STEP_FILTER), find_step(out, STEP_USER));
     if (r == 0 && is_off("early"))
