@@ -68,6 +68,13 @@ int fd_set_cloexec(int fd, struct err *err)
     return 0;
 }
 
+void fd_close(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
 int fd_close_from(int first, struct err *err)
 {
     assert(first >= 0);

@@ -24,6 +24,8 @@ must_check ssize_t fd_read_full(int fd, void *p, size_t n, struct err *err); /* 
 
 must_check int fd_set_nonblock(int fd, bool on, struct err *err);
 must_check int fd_set_cloexec(int fd, struct err *err);
+/* Closes *fd unless it is below 0, and sets it to -1. */
+void fd_close(int *fd);
 /* Closes every descriptor >= first (close_range). */
 must_check int fd_close_from(int first, struct err *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * exec: one more process in a container. It is in all namespaces through the init's pidfd before it
- * can be seen from inside, and undumpable from its first moment (clone_inside in maker.c).
+ * can be seen from inside, and undumpable from its first moment (clone_inside in maker_clone.c).
  */
 #include <errno.h>
 #include <fcntl.h>

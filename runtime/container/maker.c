@@ -4,13 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,24 +21,10 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/file.h"
 #include "runtime/base/own.h"
-#include "runtime/container/join.h"
-#include "runtime/container/listener.h"
-#include "runtime/container/steps.h"
-#include "runtime/container/sync.h"
 #include "runtime/kernel/caps.h"
 #include "runtime/kernel/lsm.h"
 #include "runtime/kernel/proc.h"
-#include "runtime/kernel/self.h"
 #include "runtime/kernel/sys.h"
-
-#define MAKER_CAUSE_MAX 160
-
-static void close_one(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
 
 int maker_init(struct maker *m, struct err *err)
 {
@@ -65,13 +48,13 @@ void maker_done(struct maker *m)
                   &in->listen_fd, &in->proc_fd,  &in->root_fd,     &in->join_fd};
 
     for (size_t i = 0; i < ARRAY_N(fds); i++)
-        close_one(fds[i]);
+        fd_close(fds[i]);
     for (size_t i = 0; i < OCI_NS_KINDS; i++)
-        close_one(&in->ns_fds[i]);
+        fd_close(&in->ns_fds[i]);
     for (size_t i = 0; in->source_fds != NULL && i < m->config->mounts_n; i++)
-        close_one(&in->source_fds[i]);
+        fd_close(&in->source_fds[i]);
     for (size_t i = 0; in->device_fds != NULL && i < m->config->linux_.devices_n; i++)
-        close_one(&in->device_fds[i]);
+        fd_close(&in->device_fds[i]);
     cgroup_doors_close(&in->doors);
     hook_files_close(&m->hook_files);
     seccomp_done(&in->filter);
@@ -208,246 +191,6 @@ struct idmaps maker_idmaps(const struct maker *m, const struct oci_idmaps *from)
     return (struct idmaps){v, v == NULL ? 0 : from->n};
 }
 
-/* --- clone ------------------------------------------------------------------------------------ */
-
-static pid_t clone_now(const struct maker *m, uint64_t extra, int cgroup_fd, int *pid_fd)
-{
-    struct clone_args args = {.flags = m->plan.clone_flags | extra | CLONE_PIDFD,
-                              .pidfd = (uintptr_t)pid_fd,
-                              .exit_signal = (extra & CLONE_PARENT) != 0 ? 0 : SIGCHLD};
-
-    if (cgroup_fd >= 0) {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (unsigned)cgroup_fd;
-    }
-    return sys_clone3(&args);
-}
-
-static bool has_scope(const struct maker *m)
-{
-    return m->state.scope != NULL && m->state.scope[0] != '\0';
-}
-
-/* Into the v2 group right away where there is one and the kernel can; else it is moved later. An
- * ordinary user may do neither from a login's session, which is no part of what is delegated. */
-static pid_t clone_into(struct maker *m, uint64_t extra, int *pid_fd)
-{
-    pid_t pid = -1;
-
-    if (m->cgroup_fd >= 0) {
-        m->init.in_v2 = true; /* the child sees it, too */
-        pid = clone_now(m, extra, m->cgroup_fd, pid_fd);
-        if (pid >= 0)
-            return pid;
-        m->attach = errno == EACCES && has_scope(m);
-    }
-    m->init.in_v2 = m->attach;
-    return clone_now(m, extra, -1, pid_fd);
-}
-
-static no_return void run_child(struct maker *m)
-{
-    close_one(&m->sync_fd);
-    close_one(&m->cgroup_fd);
-    init_main(&m->init);
-}
-
-/* A pid namespace is entered by children only, so the maker joins it for the moment of the clone.
- */
-static int clone_plain(struct maker *m, int pid_ns_fd, struct err *err)
-{
-    own_fd int back_fd = -1;
-    int r = 0;
-
-    if (pid_ns_fd >= 0) {
-        back_fd = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-        if (back_fd < 0 || setns(pid_ns_fd, CLONE_NEWPID) < 0)
-            return err_set(err, errno, "join the pid namespace");
-    }
-    m->child.pid = clone_into(m, 0, &m->child.pid_fd);
-    if (m->child.pid == 0)
-        run_child(m);
-    if (m->child.pid < 0)
-        r = err_set(err, errno, "clone");
-    if (back_fd >= 0 && setns(back_fd, CLONE_NEWPID) < 0 && r == 0)
-        r = err_set(err, errno, "return to the own pid namespace");
-    return r;
-}
-
-/* The stage: a process that joins the user namespace (and the pid namespace, which it owns) and
- * then makes the child as its own sibling. */
-static no_return void run_stage(struct maker *m, int user_fd, int pid_ns_fd, int flags)
-{
-    struct err err;
-    struct sync_msg ignored;
-    int r = flags != 0 ? setns(m->init.join_fd, flags) : setns(user_fd, CLONE_NEWUSER);
-
-    (void)ignored;
-    if (r == 0 && pid_ns_fd >= 0)
-        r = setns(pid_ns_fd, CLONE_NEWPID);
-    if (r < 0) {
-        (void)err_set(&err, errno, "join the user namespace");
-        sync_send_error(m->init.sync_fd, &err);
-        _exit(1);
-    }
-    m->child.pid = clone_into(m, CLONE_PARENT, &m->child.pid_fd);
-    if (m->child.pid == 0)
-        run_child(m);
-    if (m->child.pid < 0) {
-        (void)err_set(&err, errno, "clone");
-        sync_send_error(m->init.sync_fd, &err);
-        _exit(1);
-    }
-    _exit(sync_send(m->init.sync_fd, SYNC_STAGE, m->child.pid * 4 + 2 * m->attach + m->init.in_v2,
-                    m->child.pid_fd, &err) < 0);
-}
-
-static int clone_by_stage(struct maker *m, int user_fd, int pid_ns_fd, int flags, struct err *err)
-{
-    struct sync_msg msg;
-    int status = 0, r = 0;
-    pid_t stage = fork();
-
-    if (stage == 0)
-        run_stage(m, user_fd, pid_ns_fd, flags);
-    if (stage < 0)
-        return err_set(err, errno, "fork");
-    r = sync_recv(m->sync_fd, &msg, err);
-    while (waitpid(stage, &status, 0) < 0 && errno == EINTR)
-        continue;
-    if (r < 0)
-        return -1;
-    if (r == 1 && msg.kind == SYNC_STAGE && msg.fd >= 0) {
-        m->child.pid = msg.number / 4;
-        m->attach = (msg.number & 2) != 0;
-        m->init.in_v2 = (msg.number & 1) != 0;
-        m->child.pid_fd = msg.fd;
-        return 0;
-    }
-    return r == 1 && msg.kind == SYNC_ERROR ? err_set(err, 0, "%s", msg.text)
-                                            : err_set(err, EPIPE, "join the user namespace");
-}
-
-/* What is to become an exec in the container, but is not in its pid namespace yet. The label is set
- * here, and inherited, so that nothing need be kept by which the host's /proc could be reached. */
-static no_return void run_entry(struct maker *m, struct err *err)
-{
-    struct init *in = &m->init;
-
-    if (step_label(in, 0, err) == 0) {
-        close_one(&in->proc_fd);
-        if (join_container(in, in->join_flags & ~CLONE_NEWCGROUP, err) == 0)
-            m->child.pid = clone_into(m, CLONE_PARENT, &m->child.pid_fd);
-    }
-    if (m->child.pid == 0)
-        run_child(m);
-    if (m->child.pid < 0 && err->text[0] == '\0')
-        (void)err_set(err, errno, "clone");
-    _exit(m->child.pid < 0);
-}
-
-/* From the moment a process is in the container's pid namespace it is seen from inside, and one
- * with CAP_SYS_PTRACE there may take hold of it: by then it must have left the host. So a stage
- * enters all namespaces but that one, and makes the process. It shares our memory, not our
- * descriptors, while we wait. */
-static int clone_inside(struct maker *m, struct err *err)
-{
-    struct init *in = &m->init;
-    const int proc_fd = in->proc_fd, root_fd = in->root_fd;
-    int status = 0;
-    pid_t stage = -1;
-
-    m->child.pid = -1;
-    err_reset(err);
-    stage = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): it never returns */
-    if (stage == 0)
-        run_entry(m, err); /* NOLINT(clang-analyzer-unix.Vfork): the memory is meant to be one */
-    in->proc_fd = proc_fd;
-    in->root_fd = root_fd;
-    if (stage < 0)
-        return err_set(err, errno, "vfork");
-    while (waitpid(stage, &status, 0) < 0 && errno == EINTR)
-        continue;
-    if (m->child.pid < 0)
-        return err->text[0] != '\0' ? -1 : err_set(err, 0, "the stage of the start was ended");
-    m->child.pid_fd = pidfd_open(m->child.pid, 0);
-    if (m->child.pid_fd >= 0)
-        return 0;
-    (void)err_set(err, errno, "watch process %d", m->child.pid);
-    (void)kill(m->child.pid, SIGKILL); /* our own child, which nobody has reaped */
-    (void)waitpid(m->child.pid, NULL, 0);
-    return -1;
-}
-
-/* It waits for our word, so that it is in the group before it does anything. */
-static int attach(const struct maker *m, struct err *err)
-{
-    const char *sub = "";
-
-    if (!m->attach)
-        return 0;
-    for (size_t i = 0; i < m->cgroup.n; i++)
-        if (m->cgroup.v[i].v2)
-            sub = m->cgroup.v[i].path + strlen(m->state.cgroup.v[i].path);
-    return scope_attach(m->state.scope, sub, m->child.pid, err);
-}
-
-static enum init_groups groups_of(const struct maker *m)
-{
-    if (m->groups_kept)
-        return INIT_GROUPS_KEPT;
-    return m->groups_denied || m->groups_denied_to_us ? INIT_GROUPS_DENIED : INIT_GROUPS_SET;
-}
-
-int maker_clone(struct maker *m, struct err *err)
-{
-    struct init *in = &m->init;
-    int ends[2], flags = in->join_flags & (CLONE_NEWUSER | CLONE_NEWPID);
-    bool exec = in->join_fd >= 0;
-
-    in->groups = groups_of(m);
-    /* Others may be there who can look into it: by then there must be no detached mount of our
-     * program left that they could make writable. */
-    if ((m->plan.clone_flags & CLONE_NEWPID) == 0)
-        self_release();
-    if (fd_socketpair(SOCK_SEQPACKET, ends, err) < 0)
-        return -1;
-    m->sync_fd = ends[0];
-    in->sync_fd = ends[1];
-    if (join_is_seen(in)) {
-        if (clone_inside(m, err) < 0)
-            return -1;
-    } else if (in->ns_fds[OCI_NS_USER] >= 0 ||
-               (exec && (flags & CLONE_NEWUSER) != 0 && geteuid() != 0)) {
-        if (exec)
-            in->join_flags &= ~flags;
-        if (clone_by_stage(m, in->ns_fds[OCI_NS_USER], in->ns_fds[OCI_NS_PID], exec ? flags : 0,
-                           err) < 0)
-            return -1;
-    } else {
-        if (exec)
-            in->join_flags &= ~CLONE_NEWPID;
-        if (clone_plain(m,
-                        exec && (flags & CLONE_NEWPID) != 0 ? in->join_fd : in->ns_fds[OCI_NS_PID],
-                        err) < 0)
-            return -1;
-    }
-    close_one(&in->sync_fd);
-    return attach(m, err);
-}
-
-int maker_clone_undumpable(struct maker *m, struct err *err)
-{
-    int before = prctl(PR_GET_DUMPABLE), r = 0;
-
-    if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0)
-        return err_set(err, errno, "become undumpable");
-    r = maker_clone(m, err);
-    if (before == 1)
-        (void)prctl(PR_SET_DUMPABLE, 1UL, 0UL, 0UL, 0UL);
-    return r;
-}
-
 /* --- from outside ----------------------------------------------------------------------------- */
 
 int maker_enter_cgroup(struct maker *m, struct err *err)
@@ -474,213 +217,8 @@ int maker_oom_score(struct maker *m, struct err *err)
     return err->code == EACCES && (geteuid() != 0 || idmap_is_inside()) ? 0 : -1;
 }
 
-/* --- serving ---------------------------------------------------------------------------------- */
-
-static int send_console(struct maker *m, int fd, struct err *err)
-{
-    own_fd int sock = fd_unix_connect(m->io->console_socket, SOCK_STREAM, err);
-
-    if (sock < 0 || fd_send(sock, STR("/dev/ptmx"), &fd, 1, err) < 0)
-        return err_wrap(err, "hand the terminal to '%s'", m->io->console_socket);
-    return 0;
-}
-
-static int take_console(struct maker *m, int *fd, struct err *err)
-{
-    if (*fd < 0)
-        return err_set(err, EBADMSG, "a terminal did not come with its message");
-    if (m->io->console_socket != NULL)
-        return send_console(m, *fd, err);
-    m->child.console_fd = take_fd(fd);
-    return 0;
-}
-
-static int runtime_hooks(struct maker *m, struct err *err)
-{
-    struct hook_moment now = {
-        .state = &m->hook_state, .status = "created", .pid = m->child.pid, .files = &m->hook_files};
-
-    m->hooks_ran = true;
-    if (hooks_run(m->config, OCI_HOOK_PRESTART, &now, err) < 0 ||
-        hooks_run(m->config, OCI_HOOK_CREATE_RUNTIME, &now, err) < 0)
-        return -1;
-    return sync_send(m->sync_fd, SYNC_GO, 0, -1, err);
-}
-
-/* Before anything is executed there, for an exec must know. */
-static int note_moved(struct maker *m, struct err *err)
-{
-    m->state.root_moved = true;
-    return state_write(m->state.dir_fd, &m->state, err) < 0
-               ? -1
-               : sync_send(m->sync_fd, SYNC_GO, 0, -1, err);
-}
-
-#define EVENTS_MAX 4096
-
-/* Did the kernel kill somebody in the container's group for want of memory? */
-static bool ran_out_of_memory(const struct maker *m)
-{
-    const struct cgroup_hier *h = cgroup_find(&m->cgroup, "memory");
-    own_buf struct buf text = BUF_INIT(EVENTS_MAX);
-    struct str rest, line, count;
-    struct err ignored;
-
-    if (h == NULL ||
-        cgroup_read(h, h->v2 ? "memory.events" : "memory.oom_control", &text, &ignored) < 0)
-        return false;
-    rest = buf_str(&text);
-    while (str_next(&rest, '\n', &line))
-        if (str_starts(line, STR("oom_kill ")) && str_cut(line, ' ', &line, &count))
-            return !str_eq_c(count, "0");
-    return false;
-}
-
-/* Why a signal may have come; "" where nothing is known. */
-static void guess_cause(const struct maker *m, int signo, char out[MAKER_CAUSE_MAX])
-{
-    const struct oci_i64 *limit =
-        m->config != NULL ? &m->config->linux_.resources.memory.limit : NULL;
-
-    *out = '\0';
-    if (signo == SIGKILL && ran_out_of_memory(m))
-        (void)snprintf(out, MAKER_CAUSE_MAX, ": it ran out of memory");
-    if (*out != '\0' && limit != NULL && limit->set)
-        (void)snprintf(out, MAKER_CAUSE_MAX,
-                       ": $.linux.resources.memory.limit, %lld bytes, is too low for the start",
-                       (long long)limit->v);
-    /* SIGSEGV is how it ends where even exit is forbidden. */
-    if ((signo == SIGSYS || signo == SIGSEGV) && m->seccomp != NULL && m->seccomp->set)
-        (void)snprintf(out, MAKER_CAUSE_MAX,
-                       ": the seccomp profile forbids a system call that the start needs, such as "
-                       "execve");
-}
-
-static int tell_of_end(const struct maker *m, const siginfo_t *info, struct err *err)
-{
-    char how[CHILD_TEXT_MAX], cause[MAKER_CAUSE_MAX];
-
-    if (info->si_code == CLD_EXITED)
-        return err_set(err, 0, "the container's process exited with %d before it could start",
-                       info->si_status);
-    child_describe(info->si_status, how);
-    guess_cause(m, info->si_status, cause);
-    return err_set(err, 0, "the container's process was %s before it could start%s", how, cause);
-}
-
-static int look_at_end(const struct maker *m, siginfo_t *info, struct err *err)
-{
-    *info = (siginfo_t){.si_pid = 0};
-    if (waitid(P_PIDFD, (id_t)m->child.pid_fd, info, WEXITED | WNOWAIT) < 0)
-        return err_set(err, errno, "wait for the container's process");
-    return 0;
-}
-
-/* What became of a child that said nothing more. */
-static int died(const struct maker *m, struct err *err)
-{
-    siginfo_t info;
-
-    return look_at_end(m, &info, err) < 0 ? -1 : tell_of_end(m, &info, err);
-}
-
-/* The socket is closed by execve, and also by the end of a process that never got there. One whose
- * plan has another end (mounts) exits with 0. */
-static int check_executed(const struct maker *m, struct err *err)
-{
-    siginfo_t info;
-    struct proc_stat st;
-    struct err ignored;
-
-    if (proc_stat(m->child.pid, &st, &ignored) < 0 || st.executed)
-        return 0;
-    if (look_at_end(m, &info, err) < 0)
-        return -1;
-    return info.si_code == CLD_EXITED && info.si_status == 0 ? 0 : tell_of_end(m, &info, err);
-}
-
-/* One message: 1 to go on, 0 when done. */
-static int serve_one(struct maker *m, struct sync_msg *msg, struct err *err)
-{
-    switch (msg->kind) {
-    case SYNC_READY:
-        m->ready = true;
-        return m->facts.wait ? 0 : 1;
-    case SYNC_CONSOLE:
-        return take_console(m, &msg->fd, err) < 0 ? -1 : 1;
-    case SYNC_MOVED:
-        return note_moved(m, err) < 0 ? -1 : 1;
-    case SYNC_HOOKS:
-        return runtime_hooks(m, err) < 0 ? -1 : 1;
-    case SYNC_LISTENER:
-        if (listener_hand(m->seccomp, &m->state.public, m->child.pid, msg->fd, err) < 0)
-            return -1;
-        return sync_send(m->sync_fd, SYNC_GO, 0, -1, err) < 0 ? -1 : 1;
-    case SYNC_ERROR:
-        (void)err_set(err, 0, "%s", msg->text);
-        err->code = msg->number;
-        return -1;
-    case SYNC_GO:
-    case SYNC_STAGE:
-        break;
-    }
-    return err_set(err, EBADMSG, "an unexpected message from the container's process");
-}
-
-int maker_go(struct maker *m, struct err *err)
-{
-    /* What a child that has ended said before is heard by maker_serve. */
-    if (!m->gone && !m->plan.side_by_side &&
-        sync_send(m->sync_fd, SYNC_GO, (int)groups_of(m), -1, err) < 0 && err->code != EPIPE &&
-        err->code != ECONNRESET)
-        return -1;
-    m->gone = true;
-    return 0;
-}
-
-/* Nothing that the new process may say asks for an answer. */
-static bool only_listens(const struct maker *m)
-{
-    const struct oci_config *c = m->config; /* NULL: of an exec, which has no hooks */
-
-    if (c != NULL && (c->hooks[OCI_HOOK_PRESTART].n > 0 || c->hooks[OCI_HOOK_CREATE_RUNTIME].n > 0))
-        return false;
-    return !m->facts.wait && !m->facts.no_pivot && m->init.process != NULL &&
-           !m->init.process->terminal && (m->seccomp == NULL || m->seccomp->listener_path == NULL);
-}
-
-/* It says that it is ready a moment before it executes: to be woken twice would take a processor
- * from it. */
-static void await_end(const struct maker *m)
-{
-    struct pollfd end = {.fd = m->sync_fd};
-
-    while (poll(&end, 1, -1) < 0 && errno == EINTR)
-        continue;
-}
-
-int maker_serve(struct maker *m, struct err *err)
-{
-    int r = maker_go(m, err);
-
-    if (r < 0)
-        return -1;
-    self_release();
-    if (only_listens(m))
-        await_end(m);
-    for (r = 1; r > 0;) {
-        struct sync_msg msg;
-
-        r = sync_recv(m->sync_fd, &msg, err);
-        if (r == 0)
-            return m->ready ? check_executed(m, err) : died(m, err);
-        if (r < 0)
-            return -1;
-        r = serve_one(m, &msg, err);
-        close_one(&msg.fd);
-    }
-    return r;
-}
+/* --- what the caller is told, and the end ------------------------------------------------------
+ */
 
 static bool is_stream(const struct stat *st)
 {
@@ -731,7 +269,7 @@ void maker_abort(struct maker *m)
                errno == EINTR)
             continue;
     }
-    close_one(&m->child.pid_fd);
-    close_one(&m->child.console_fd);
-    close_one(&m->child.notify_fd);
+    fd_close(&m->child.pid_fd);
+    fd_close(&m->child.console_fd);
+    fd_close(&m->child.notify_fd);
 }

@@ -2,7 +2,12 @@
 /*
  * maker - the caller's side of a new process: clone, what is done to it from outside, hand-shake
  *
- * create.c and exec.c prepare a struct maker each in its way; what follows is alike.
+ * create.c, restore.c, exec.c and mounts.c prepare a struct maker each in its way; what follows is
+ * alike. Its parts are in maker_*.c.
+ *
+ * Lifetime:  a maker lives for one call; its arena holds all that is derived from configuration and
+ *            options. A failure of its functions leaves what was done to maker_abort (the process),
+ *            maker_undo (all of a new container) and maker_done.
  *
  * Tests:     tests/oci/test_run.py, tests/oci/test_userns.py
  */
@@ -60,14 +65,19 @@ struct maker {
     bool ready;
 };
 
-/* Everything closed and freed that is not the child's pidfd and console. */
-void maker_done(struct maker *m);
+/* --- maker.c: what all of them need ----------------------------------------------------------- */
+
 must_check int maker_init(struct maker *m, struct err *err);
+/* Everything closed and freed that is not the child's: its pidfd, its terminal, its notify socket
+ * go to the caller. Only after a maker_init, whatever that returned. */
+void maker_done(struct maker *m);
 
 /* Checks descriptors that are to be handed in, before any other is opened. */
 must_check int maker_check_io(struct maker *m, const struct container_io *io, struct err *err);
-/* env of the process with room for more. */
+/* The environment of the process, with room for INIT_ENV_SPARE more. */
 must_check int maker_env(struct maker *m, const struct oci_process *p, struct err *err);
+/* In the arena; none where that is full. */
+struct idmaps maker_idmaps(const struct maker *m, const struct oci_idmaps *from);
 
 /* A process that is to be confined by a label needs a kernel that knows it. One exception: what the
  * container has as its AppArmor profile (NULL: none) is only warned of, by create; nobody is
@@ -75,46 +85,61 @@ must_check int maker_env(struct maker *m, const struct oci_process *p, struct er
 must_check int maker_check_labels(const struct oci_process *p, const char *profile_of_container,
                                   struct err *err);
 
-/* What create and restore have in common (create.c): everything that is decided before the id is
- * reserved; the files of the state; taking back what a failure left. */
+void maker_warn(const struct maker *m, const char *text);
+/* Of labels that confine nobody on this kernel. */
+void maker_warn_labels(const struct maker *m);
+/* Of capabilities that the process will not have because this one has not. */
+void maker_warn_caps(const struct maker *m, const struct oci_process *p);
+/* Of a limit of locked memory that this process may not grant, and that is lowered. */
+void maker_warn_memlock(const struct maker *m, const struct oci_process *p);
+
+must_check int maker_enter_cgroup(struct maker *m, struct err *err);
+must_check int maker_oom_score(struct maker *m, struct err *err);
+/* Tells the caller's peers of the process: pid file, pidfd socket. */
+must_check int maker_publish(struct maker *m, struct err *err);
+/* Ends and reaps a child whose start failed. */
+void maker_abort(struct maker *m);
+
+/* --- of a new container ------------------------------------------------------------------------
+ */
+
+/* maker_prepare.c: everything that is decided before the id is reserved; *text is what is kept as
+ * the container's config.json, in the arena. */
 must_check int maker_prepare(struct maker *m, struct str *text, struct err *err);
+/* maker_steps.c: walks the maker's steps of the plan; a failure says which one. */
+must_check int maker_walk(struct maker *m, struct err *err);
+/* Removes the names of the nodes that STEP_DEVICE_NODE made, once the child has attached them. */
+void maker_forget_nodes(const struct maker *m);
+
+/* create.c: the files of the state, and taking back what a failure left; of create and restore. */
 must_check int maker_write_config(const struct maker *m, struct str text, struct err *err);
 must_check int maker_write_state(struct maker *m, struct err *err);
 void maker_undo(struct maker *m);
 
-/* The group as a scope of systemd, in which a placeholder keeps the place (maker_scope.c). */
+/* maker_scope.c: the group as a scope of systemd, in which a placeholder keeps the place. */
 must_check int maker_make_scope(struct maker *m, struct err *err);
 void maker_end_placeholder(struct maker *m);
 
-/* The helper of a network (maker_network.c): whether there may and can be one; STEP_NETWORK. */
+/* maker_network.c: whether a network's helper may and can be there; STEP_NETWORK. */
 must_check int maker_decide_network(struct maker *m, struct err *err);
 must_check int maker_network(struct maker *m, struct err *err);
 
-/* Warns of labels that confine nobody on this kernel. */
-void maker_warn_labels(const struct maker *m);
-/* Warns of capabilities that the process will not have because this one has not. */
-void maker_warn_caps(const struct maker *m, const struct oci_process *p);
-/* Warns of a limit of locked memory that this process may not grant, and that is lowered. */
-void maker_warn_memlock(const struct maker *m, const struct oci_process *p);
-void maker_warn(const struct maker *m, const char *text);
+/* --- maker_clone.c: STEP_CLONE ---------------------------------------------------------------- */
 
-struct idmaps maker_idmaps(const struct maker *m, const struct oci_idmaps *from);
-
-/* STEP_CLONE; the stage for namespaces that must be joined before. */
+/* Fills in m->child; the child waits for our word on m->sync_fd. */
 must_check int maker_clone(struct maker *m, struct err *err);
 /* The same for a process that joins a container: it can be seen from inside before it is of inside.
  */
 must_check int maker_clone_undumpable(struct maker *m, struct err *err);
-must_check int maker_enter_cgroup(struct maker *m, struct err *err);
-must_check int maker_oom_score(struct maker *m, struct err *err);
+/* What becomes of the additional groups, as far as it is known by now. */
+enum init_groups maker_groups(const struct maker *m);
+
+/* --- maker_serve.c: the conversation with the child ------------------------------------------- */
+
 /* Says go, if that was not done before: what the child does from then on and what its maker still
  * has to do go side by side. */
 must_check int maker_go(struct maker *m, struct err *err);
 /* Says go and serves the child until it is ready (create) or has executed (run, exec). */
 must_check int maker_serve(struct maker *m, struct err *err);
-/* pid file, pidfd socket. */
-must_check int maker_publish(struct maker *m, struct err *err);
-/* Ends and reaps a child whose start failed. */
-void maker_abort(struct maker *m);
 
 #endif

@@ -70,6 +70,22 @@ static void flags_go_on_and_off(void **state)
     (void)close(pair[1]);
 }
 
+static void a_closed_descriptor_is_no_descriptor(void **state)
+{
+    struct err err;
+    int pair[2], was = -1;
+
+    (void)state;
+    assert_ok(fd_socketpair(SOCK_STREAM, pair, &err), &err);
+    was = pair[0];
+    fd_close(&pair[0]);
+    assert_int_equal(pair[0], -1);
+    assert_true(fcntl(was, F_GETFD) < 0);
+    fd_close(&pair[0]);
+    assert_int_equal(pair[0], -1);
+    fd_close(&pair[1]);
+}
+
 static void close_from_closes_all_above(void **state)
 {
     struct err err;
@@ -235,6 +251,7 @@ int main(void)
         cmocka_unit_test(whole_reads_and_writes_survive_short_counts),
         cmocka_unit_test(failures_name_their_cause),
         cmocka_unit_test(flags_go_on_and_off),
+        cmocka_unit_test(a_closed_descriptor_is_no_descriptor),
         cmocka_unit_test(close_from_closes_all_above),
         cmocka_unit_test(descriptors_travel_with_their_message),
         cmocka_unit_test(what_does_not_fit_is_refused_without_a_leak),

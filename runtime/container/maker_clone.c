@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * STEP_CLONE: the process is made where it has to be. In the usual case that is one clone3, with
+ * the pid namespace joined for the moment. A user namespace cannot be left again, so it is joined
+ * by a stage, a process in between. And an exec that could be seen from inside the container too
+ * early is made by a stage that has left the host before (clone_inside).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/base/child.h"
+#include "runtime/base/err.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/own.h"
+#include "runtime/container/join.h"
+#include "runtime/container/maker.h"
+#include "runtime/container/steps.h"
+#include "runtime/container/sync.h"
+#include "runtime/kernel/self.h"
+#include "runtime/kernel/sys.h"
+
+static pid_t clone_now(const struct maker *m, uint64_t extra, int cgroup_fd, int *pid_fd)
+{
+    struct clone_args args = {.flags = m->plan.clone_flags | extra | CLONE_PIDFD,
+                              .pidfd = (uintptr_t)pid_fd,
+                              .exit_signal = (extra & CLONE_PARENT) != 0 ? 0 : SIGCHLD};
+
+    if (cgroup_fd >= 0) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (unsigned)cgroup_fd;
+    }
+    return sys_clone3(&args);
+}
+
+static bool has_scope(const struct maker *m)
+{
+    return m->state.scope != NULL && m->state.scope[0] != '\0';
+}
+
+/* Into the v2 group right away where there is one and the kernel can; else it is moved later. An
+ * ordinary user may do neither from a login's session, which is no part of what is delegated. */
+static pid_t clone_into(struct maker *m, uint64_t extra, int *pid_fd)
+{
+    pid_t pid = -1;
+
+    if (m->cgroup_fd >= 0) {
+        m->init.in_v2 = true; /* the child sees it, too */
+        pid = clone_now(m, extra, m->cgroup_fd, pid_fd);
+        if (pid >= 0)
+            return pid;
+        m->attach = errno == EACCES && has_scope(m);
+    }
+    m->init.in_v2 = m->attach;
+    return clone_now(m, extra, -1, pid_fd);
+}
+
+static no_return void run_child(struct maker *m)
+{
+    fd_close(&m->sync_fd);
+    fd_close(&m->cgroup_fd);
+    init_main(&m->init);
+}
+
+/* A pid namespace is entered by children only, so the maker joins it for the moment of the clone.
+ */
+static int clone_plain(struct maker *m, int pid_ns_fd, struct err *err)
+{
+    own_fd int back_fd = -1;
+    int r = 0;
+
+    if (pid_ns_fd >= 0) {
+        back_fd = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+        if (back_fd < 0 || setns(pid_ns_fd, CLONE_NEWPID) < 0)
+            return err_set(err, errno, "join the pid namespace");
+    }
+    m->child.pid = clone_into(m, 0, &m->child.pid_fd);
+    if (m->child.pid == 0)
+        run_child(m);
+    if (m->child.pid < 0)
+        r = err_set(err, errno, "clone");
+    if (back_fd >= 0 && setns(back_fd, CLONE_NEWPID) < 0 && r == 0)
+        r = err_set(err, errno, "return to the own pid namespace");
+    return r;
+}
+
+/* The stage: a process that joins the user namespace (and the pid namespace, which it owns) and
+ * then makes the child as its own sibling. */
+static no_return void run_stage(struct maker *m, int user_fd, int pid_ns_fd, int flags)
+{
+    struct err err;
+    struct sync_msg ignored;
+    int r = flags != 0 ? setns(m->init.join_fd, flags) : setns(user_fd, CLONE_NEWUSER);
+
+    (void)ignored;
+    if (r == 0 && pid_ns_fd >= 0)
+        r = setns(pid_ns_fd, CLONE_NEWPID);
+    if (r < 0) {
+        (void)err_set(&err, errno, "join the user namespace");
+        sync_send_error(m->init.sync_fd, &err);
+        _exit(1);
+    }
+    m->child.pid = clone_into(m, CLONE_PARENT, &m->child.pid_fd);
+    if (m->child.pid == 0)
+        run_child(m);
+    if (m->child.pid < 0) {
+        (void)err_set(&err, errno, "clone");
+        sync_send_error(m->init.sync_fd, &err);
+        _exit(1);
+    }
+    _exit(sync_send(m->init.sync_fd, SYNC_STAGE, m->child.pid * 4 + 2 * m->attach + m->init.in_v2,
+                    m->child.pid_fd, &err) < 0);
+}
+
+static int clone_by_stage(struct maker *m, int user_fd, int pid_ns_fd, int flags, struct err *err)
+{
+    struct sync_msg msg;
+    int status = 0, r = 0;
+    pid_t stage = fork();
+
+    if (stage == 0)
+        run_stage(m, user_fd, pid_ns_fd, flags);
+    if (stage < 0)
+        return err_set(err, errno, "fork");
+    r = sync_recv(m->sync_fd, &msg, err);
+    while (waitpid(stage, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (r < 0)
+        return -1;
+    if (r == 1 && msg.kind == SYNC_STAGE && msg.fd >= 0) {
+        m->child.pid = msg.number / 4;
+        m->attach = (msg.number & 2) != 0;
+        m->init.in_v2 = (msg.number & 1) != 0;
+        m->child.pid_fd = msg.fd;
+        return 0;
+    }
+    return r == 1 && msg.kind == SYNC_ERROR ? err_set(err, 0, "%s", msg.text)
+                                            : err_set(err, EPIPE, "join the user namespace");
+}
+
+/* What is to become an exec in the container, but is not in its pid namespace yet. The label is set
+ * here, and inherited, so that nothing need be kept by which the host's /proc could be reached. */
+static no_return void run_entry(struct maker *m, struct err *err)
+{
+    struct init *in = &m->init;
+
+    if (step_label(in, 0, err) == 0) {
+        fd_close(&in->proc_fd);
+        if (join_container(in, in->join_flags & ~CLONE_NEWCGROUP, err) == 0)
+            m->child.pid = clone_into(m, CLONE_PARENT, &m->child.pid_fd);
+    }
+    if (m->child.pid == 0)
+        run_child(m);
+    if (m->child.pid < 0 && err->text[0] == '\0')
+        (void)err_set(err, errno, "clone");
+    _exit(m->child.pid < 0);
+}
+
+/* From the moment a process is in the container's pid namespace it is seen from inside, and one
+ * with CAP_SYS_PTRACE there may take hold of it: by then it must have left the host. So a stage
+ * enters all namespaces but that one, and makes the process. It shares our memory, not our
+ * descriptors, while we wait. */
+static int clone_inside(struct maker *m, struct err *err)
+{
+    struct init *in = &m->init;
+    const int proc_fd = in->proc_fd, root_fd = in->root_fd;
+    int status = 0;
+    pid_t stage = -1;
+
+    m->child.pid = -1;
+    err_reset(err);
+    stage = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): it never returns */
+    if (stage == 0)
+        run_entry(m, err); /* NOLINT(clang-analyzer-unix.Vfork): the memory is meant to be one */
+    in->proc_fd = proc_fd;
+    in->root_fd = root_fd;
+    if (stage < 0)
+        return err_set(err, errno, "vfork");
+    while (waitpid(stage, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (m->child.pid < 0)
+        return err->text[0] != '\0' ? -1 : err_set(err, 0, "the stage of the start was ended");
+    m->child.pid_fd = pidfd_open(m->child.pid, 0);
+    if (m->child.pid_fd >= 0)
+        return 0;
+    (void)err_set(err, errno, "watch process %d", m->child.pid);
+    (void)kill(m->child.pid, SIGKILL); /* our own child, which nobody has reaped */
+    (void)waitpid(m->child.pid, NULL, 0);
+    return -1;
+}
+
+/* It waits for our word, so that it is in the group before it does anything. */
+static int attach(const struct maker *m, struct err *err)
+{
+    const char *sub = "";
+
+    if (!m->attach)
+        return 0;
+    for (size_t i = 0; i < m->cgroup.n; i++)
+        if (m->cgroup.v[i].v2)
+            sub = m->cgroup.v[i].path + strlen(m->state.cgroup.v[i].path);
+    return scope_attach(m->state.scope, sub, m->child.pid, err);
+}
+
+enum init_groups maker_groups(const struct maker *m)
+{
+    if (m->groups_kept)
+        return INIT_GROUPS_KEPT;
+    return m->groups_denied || m->groups_denied_to_us ? INIT_GROUPS_DENIED : INIT_GROUPS_SET;
+}
+
+int maker_clone(struct maker *m, struct err *err)
+{
+    struct init *in = &m->init;
+    int ends[2], flags = in->join_flags & (CLONE_NEWUSER | CLONE_NEWPID);
+    bool exec = in->join_fd >= 0;
+
+    in->groups = maker_groups(m);
+    /* Others may be there who can look into it: by then there must be no detached mount of our
+     * program left that they could make writable. */
+    if ((m->plan.clone_flags & CLONE_NEWPID) == 0)
+        self_release();
+    if (fd_socketpair(SOCK_SEQPACKET, ends, err) < 0)
+        return -1;
+    m->sync_fd = ends[0];
+    in->sync_fd = ends[1];
+    if (join_is_seen(in)) {
+        if (clone_inside(m, err) < 0)
+            return -1;
+    } else if (in->ns_fds[OCI_NS_USER] >= 0 ||
+               (exec && (flags & CLONE_NEWUSER) != 0 && geteuid() != 0)) {
+        if (exec)
+            in->join_flags &= ~flags;
+        if (clone_by_stage(m, in->ns_fds[OCI_NS_USER], in->ns_fds[OCI_NS_PID], exec ? flags : 0,
+                           err) < 0)
+            return -1;
+    } else {
+        if (exec)
+            in->join_flags &= ~CLONE_NEWPID;
+        if (clone_plain(m,
+                        exec && (flags & CLONE_NEWPID) != 0 ? in->join_fd : in->ns_fds[OCI_NS_PID],
+                        err) < 0)
+            return -1;
+    }
+    fd_close(&in->sync_fd);
+    return attach(m, err);
+}
+
+int maker_clone_undumpable(struct maker *m, struct err *err)
+{
+    int before = prctl(PR_GET_DUMPABLE), r = 0;
+
+    if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0)
+        return err_set(err, errno, "become undumpable");
+    r = maker_clone(m, err);
+    if (before == 1)
+        (void)prctl(PR_SET_DUMPABLE, 1UL, 0UL, 0UL, 0UL);
+    return r;
+}
