@@ -4,7 +4,8 @@
  *
  * A start is decided before anything is done: plan_make looks at the configuration and at a few
  * facts, and gives the steps that the new process walks (steps.c, without allocating) and the steps
- * of its maker (create.c). plan_print gives them as text, which is how their order is reviewed.
+ * of its maker (maker_steps.c). plan_print gives them as text, which is how their order is
+ * reviewed.
  *
  * Lifetime:  steps point into the configuration and live in the arena.
  * Tests:     tests/unit/runtime/container/test_plan.c with the texts in plans/
