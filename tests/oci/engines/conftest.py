@@ -110,3 +110,9 @@ def ctr(root_tar):
         finally:
             session.end()
             remove_groups(base.name)
+
+
+@pytest.fixture(scope="module", params=["podman", "docker"])
+def engine(request):
+    """Each of the two whose command lines are alike."""
+    return request.getfixturevalue(request.param)

@@ -37,6 +37,7 @@ from ocilib import (  # noqa: F401
 
 IMAGE = "localhost/busybox:test"
 TIMEOUT = 60
+CGROUP_V2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 # The default number of open files is more than some machines permit; the infra container is made of the test's image.
 CONTAINERS_CONF = f"""
 [containers]
@@ -92,6 +93,7 @@ class Engine:
         self.session = session
         self.base = session.base
         self.command = [str(word) for word in command]
+        self.name = next(name for name in ("podman", "docker", "buildah", "ctr") if name in self.command)
         self.prefix = [*session.enter, *self.command]
         self.environment = {**os.environ, **(environment or {})}
 
@@ -113,6 +115,10 @@ class Engine:
         result = self(*args, **more)
         assert result.returncode == 0, f"{args}: {result.stdout}{result.stderr}"
         return result.stdout
+
+    def either(self, podman, docker):
+        """What is right for this engine."""
+        return podman if self.name == "podman" else docker
 
     def fails(self, status, text, *args, **more):
         """The call must end with that status and say that; what it said."""
@@ -140,7 +146,7 @@ class Engine:
     def remove(self, *names):
         """Ends containers at once, whatever they do; podman would wait for them to obey. It cleans up after their end beside that, and
         one of the two may find /dev/shm busy."""
-        command = ("rm", "-f", *(("-t", "0") if "podman" in self.command[0] else ()), *names)
+        command = ("rm", "-f", *self.either(("-t", "0"), ()), *names)
         first = self(*command)
         if "device or resource busy" in first.stderr:
             self.ok(*command)

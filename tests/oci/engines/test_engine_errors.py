@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person sees when a start fails: the status that the engine makes of the runtime's words, and the words."""
-import pytest
-
 from enginelib import IMAGE
 
 # Options and command; the status of podman and of docker; what is said. 125 is the engine's own.
@@ -28,18 +26,9 @@ EXECS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["podman", "docker"])
-def engine(request):
-    return request.getfixturevalue(request.param)
-
-
-def of(engine, in_podman, in_docker):
-    return in_podman if engine.command[0] == "podman" else in_docker
-
-
 def test_failed_starts(engine):
     for options, command, in_podman, in_docker, words in STARTS:
-        said = engine.fails(of(engine, in_podman, in_docker), words, "run", "--rm", *options, IMAGE, *command)
+        said = engine.fails(engine.either(in_podman, in_docker), words, "run", "--rm", *options, IMAGE, *command)
         assert "level=" not in said and '"msg"' not in said, said
     assert engine.ok("ps", "-aq") == ""
 
@@ -48,7 +37,7 @@ def test_failed_execs(engine):
     name = engine.detached(IMAGE, "sleep", "60")
     for options, command, in_podman, in_docker, words in EXECS:
         result = engine("exec", *options, name, *command)
-        assert result.returncode == of(engine, in_podman, in_docker), f"{command}: {result}"
+        assert result.returncode == engine.either(in_podman, in_docker), f"{command}: {result}"
         engine.says(words, result)
     assert engine.inspect(name, "{{.State.Running}}") == "true"
     engine.remove(name)
@@ -57,7 +46,7 @@ def test_failed_execs(engine):
 def test_a_failed_start_can_be_mended(engine, tmp_path):
     """The container stays as it was made, and starts once the program is there."""
     name = engine.ok("create", "-v", f"{tmp_path}:/v", IMAGE, "/v/program").strip()
-    engine.fails(of(engine, 125, 1), "/v/program.*no such file", "start", name)
+    engine.fails(engine.either(125, 1), "/v/program.*no such file", "start", name)
     (tmp_path / "program").write_text("#!/bin/sh\necho mended\n")
     (tmp_path / "program").chmod(0o755)
     assert engine.ok("start", "-a", name) == "mended\n"

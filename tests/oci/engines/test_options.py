@@ -12,11 +12,6 @@ NO_MKDIR = {"defaultAction": "SCMP_ACT_ALLOW",
             "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]}
 
 
-@pytest.fixture(scope="module", params=["podman", "docker"])
-def engine(request):
-    return request.getfixturevalue(request.param)
-
-
 def inside(engine, script, *options, image=IMAGE):
     """What a shell script prints in a container of those options."""
     return engine.ok("run", "--rm", *options, image, "sh", "-c", script)
