@@ -217,7 +217,8 @@ must_check int container_kill(const struct container_env *env, const char *id, i
 
 /* Ends what is left of it and removes it: processes, cgroup, state; then the poststop hooks run (a
  * failing one is a warning). Without force a running container is an error;
- * with force it is killed, and an absent one is no error. */
+ * with force it is killed, and an absent one is no error; one whose making was cut off, or whose
+ * state is damaged, goes with what is in the groups that were made for it. */
 enum container_force {
     CONTAINER_GENTLE,
     CONTAINER_FORCE

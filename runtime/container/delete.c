@@ -157,9 +157,8 @@ static int remove_when_empty(const struct cgroup *g, struct err *err)
     return err_set(err, EBUSY, "what its state was is not known, and its cgroup holds processes");
 }
 
-/* Nobody wrote down, or it cannot be read, which groups a container has; its configuration names
- * them. They may be somebody else's, which was why it could not be created: so nothing in them is
- * killed. */
+/* Nobody wrote down which groups a container has; its configuration names them. They may be
+ * somebody else's, which was why it could not be created: so nothing in them is killed. */
 static int forget_cgroup(struct arena *a, const struct container_env *env, const struct state *s,
                          const char *id, struct err *err)
 {
@@ -174,12 +173,32 @@ static int forget_cgroup(struct arena *a, const struct container_env *env, const
     return remove_when_empty(&g, err);
 }
 
+/* What was written down when it was made was made for it. */
+static int clear_groups(struct arena *a, const struct container_env *env, struct state *s,
+                        struct err *err)
+{
+    struct oci_config *c = NULL;
+
+    if (state_load_groups(a, s, err) < 0) {
+        if (err->code != ENOENT && err->code != EINVAL)
+            return -1;
+        err_reset(err);
+    }
+    if (s->cgroup.n == 0 ? forget_cgroup(a, env, s, s->public.id, err) < 0
+                         : clear_cgroup(s, err) < 0)
+        return -1;
+    if ((s->needs_config & STATE_FOR_DELETE) == 0)
+        return 0;
+    return state_load_config(s, a, &c, err) < 0 ? -1 : remove_rdt(a, s, c, err);
+}
+
+/* Its state was never written, or cannot be read. */
 static int forget(struct arena *a, const struct container_env *env, const char *id, struct err *err)
 {
     own_fd int dir_fd = state_open(env, id, err);
-    const struct state s = {.dir_fd = dir_fd};
+    struct state s = {.public = {.id = id}, .dir_fd = dir_fd};
 
-    if (dir_fd < 0 || forget_cgroup(a, env, &s, id, err) < 0)
+    if (dir_fd < 0 || clear_groups(a, env, &s, err) < 0)
         return -1;
     return state_remove(env, id, err);
 }

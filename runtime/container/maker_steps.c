@@ -38,10 +38,12 @@ static int make_cgroup(struct maker *m, enum cgroup_part part, struct err *err)
                                                 : cgroup_make(&m->cgroup, part, err);
 }
 
-static void cgroup_is_made(struct maker *m)
+/* Nothing has been let into them yet that would not end with us. */
+static int cgroup_is_made(struct maker *m, struct err *err)
 {
     m->state.cgroup = m->cgroup;
     m->cgroup_begun = false;
+    return state_write_groups(&m->state, m->rdt_made, err);
 }
 
 /* An ordinary user without a delegated group runs without one, unless limits were asked for. */
@@ -96,8 +98,8 @@ static int step_cgroup_make(struct maker *m, size_t index, struct err *err)
     m->cgroup_begun = part == CGROUP_V2;
     if (part != CGROUP_V1)
         m->cgroup_fd = cgroup_open_v2(&m->cgroup);
-    if (part != CGROUP_V2)
-        cgroup_is_made(m);
+    if (part != CGROUP_V2 && cgroup_is_made(m, err) < 0)
+        return -1;
     return give_cgroup(m, err);
 }
 
@@ -144,7 +146,7 @@ static int step_rdt_make(struct maker *m, size_t index, struct err *err)
     if (rdt_of(m->arena, o, m->create->id, &m->rdt, err) < 0)
         return -1;
     m->rdt_made = rdt_make(&m->rdt, err) == 0;
-    return m->rdt_made ? 0 : -1;
+    return m->rdt_made ? state_write_groups(&m->state, true, err) : -1;
 }
 
 static int step_rdt_enter(struct maker *m, size_t index, struct err *err)

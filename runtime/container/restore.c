@@ -87,6 +87,8 @@ static int make_group(struct maker *m, struct err *err)
     if (cgroup_make(&m->cgroup, CGROUP_ALL, err) < 0)
         return -1;
     m->state.cgroup = m->cgroup;
+    if (state_write_groups(&m->state, false, err) < 0)
+        return -1;
     if (limits_make(m->arena, res, &limits, err) < 0 || limits_apply(&m->cgroup, &limits, err) < 0)
         return -1;
     return limits_apply_devices(&m->cgroup, res, err);

@@ -13,6 +13,7 @@
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/file.h"
 #include "runtime/base/jv.h"
 #include "runtime/base/jw.h"
@@ -251,6 +252,46 @@ int state_write(int dir_fd, const struct state *s, struct err *err)
     if (buf_check(&text, "the state", err) < 0)
         return -1;
     return file_put(dir_fd, STATE_FILE, buf_str(&text), 0600, err);
+}
+
+/* --- groups before there is a state ----------------------------------------------------------- */
+
+/* A line for the unit, one for resctrl, which may be empty; then the groups. */
+int state_write_groups(const struct state *s, bool rdt, struct err *err)
+{
+    own_buf struct buf text = BUF_INIT(STATE_MAX);
+    own_fd int fd = openat(s->dir_fd, STATE_GROUPS,
+                           O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return err_set(err, errno, "make '" STATE_GROUPS "' of the state");
+    buf_printf(&text, "%s\n%s\n", s->scope != NULL ? s->scope : "", rdt ? "resctrl" : "");
+    cgroup_describe(&s->cgroup, &text);
+    if (buf_check(&text, "the groups", err) < 0 || fd_write_all(fd, buf_str(&text), err) < 0)
+        return err_wrap(err, "'" STATE_GROUPS "' of the state");
+    return 0;
+}
+
+int state_load_groups(struct arena *a, struct state *s, struct err *err)
+{
+    own_buf struct buf text = BUF_INIT(STATE_MAX);
+    struct str rest, scope, rdt;
+
+    if (file_read(s->dir_fd, STATE_GROUPS, &text, err) < 0)
+        return -1;
+    rest = buf_str(&text);
+    /* Cut off before they were all written: nothing was told to enter them. */
+    if (!str_next(&rest, '\n', &scope) || !str_next(&rest, '\n', &rdt) ||
+        !str_ends(buf_str(&text), STR("\n")))
+        return err_set(err, ENOENT, "'" STATE_GROUPS "' of the state is cut short");
+    s->scope = arena_copy(a, scope);
+    s->needs_config |= rdt.n > 0 ? STATE_FOR_DELETE : 0U;
+    if (s->scope == NULL)
+        return err_set(err, ENOMEM, "the groups");
+    if (cgroup_recall(a, rest, &s->cgroup, err) == 0)
+        return 0;
+    s->cgroup.n = 0;
+    return -1;
 }
 
 /* --- loading ---------------------------------------------------------------------------------- */

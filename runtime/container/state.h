@@ -4,6 +4,8 @@
  *
  *     ROOT/ID/               0700, made first: its existence reserves the id
  *     ROOT/ID/config.json    the configuration as it was at create
+ *     ROOT/ID/groups         which groups were made for it, written when they are: what its runtime
+ *                            leaves if it is killed before the next
  *     ROOT/ID/state.json     written once the process exists
  *     ROOT/ID/exec.*         what exec needs of a large configuration, see quick.h
  *     ROOT/ID/start.sock     while the container waits for `start`
@@ -30,6 +32,7 @@ struct err;
 struct oci_config;
 
 #define STATE_CONFIG "config.json"
+#define STATE_GROUPS "groups"
 #define STATE_FILE   "state.json"
 #define STATE_SOCKET "start.sock"
 
@@ -58,6 +61,12 @@ must_check const char *state_path(struct arena *a, const struct container_env *e
 /* Makes the directory; EEXIST says that the id is taken. Returns its descriptor. */
 must_check int state_reserve(const struct container_env *env, const char *id, struct err *err);
 must_check int state_write(int dir_fd, const struct state *s, struct err *err);
+/* The groups that were made, and the unit of systemd that holds them; rdt: one of resctrl as well.
+ */
+must_check int state_write_groups(const struct state *s, bool rdt, struct err *err);
+/* Fills in scope, cgroup and, for a group of resctrl, needs_config. ENOENT in err->code: none are
+ * known to have been made. */
+must_check int state_load_groups(struct arena *a, struct state *s, struct err *err);
 /* Everything but the directory's removal is the caller's. */
 must_check int state_remove(const struct container_env *env, const char *id, struct err *err);
 

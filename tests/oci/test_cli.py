@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from ocilib import RUNTIME, Runtime, need_cgroupfs, need_program, need_runtime, read_until, wait
+from ocilib import RUNTIME, Runtime, cgroups_named, need_cgroupfs, need_program, need_runtime, read_until, wait
 
 VERBS = (
     "create start run exec state kill delete list ps pause resume update events spec features".split()
@@ -534,19 +534,60 @@ def test_a_link_in_place_of_dev_is_refused(runtime, bundle, own_rootfs, tmp_path
 
 
 def test_what_was_cut_off_is_deleted_by_force(runtime, bundle):
-    """state.json cut short, or not yet written: nothing is killed, and nothing stays."""
-    need_cgroupfs()  # a scope is known from state.json alone
+    """state.json cut short, or not yet written: what was made for the container goes."""
     for spoil in (lambda f: f.write_text('{"id"'), lambda f: f.unlink()):
         name = runtime.start_detached(bundle.args("sleep", "60"))
         state = runtime.root / name / "state.json"
         pid = runtime.state(name)["pid"]
         spoil(state)
         assert runtime("delete", name).returncode == 1
-        refused = runtime("delete", "--force", name)
-        assert refused.returncode == 1 and "its cgroup holds processes" in refused.stderr
-        os.kill(pid, signal.SIGKILL)
         runtime.ok("delete", "--force", name)
-        assert not state.parent.exists()
+        assert not state.parent.exists() and not is_alive(pid)
+
+
+def is_alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_where_groups_are_only_asked_for_nothing_is_killed(runtime, bundle):
+    """They may be somebody else's, which was why the container could not be created."""
+    need_cgroupfs()
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    pid = runtime.state(name)["pid"]
+    for file in ("state.json", "groups"):
+        (runtime.root / name / file).unlink()
+    refused = runtime("delete", "--force", name)
+    assert refused.returncode == 1 and "its cgroup holds processes" in refused.stderr
+    os.kill(pid, signal.SIGKILL)
+    runtime.ok("delete", "--force", name)
+    assert not (runtime.root / name).exists()
+
+
+def in_group(name):
+    return {pid for group in cgroups_named({name}) for pid in pathlib.Path(group, "cgroup.procs").read_text().split()}
+
+
+def test_a_runtime_killed_before_it_wrote_the_state_leaves_what_force_finds(runtime, bundle, tmp_path):
+    """The program runs by then, and nobody has written down its process."""
+    need_program("strace")
+    name = runtime.new_id()
+    bundle.args("sleep", "60").save()
+    held = ["strace", "-D", "-qq", "-o", "/dev/null", "-e", "inject=renameat:delay_enter=4000000"]
+    with open(tmp_path / "held", "wb") as out:
+        with subprocess.Popen([*held, *runtime.command("run", "-d", "-b", bundle.path, name)], stdin=subprocess.DEVNULL,
+                              stdout=out, stderr=out) as process:
+            try:
+                wait(lambda: any(pathlib.Path(f"/proc/{p}/comm").read_text() == "sleep\n" for p in in_group(name)), "it runs")
+                assert not (runtime.root / name / "state.json").exists()
+            finally:
+                process.kill()
+    pids = in_group(name)
+    runtime.ok("delete", "--force", name)
+    assert pids and not any(is_alive(pid) for pid in pids)
+    assert not (runtime.root / name).exists()
 
 
 def test_a_damaged_state_is_told_with_its_file(runtime, bundle):

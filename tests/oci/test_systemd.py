@@ -227,6 +227,17 @@ def test_a_scope_holds_the_container(managed, bundle, systemd):
     assert "StopUnit" in [c[0] for c in systemd.calls] and systemd.units == {}
 
 
+@pytest.mark.parametrize("spoil", [lambda f: f.write_text("{"), lambda f: f.unlink()], ids=["damaged", "missing"])
+def test_a_scope_whose_state_is_lost_is_stopped_by_force(managed, bundle, systemd, spoil):
+    name = managed.start_detached(bundle.args("sleep", "60"))
+    spoil(managed.root / name / "state.json")
+    managed.options = []  # whoever cleans up need not know how it was made
+    managed.ok("delete", "--force", name)
+    assert [f"test-x{os.getpid()}.scope", "replace"] in [body for name, body in systemd.calls if name == "StopUnit"]
+    assert systemd.units == {}
+    assert not (managed.root / name).exists()
+
+
 def test_update_is_told_to_systemd(managed, bundle, systemd):
     name = managed.start_detached(bundle.args("sleep", "60"))
     managed.ok("update", "--memory", "32M", name)

@@ -4,6 +4,7 @@
 
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
+#include "runtime/base/file.h"
 #include "runtime/base/own.h"
 #include "runtime/container/state.h"
 #include "runtime/kernel/proc.h"
@@ -75,6 +76,64 @@ static void what_is_written_is_read_again(void **state)
     arena_free(a);
 }
 
+static void groups_are_known_before_there_is_a_state(void **state)
+{
+    struct tmpdir *t = *state;
+    struct arena *a = arena_new(1 << 20);
+    struct container_env env = {.root = tmpdir_path(t, "root")};
+    struct err err = {0};
+    own_fd int dir = state_reserve(&env, "c1", &err);
+    struct state s = {
+        .scope = "runc-c1.scope",
+        .cgroup = {.v = {{"memory", "/sys/fs/cgroup/memory", "/a/b", false}}, .n = 1},
+        .dir_fd = dir,
+    };
+    struct state r = {.dir_fd = dir};
+
+    assert_ok(dir, &err);
+    assert_int_equal(state_load_groups(a, &r, &err), -1);
+    assert_int_equal(err.code, ENOENT);
+    assert_ok(state_write_groups(&s, false, &err), &err);
+    assert_ok(state_load_groups(a, &r, &err), &err);
+    assert_string_equal(r.scope, "runc-c1.scope");
+    assert_string_equal(r.cgroup.v[0].path, "/a/b");
+    assert_int_equal(r.needs_config, 0);
+    s.scope = NULL;
+    s.cgroup.n = 0;
+    assert_ok(state_write_groups(&s, true, &err), &err); /* it is shorter than before */
+    assert_ok(state_load_groups(a, &r, &err), &err);
+    assert_string_equal(r.scope, "");
+    assert_int_equal(r.cgroup.n, 0);
+    assert_int_equal(r.needs_config, STATE_FOR_DELETE);
+    arena_free(a);
+}
+
+static void groups_that_are_cut_short_are_none(void **state)
+{
+    static const char *const damaged[] = {"",
+                                          "x.scope",
+                                          "x.scope\n",
+                                          "\n\nmemory:/sys/fs",
+                                          "\n\nmemory\n",
+                                          "\n\nmemory:/sys/fs/cgroup/memory:/a/../..\n"};
+    struct tmpdir *t = *state;
+    struct arena *a = arena_new(1 << 20);
+    struct container_env env = {.root = tmpdir_path(t, "root")};
+    struct err err = {0};
+    own_fd int dir = state_reserve(&env, "c1", &err);
+
+    assert_ok(dir, &err);
+    for (size_t i = 0; i < ARRAY_N(damaged); i++) {
+        struct state r = {.dir_fd = dir};
+
+        assert_ok(file_put(dir, STATE_GROUPS, str_of(damaged[i]), 0600, &err), &err);
+        assert_int_equal(state_load_groups(a, &r, &err), -1);
+        assert_true(err.code == ENOENT || err.code == EINVAL);
+        assert_int_equal(r.cgroup.n, 0);
+    }
+    arena_free(a);
+}
+
 static void containers_are_listed_in_order(void **state)
 {
     struct tmpdir *t = *state;
@@ -106,6 +165,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(ids_are_one_plain_name),
         TEST(what_is_written_is_read_again),
+        TEST(groups_are_known_before_there_is_a_state),
+        TEST(groups_that_are_cut_short_are_none),
         TEST(containers_are_listed_in_order),
     };
 
