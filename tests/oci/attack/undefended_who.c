@@ -150,7 +150,7 @@ int __wrap_cgroup_open_v2(const struct cgroup *g);
 
 int __wrap_cgroup_open_v2(const struct cgroup *g)
 {
-    return is_off("charge") ? -1 : __real_cgroup_open_v2(g);
+    return is_off("charge") || is_off("copyup") ? -1 : __real_cgroup_open_v2(g);
 }
 
 /* --- ids, state ------------------------------------------------------------------------------- */
@@ -382,14 +382,14 @@ static void move_step(struct plan *p, size_t from, size_t to)
     p->child[to] = s;
 }
 
-/* One place for all: "early" as if there were no no_new_privs, "late" as if there were; "charge" as
+/* One place for all: "early" as if there were no no_new_privs, "late" as if there were; "copyup" as
  * if it did not matter when the groups are entered. */
 int __wrap_plan_make(struct arena *a, const struct oci_config *c, const struct plan_facts *f,
                      struct plan *out, struct err *err)
 {
     int r = __real_plan_make(a, c, f, out, err);
 
-    if (r == 0 && is_off("charge"))
+    if (r == 0 && is_off("copyup"))
         move_step(out, find_step(out, STEP_CGROUP_ENTER), find_step(out, STEP_CHECK_DEV));
     if (r == 0 && is_off("late"))
         move_step(out, find_step(out, STEP_FILTER), find_step(out, STEP_USER));
