@@ -257,10 +257,23 @@ static bool search_passwd(int fd, uid_t uid, char window[PASSWD_LINE], struct st
     return false;
 }
 
+/* Whatever is no file is not even opened: a terminal would become that of the new session, and with
+ * some devices it is an order. */
+static int open_passwd(const struct init *in)
+{
+    static const char path[] = "etc/passwd";
+    own_fd int seen_fd = dir_try_beneath(in->root_fd, path, O_PATH);
+    struct stat st;
+
+    if (seen_fd < 0 || fstat(seen_fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return -1;
+    return dir_try_beneath(in->root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+}
+
 static void look_up_home(struct init *in)
 {
     char window[PASSWD_LINE];
-    own_fd int fd = dir_try_beneath(in->root_fd, "etc/passwd", O_RDONLY | O_NONBLOCK);
+    own_fd int fd = open_passwd(in);
     struct str home = STR_NONE;
 
     if (fd < 0 || !search_passwd(fd, in->process->user.uid, window, &home))

@@ -8,6 +8,7 @@
  *   flood PATH sends datagrams to a socket, without end
  *   lend NAME  makes a keyring of that name with a key in it, for anybody to join, and stays
  *   key        says whether that key is in the session's keyring
+ *   trap       has a terminal of its own lie where the runtime looks for users, and stays
  *   thaw       makes the mount that a program was executed from writable, of every process that
  *              comes and as early as it can be seen, and writes to the program once it is free
  */
@@ -19,6 +20,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -139,6 +141,22 @@ static int key(const char *ignored)
     return puts(id > 0 ? "found" : "none") < 0;
 }
 
+static int trap(const char *ignored)
+{
+    char name[64];
+    int master_fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+    (void)ignored;
+    if (master_fd < 0 || unlockpt(master_fd) < 0 || ptsname_r(master_fd, name, sizeof name) != 0 ||
+        unlink("/etc/passwd") < 0 || symlink(name, "/etc/passwd") < 0) {
+        perror("trap");
+        return 1;
+    }
+    (void)puts("ready");
+    (void)fflush(stdout);
+    return pause() == 0;
+}
+
 /* The container's own root is not. */
 static bool is_readonly(int fd)
 {
@@ -203,8 +221,8 @@ static const struct {
     const char *name;
     int (*run)(const char *arg);
 } attacks[] = {
-    {"uncover", uncover}, {"lurk", lurk}, {"flood", flood},
-    {"lend", lend},       {"key", key},   {"thaw", thaw},
+    {"uncover", uncover}, {"lurk", lurk}, {"flood", flood}, {"lend", lend},
+    {"key", key},         {"thaw", thaw}, {"trap", trap},
 };
 
 int main(int argc, char **argv)

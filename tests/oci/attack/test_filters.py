@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from attacklib import both
+from attacklib import both, with_attacker
 from ocilib import read_until, wait
 from test_seccomp import agent, notify  # noqa: F401
 
@@ -264,3 +264,15 @@ def test_a_containers_terminal_is_its_own(attacked, bundle):
     os.close(master)
     os.close(slave)
     assert (b"/dev/pts/0" in seen and b"alone" in seen) == attacked.defended, seen
+
+
+@both("passwd")
+def test_no_exec_gets_a_terminal_of_the_containers_choice(attacked, bundle, own_rootfs):
+    """A session without a terminal takes the first that is opened, and then no exec could be given its own."""
+    with_attacker(own_rootfs)
+    bundle.process["env"] = ["PATH=/bin"]
+    name = attacked.start_detached(bundle.args("/attacker", "trap"))
+    wait(lambda: "ready" in (bundle.path / "out").read_text(), "the attacker")
+    out = attacked("exec", "--tty", name, "tty")
+    assert (out.stdout.startswith("/dev/pts/")) == attacked.defended, out.stdout + out.stderr
+    assert (out.returncode == 0) == attacked.defended

@@ -150,6 +150,17 @@ int __wrap_prctl(int op, ...)
     return __real_prctl(op, a[0], a[1], a[2], a[3]);
 }
 
+int __real_step_home(struct init *in, size_t index, struct err *err);
+int __wrap_step_home(struct init *in, size_t index, struct err *err);
+
+int __wrap_step_home(struct init *in, size_t index, struct err *err)
+{
+    own_fd int fd =
+        is_off("passwd") ? dir_try_beneath(in->root_fd, "etc/passwd", O_RDONLY | O_NONBLOCK) : -1;
+
+    return __real_step_home(in, index, err);
+}
+
 int __real_step_keyring(struct init *in, size_t index, struct err *err);
 int __wrap_step_keyring(struct init *in, size_t index, struct err *err);
 
