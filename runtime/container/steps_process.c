@@ -58,13 +58,23 @@ int step_terminal(struct init *in, size_t index, struct err *err)
     return r;
 }
 
+/* Files are given with the right to write that comes with it only where it was there before;
+ * devices other than terminals, /dev/null for one, and directories are the host's. */
+static bool may_be_given(int fd, const struct stat *st)
+{
+    if (S_ISREG(st->st_mode))
+        return (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY;
+    return S_ISFIFO(st->st_mode) || S_ISSOCK(st->st_mode) ||
+           (S_ISCHR(st->st_mode) && isatty(fd) == 1);
+}
+
 /* The process must be able to open its own /dev/stdout again, so it is given what it writes to;
- * /dev/null stays everybody's, and what cannot be given stays as it is. */
+ * what cannot be given stays as it is. */
 static void own_stdio(int fd, const struct oci_user *u)
 {
     struct stat st;
 
-    if (fstat(fd, &st) < 0 || device_is_null(fd))
+    if (fstat(fd, &st) < 0 || !may_be_given(fd, &st))
         return;
     /* A terminal keeps its group, which decides over messages to it. */
     if (fchown(fd, u->uid, S_ISCHR(st.st_mode) ? (gid_t)-1 : u->gid) < 0)

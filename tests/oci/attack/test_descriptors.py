@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import stat
 
 import pytest
 
@@ -42,6 +43,28 @@ def test_a_hook_of_the_container_has_nothing_of_the_caller(attacked, bundle, lea
     out = attacked.run(bundle, pass_fds=[leaked], env=dict(os.environ, TOKEN="of-the-host"))
     for found in ("the host's secret", "of-the-host"):
         assert (found in out.stderr) != attacked.defended, out.stderr
+
+
+@both("given")
+def test_what_is_read_from_is_not_given_away(attacked, bundle, tmp_path):
+    """The process's user owns what it writes to, so that it can be opened anew; a file that the caller only has it read, it
+    could then change."""
+    (tmp_path / "input").write_text("the host's own\n")
+    bundle.process["user"] = {"uid": 1234, "gid": 1234}
+    with open(tmp_path / "input", encoding="ascii") as f:
+        attacked.run(bundle.shell("echo changed >/proc/self/fd/0"), stdin=f)
+    assert ((tmp_path / "input").stat().st_uid == 0) == attacked.defended
+    assert ((tmp_path / "input").read_text() == "the host's own\n") == attacked.defended
+
+
+def test_nor_are_devices_and_directories(runtime, bundle, tmp_path):
+    bundle.process["user"] = {"uid": 1234, "gid": 1234}
+    os.mknod(tmp_path / "zero", 0o600 | stat.S_IFCHR, os.makedev(1, 5))
+    for name in ("zero", "."):
+        fd = os.open(tmp_path / name, os.O_RDWR if name == "zero" else os.O_RDONLY)
+        assert runtime.run(bundle.args("true"), stdin=fd).returncode == 0
+        os.close(fd)
+        assert (tmp_path / name).stat().st_uid == 0
 
 
 def test_nothing_is_open_but_the_three(runtime, bundle):
