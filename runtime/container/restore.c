@@ -32,6 +32,11 @@ struct restoring {
     struct checkpoint_args args;
 };
 
+static bool ignores_groups(const struct restoring *r)
+{
+    return r->c->manage_cgroups != NULL && strcmp(r->c->manage_cgroups, "ignore") == 0;
+}
+
 /* --- in the process that becomes criu --------------------------------------------------------- */
 
 static int enter(void *ctx, struct err *err)
@@ -44,7 +49,8 @@ static int enter(void *ctx, struct err *err)
         return err_set(err, errno, "bind '%s'", r->m->state.public.rootfs);
     if (r->how.net_fd >= 0 && fcntl(r->how.net_fd, F_SETFD, 0) < 0)
         return err_set(err, errno, "keep the network namespace");
-    return 0;
+    /* Where criu is to leave groups alone, what it makes stays in those that it is in. */
+    return ignores_groups(r) ? cgroup_enter(&r->m->cgroup, 0, CGROUP_ENTER_ALL, err) : 0;
 }
 
 /* --- before ----------------------------------------------------------------------------------- */
@@ -82,9 +88,12 @@ static int make_group(struct maker *m, struct err *err)
     const struct oci_resources *res = &m->config->linux_.resources;
     struct limits limits;
 
-    if (m->cgroup.n == 0)
+    if (m->env->cgroups == CONTAINER_SYSTEMD) {
+        if (maker_make_scope(m, err) < 0)
+            return -1;
+    } else if (m->cgroup.n == 0)
         return 0;
-    if (cgroup_make(&m->cgroup, CGROUP_ALL, err) < 0)
+    else if (cgroup_make(&m->cgroup, CGROUP_ALL, err) < 0)
         return -1;
     m->state.cgroup = m->cgroup;
     if (state_write_groups(&m->state, false, err) < 0)
@@ -99,7 +108,7 @@ static void add_groups(struct restoring *r)
 {
     const struct cgroup *g = &r->m->cgroup;
 
-    if (r->c->manage_cgroups != NULL && strcmp(r->c->manage_cgroups, "ignore") == 0)
+    if (ignores_groups(r))
         return;
     for (size_t i = 0; i < g->n && r->args.n + 2 <= CHECKPOINT_ARGS_MAX; i++) {
         r->args.v[r->args.n++] = "--cgroup-root";
@@ -165,9 +174,11 @@ static int carry_out(struct restoring *r, struct str text, struct err *err)
         return -1;
     done = call_criu(r, err);
     own_close_fd(&r->how.net_fd);
-    if (done < 0 || take_pid(m, err) < 0 || maker_write_state(m, err) < 0)
+    if (done < 0 || take_pid(m, err) < 0 || maker_write_state(m, err) < 0 ||
+        maker_publish(m, err) < 0)
         return -1;
-    return maker_publish(m, err);
+    maker_end_placeholder(m);
+    return 0;
 }
 
 static int restore(struct restoring *r, struct err *err)
@@ -181,8 +192,6 @@ static int restore(struct restoring *r, struct err *err)
         return -1;
     if (m->config->process.terminal)
         return err_set(err, ENOTSUP, "a container with a terminal cannot be restored");
-    if (m->env->cgroups == CONTAINER_SYSTEMD)
-        return err_set(err, ENOTSUP, "restore goes with the cgroup manager cgroupfs only");
     m->state.dir_fd = state_reserve(m->env, m->create->id, err);
     if (m->state.dir_fd < 0)
         return -1;

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from ocilib import need_cgroupfs, wait
+from ocilib import restoring_criu, wait
 
 
 def criu_works():
@@ -42,7 +42,6 @@ def count(runtime, name):
 
 
 def test_it_goes_on_where_it_was(runtime, bundle, counter, images):
-    need_cgroupfs()  # `restore` makes no scope
     before = count(runtime, counter)
     runtime.ok("checkpoint", "--image-path", images, counter, timeout=120)
     assert "does not exist" in runtime("state", counter).stderr
@@ -96,6 +95,22 @@ def test_options_reach_criu(runtime, bundle, images, fake_criu):
         assert said[said.index(pair[0]) + 1] == pair[1]
     assert {"--link-remap", "--skip-in-flight", "--auto-dedup", "--track-mem"} < set(said)
     assert runtime.state(name)["status"] == "running"  # a pre-dump ends nothing
+
+
+@pytest.mark.parametrize("mode", ["soft", "ignore"])
+def test_what_is_restored_is_in_the_groups_made_for_it(runtime, bundle, tmp_path, mode):
+    """Also where criu is told to leave groups alone."""
+    program, images = restoring_criu(tmp_path)
+    name = runtime.new_id()
+    runtime.outputs(bundle.args("sleep", "60").save(), "--criu", program, "restore", "--detach", "--manage-cgroups-mode", mode,
+                    "--image-path", images, "--bundle", bundle.path, name)
+    pid = runtime.state(name)["pid"]
+    with open(f"/proc/{pid}/cgroup", encoding="ascii") as f:
+        groups = [line.split(":", 2) for line in f.read().split()]
+    group = f"{name}.scope" if "--systemd-cgroup" in runtime.options else name
+    assert any(group in path for _, _, path in groups)
+    runtime.ok("delete", "--force", name)
+    wait(lambda: not os.path.exists(f"/proc/{pid}"), "it has ended")
 
 
 @pytest.mark.parametrize("options, text", [

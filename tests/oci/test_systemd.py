@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from ocilib import Runtime, need_root, need_runtime
+from ocilib import Runtime, need_root, need_runtime, restoring_criu
 
 UNIFIED = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 
@@ -225,6 +225,19 @@ def test_a_scope_holds_the_container(managed, bundle, systemd):
     assert managed.ok("exec", name, "cat", "/proc/self/cgroup").count(unit) >= 0
     managed.ok("delete", "--force", name)
     assert "StopUnit" in [c[0] for c in systemd.calls] and systemd.units == {}
+
+
+@pytest.mark.parametrize("mode", ["soft", "ignore"])
+def test_a_restored_container_is_in_a_scope(managed, bundle, systemd, tmp_path, mode):
+    program, images = restoring_criu(tmp_path)
+    name = managed.new_id()
+    managed.outputs(bundle.args("sleep", "60").save(), "--criu", program, "restore", "--detach", "--manage-cgroups-mode", mode,
+                    "--image-path", images, "--bundle", bundle.path, name)
+    group = systemd.units[f"test-x{os.getpid()}.scope"]
+    assert (group / "cgroup.procs").read_text().split() == [str(managed.state(name)["pid"])]
+    assert systemd.properties("StartTransientUnit", 2)["MemoryMax" if UNIFIED else "MemoryLimit"] == 64 << 20
+    managed.ok("delete", "--force", name)
+    assert systemd.units == {} and not group.exists()
 
 
 @pytest.mark.parametrize("spoil", [lambda f: f.write_text("{"), lambda f: f.unlink()], ids=["damaged", "missing"])
