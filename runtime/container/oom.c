@@ -18,14 +18,6 @@
 #include "runtime/container/maker.h"
 #include "runtime/container/state.h"
 
-static int file_path(const struct cgroup_hier *h, const char *file, char out[PATH_MAX],
-                     struct err *err)
-{
-    if (snprintf(out, PATH_MAX, "%s%s/%s", h->mount, h->path, file) >= PATH_MAX)
-        return err_set(err, ENAMETOOLONG, "cgroup '%.64s...'", h->path);
-    return 0;
-}
-
 static int watch_v1(const struct cgroup_hier *h, struct err *err)
 {
     char path[PATH_MAX], text[32];
@@ -33,7 +25,7 @@ static int watch_v1(const struct cgroup_hier *h, struct err *err)
 
     if (event_fd < 0)
         return err_set(err, errno, "make an eventfd");
-    if (file_path(h, "memory.oom_control", path, err) < 0)
+    if (cgroup_hier_path(h, "memory.oom_control", path, err) < 0)
         return -1;
     file_fd = open(path, O_RDONLY | O_CLOEXEC);
     if (file_fd < 0)
@@ -49,7 +41,7 @@ static int watch_v2(const struct cgroup_hier *h, struct err *err)
 
     if (fd < 0)
         return err_set(err, errno, "make an inotify");
-    if (file_path(h, "memory.events", path, err) < 0)
+    if (cgroup_hier_path(h, "memory.events", path, err) < 0)
         return -1;
     return inotify_add_watch(fd, path, IN_MODIFY) < 0 ? err_set(err, errno, "watch '%s'", path)
                                                       : take_fd(&fd);

@@ -40,9 +40,8 @@ static int open_group(const struct init *in, const struct cgroup_hier *h, const 
 
     if (has_namespace(in) && (h->v2 || in->plan->user_ns || !in->cgroup_made))
         return mount_new(&fresh, err);
-    if (snprintf(path, sizeof path, "%s%s", h->mount, h->path) >= (int)sizeof path)
-        return err_set(err, ENAMETOOLONG, "cgroup '%.64s...'", h->path);
-    return mount_clone(AT_FDCWD, path, MOUNT_ONE, err);
+    return cgroup_hier_path(h, "", path, err) < 0 ? -1
+                                                  : mount_clone(AT_FDCWD, path, MOUNT_ONE, err);
 }
 
 static int attach_group(const struct init *in, const struct cgroup_hier *h, int target_fd,

@@ -21,6 +21,7 @@
 
 #include "runtime/base/attr.h"
 #include "runtime/base/str.h"
+#include "runtime/kernel/cgroup_hier.h"
 
 struct arena;
 struct buf;
@@ -28,18 +29,13 @@ struct err;
 
 #define CGROUP_HIERS_MAX 24
 
-struct cgroup_hier {
-    const char *controllers; /* v1: "memory", "cpu,cpuacct"; v2: "" */
-    const char *mount;       /* "/sys/fs/cgroup/memory" */
-    const char *path;        /* of the group, beneath mount: "/a/b" */
-    bool v2;
-};
-
 struct cgroup {
     struct cgroup_hier v[CGROUP_HIERS_MAX];
     size_t n;
     bool unified; /* cgroup v2 alone */
 };
+
+/* --- where it is (cgroup_find.c) -------------------------------------------------------------- */
 
 /* path: absolute (beneath the mount of each hierarchy) or relative (beneath the caller's own group
  * in each; on v2, where a group that holds processes can have no children with limits, beside it).
@@ -62,6 +58,16 @@ struct cgroup_host {
 must_check int cgroup_parse(struct arena *a, const struct cgroup_host *host, const char *path,
                             struct cgroup *out, struct err *err);
 
+/* The hierarchy of a controller ("memory"; where all is v2, that one), or NULL. */
+const struct cgroup_hier *cgroup_find(const struct cgroup *g, const char *controller);
+bool cgroup_is_unified(void); /* cgroup v2 is all there is on this host */
+
+/* One line a hierarchy, "controllers:mount:path", and back. */
+void cgroup_describe(const struct cgroup *g, struct buf *out);
+must_check int cgroup_recall(struct arena *a, struct str text, struct cgroup *out, struct err *err);
+
+/* --- made, entered, removed (cgroup.c) -------------------------------------------------------- */
+
 /* Which hierarchies a call is about. */
 enum cgroup_part {
     CGROUP_ALL,
@@ -69,24 +75,27 @@ enum cgroup_part {
     CGROUP_V2
 };
 
-/* Makes the group there and checks that it is fit for a new container: one that holds
- * processes or is frozen is refused. A failure removes what was made. On v2 all available
- * controllers are passed down to it; where it is made first and the v1 groups afterwards, this is
- * done then, while the process that was cloned into it is busy. */
+/* Makes the group there and checks that it is fit for a new container: one that holds processes or
+ * is frozen is refused (EBUSY). A failure removes what was made. On v2 all available controllers
+ * are passed down to it; where it is made first and the v1 groups afterwards, this is done then,
+ * while the process that was cloned into it is busy. */
 must_check int cgroup_make(const struct cgroup *g, enum cgroup_part part, struct err *err);
 /* The same for a group that was made for us and may hold a process. */
 must_check int cgroup_adopt(const struct cgroup *g, struct err *err);
 /* Removes what cgroup_make made, if nothing is in it. */
 void cgroup_unmake(const struct cgroup *g, enum cgroup_part part);
+/* Removes the group and the groups beneath it; waits a little for the last process to go. All
+ * hierarchies are tried; the first failure is told. Absent is fine. */
+must_check int cgroup_remove(const struct cgroup *g, struct err *err);
 /* A descriptor of the v2 group for CLONE_INTO_CGROUP, or -1 without an error if there is none. */
 int cgroup_open_v2(const struct cgroup *g);
 
-/* Moves a process (0: the caller) in; `except_v2`: it is in the v2 group already. */
 enum cgroup_enter {
     CGROUP_ENTER_ALL,
-    CGROUP_ENTER_V1
+    CGROUP_ENTER_V1 /* it is in the v2 group already */
 };
 
+/* Moves a process (0: the caller) in. */
 must_check int cgroup_enter(const struct cgroup *g, pid_t pid, enum cgroup_enter what,
                             struct err *err);
 
@@ -104,36 +113,18 @@ must_check int cgroup_doors_open(const struct cgroup *g, struct cgroup_doors *ou
 must_check int cgroup_doors_enter(struct cgroup_doors *d, enum cgroup_enter what, struct err *err);
 void cgroup_doors_close(struct cgroup_doors *d);
 
-/* The hierarchy of a controller ("memory"; on v2 any), or NULL. */
-const struct cgroup_hier *cgroup_find(const struct cgroup *g, const char *controller);
-bool cgroup_is_unified(void); /* cgroup v2 is all there is */
-bool cgroup_hier_has(const struct cgroup_hier *h, struct str controller); /* on v2: any */
-bool cgroup_is_there(const struct cgroup_hier *h);
-/* Opens a file of the group for writing. */
-must_check int cgroup_open(const struct cgroup_hier *h, const char *file, struct err *err);
-/* Writes one value to a file of the group in that hierarchy. */
-must_check int cgroup_write(const struct cgroup_hier *h, const char *file, const char *value,
-                            struct err *err);
-/* Reads up to out->max bytes of it, without the final newline. */
-must_check int cgroup_read(const struct cgroup_hier *h, const char *file, struct buf *out,
-                           struct err *err);
+/* --- the processes in it (cgroup_procs.c) ----------------------------------------------------- */
 
-/* All processes of the group and the groups beneath it; array in the arena. */
+/* All processes of the group and the groups beneath it, in ascending order; array in the arena. */
 must_check int cgroup_pids(const struct cgroup *g, struct arena *a, pid_t **pids, size_t *n,
                            struct err *err);
-/* signo to all of them; SIGKILL until there is none left. */
+/* signo to all of them, once; SIGKILL until there is none left, or EBUSY after some seconds. */
 must_check int cgroup_signal(const struct cgroup *g, int signo, struct err *err);
-/* Returns when the kernel says that all are frozen, or thawed. */
+/* Returns when the kernel says that all are frozen, or thawed; EBUSY if it does not in time. */
 must_check int cgroup_freeze(const struct cgroup *g, bool freeze, struct err *err);
+bool cgroup_is_frozen(const struct cgroup *g);
 /* On v1 a frozen process does not die, and somebody may have moved it into another, frozen group:
  * takes it back into this one, which thaws it. */
 void cgroup_reclaim(const struct cgroup *g, pid_t pid);
-bool cgroup_is_frozen(const struct cgroup *g);
-/* Removes the group and the groups beneath it; waits a little for the last process to go. */
-must_check int cgroup_remove(const struct cgroup *g, struct err *err);
-
-/* One line a hierarchy, "controllers:mount:path", and back. */
-void cgroup_describe(const struct cgroup *g, struct buf *out);
-must_check int cgroup_recall(struct arena *a, struct str text, struct cgroup *out, struct err *err);
 
 #endif

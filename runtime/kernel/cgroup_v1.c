@@ -10,8 +10,8 @@
 #include "runtime/base/err.h"
 #include "runtime/base/file.h"
 #include "runtime/base/own.h"
-#include "runtime/kernel/cgroup.h"
 #include "runtime/kernel/cgroup_devices.h"
+#include "runtime/kernel/cgroup_hier.h"
 
 #define LIST_MAX 65536
 

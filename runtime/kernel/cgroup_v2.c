@@ -14,8 +14,8 @@
 #include "runtime/base/file.h"
 #include "runtime/base/mem.h"
 #include "runtime/base/own.h"
-#include "runtime/kernel/cgroup.h"
 #include "runtime/kernel/cgroup_devices.h"
+#include "runtime/kernel/cgroup_hier.h"
 #include "runtime/kernel/sys.h"
 
 #define LIST_MAX 4096
@@ -253,8 +253,8 @@ static int open_group(const struct cgroup_hier *h, char path[PATH_MAX], struct e
 {
     int fd = -1;
 
-    if (snprintf(path, PATH_MAX, "%s%s", h->mount, h->path) >= PATH_MAX)
-        return err_set(err, ENAMETOOLONG, "cgroup '%.64s...'", h->path);
+    if (cgroup_hier_path(h, "", path, err) < 0)
+        return -1;
     fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd >= 0 ? fd : err_set(err, errno, "open cgroup '%s'", path);
 }
