@@ -48,8 +48,10 @@ static int end_init(const struct state *s, struct err *err)
         return err_set(err, errno, "kill the container's init");
     fd.fd = pid_fd;
     n = poll(&fd, 1, SOON_MS);
-    if (n == 0)
+    if (n == 0) {
         cgroup_reclaim(&s->cgroup, s->public.pid);
+        cgroup_thaw(&s->cgroup);
+    }
     while (n <= 0 && (n = poll(&fd, 1, END_MS)) < 0 && errno == EINTR)
         continue;
     return n > 0 ? 0 : err_set(err, ETIMEDOUT, "the container's init does not end");

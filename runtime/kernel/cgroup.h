@@ -126,5 +126,8 @@ bool cgroup_is_frozen(const struct cgroup *g);
 /* On v1 a frozen process does not die, and somebody may have moved it into another, frozen group:
  * takes it back into this one, which thaws it. */
 void cgroup_reclaim(const struct cgroup *g, pid_t pid);
+/* On v1: so that what was killed can die, thaws the group and all beneath it, which a container may
+ * have frozen that may write there. */
+void cgroup_thaw(const struct cgroup *g);
 
 #endif

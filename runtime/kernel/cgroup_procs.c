@@ -151,6 +151,8 @@ int cgroup_signal(const struct cgroup *g, int signo, struct err *err)
             return -1;
         if (n == 0)
             return 0;
+        if (i > 0)
+            cgroup_thaw(g);
         cgroup_wait(i);
     }
     return err_set(err, EBUSY, "%zu processes of the cgroup do not end", n);
@@ -173,6 +175,29 @@ void cgroup_reclaim(const struct cgroup *g, pid_t pid)
 
     (void)snprintf(text, sizeof text, "%d", pid);
     if (h != NULL && !h->v2 && cgroup_write(h, "cgroup.procs", text, &ignored) < 0)
+        return;
+}
+
+static int thaw_one(int at_fd, const char *name, void *ctx, struct err *err)
+{
+    own_fd int dir_fd = openat(at_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    (void)ctx;
+    if (dir_fd < 0)
+        return errno == ENOENT ? 0 : err_set(err, errno, "open cgroup '%s'", name);
+    if (file_poke(dir_fd, "freezer.state", STR("THAWED"), err) == 0)
+        return 0;
+    return err->code == ENOENT || err->code == ENODEV ? 0 : -1; /* it was just removed */
+}
+
+void cgroup_thaw(const struct cgroup *g)
+{
+    const struct cgroup_hier *h = cgroup_find(g, "freezer");
+    struct err ignored; /* whoever waits for an end will say so */
+    char path[PATH_MAX];
+
+    if (h != NULL && !h->v2 && cgroup_hier_path(h, "", path, &ignored) == 0 &&
+        cgroup_walk(path, thaw_one, NULL, &ignored) < 0)
         return;
 }
 

@@ -211,3 +211,34 @@ def test_an_ordinary_user_has_no_writable_cgroup_of_the_host(ordinary, namespace
     assert reached
     writable = [line[4] for line in reached if "rw" in line[5].split(",")]
     assert bool(writable) == bool(off), out.stdout
+
+
+FREEZE = ("cd /sys/fs/cgroup/freezer && mkdir s && (sleep 1000 & echo $! >s/cgroup.procs) && echo FROZEN >s/freezer.state;"
+          "cat s/freezer.state; sleep 1000")
+
+
+@both("thaw")
+def test_what_a_container_has_frozen_dies_with_it(attacked, bundle):
+    """On v1 a frozen process does not die, nor then does the init of its pid namespace."""
+    next(m for m in bundle.config["mounts"] if m["type"] == "cgroup")["options"].remove("ro")
+    if not os.path.exists("/sys/fs/cgroup/freezer/cgroup.procs"):
+        pytest.skip("there is no v1 freezer")
+    name = attacked.start_detached(bundle.shell(FREEZE))
+    wait(lambda: "FR" in (bundle.path / "out").read_text(), "what is to be frozen")
+    try:
+        out = attacked("delete", "--force", name)
+        assert (out.returncode == 0) == attacked.defended, out.stderr
+    finally:
+        for state in cgroups_named({"s"}):
+            if f"/{name}/" in state and "freezer" in state:
+                (pathlib.Path(state) / "freezer.state").write_text("THAWED")
+
+
+def test_also_where_a_signal_reaches_each(runtime, bundle):
+    next(m for m in bundle.config["mounts"] if m["type"] == "cgroup")["options"].remove("ro")
+    if not os.path.exists("/sys/fs/cgroup/freezer/cgroup.procs"):
+        pytest.skip("there is no v1 freezer")
+    name = runtime.start_detached(bundle.shell(FREEZE))
+    wait(lambda: "FR" in (bundle.path / "out").read_text(), "what is to be frozen")
+    runtime.ok("kill", "--all", name, "KILL")
+    runtime.ok("delete", name)
