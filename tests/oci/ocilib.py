@@ -273,9 +273,8 @@ def own_rootfs(tmp_path, rootfs, bundle):
     return copy
 
 
-def read_until(fd, text, seconds=30):
-    """What a terminal shows up to `text`, its end, or the end of the time."""
-    seen = b""
+def read_until(fd, text, seconds=30, seen=b""):
+    """What a terminal has shown (`seen`) and shows up to `text`, its end, or the end of the time."""
     end = time.monotonic() + seconds
     while text not in seen:
         if not select.select([fd], [], [], max(0, end - time.monotonic()))[0]:

@@ -17,13 +17,13 @@ import os
 import pathlib
 import pty
 import re
+import secrets
 import shutil
 import signal
 import struct
 import subprocess
 import sys
 import tarfile
-import tempfile
 import termios
 import time
 
@@ -192,6 +192,7 @@ class Terminal(contextlib.AbstractContextManager):
         if pid == 0:
             os.execvpe(command[0], command, environment)
         self.pid = pid
+        self.rest = b""
         self.resize(rows, columns)
 
     def resize(self, rows, columns):
@@ -207,9 +208,11 @@ class Terminal(contextlib.AbstractContextManager):
             time.sleep(0.2)
 
     def reads(self, text, seconds=30):
-        seen = read_until(self.fd, text.encode(), seconds)
+        """Waits for the text; what came after it is there for the next call."""
+        seen = read_until(self.fd, text.encode(), seconds, self.rest)
         assert text.encode() in seen, seen
-        return seen.decode("utf-8", "replace")
+        seen, found, self.rest = seen.partition(text.encode())
+        return (seen + found).decode("utf-8", "replace")
 
     def status(self, seconds=30):
         """The exit status; what is still written meanwhile is thrown away."""
@@ -246,8 +249,9 @@ class Session(contextlib.AbstractContextManager):
         need_busybox()
         for name in ("unshare", "setpriv", "nsenter", "ip"):
             need_program(name)
-        self.base = pathlib.Path(tempfile.mkdtemp(prefix="mr-", dir="/tmp"))
-        self.base.chmod(0o755)
+        # A name for containerd, too, which takes no "-_", as mkdtemp may give.
+        self.base = pathlib.Path("/tmp", f"mr-{secrets.token_hex(4)}")
+        self.base.mkdir(mode=0o755)
         self.daemons = []
         self.log = open(self.base / "log", "ab")
         self.process = subprocess.Popen(

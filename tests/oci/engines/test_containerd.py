@@ -13,9 +13,18 @@ class Ctr:
     def __init__(self, engine):
         self.engine = engine
 
-    def run(self, *args, options=(), root=None):
+    def words(self, options, args):
+        """The name of a new container, and what makes and starts it."""
         name = f"c{uuid.uuid4().hex[:12]}"
-        return name, self.engine("run", "--runc-binary", RUNTIME, *options, "--rootfs", root or self.engine.root, name, *args)
+        return name, ("run", "--runc-binary", RUNTIME, *options, "--rootfs", self.engine.root, name, *args)
+
+    def run(self, *args, options=()):
+        name, words = self.words(options, args)
+        return name, self.engine(*words)
+
+    def terminal(self, *args, options=()):
+        name, words = self.words(("-t", *options), args)
+        return name, self.engine.terminal(*words)
 
     def detached(self, *args, options=()):
         name, result = self.run(*args, options=("-d", *options))
