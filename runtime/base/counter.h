@@ -34,7 +34,7 @@ struct counter_page {
     struct counter at[COUNTER_MAX];
 };
 
-/* A new sealed-size memfd of one page. */
+/* A new memfd of one page, sealed so that its size stays. */
 must_check int counter_create(struct err *err);
 /* Maps it; fd -1: private to this process and its children. */
 must_check struct counter_page *counter_map(int fd, struct err *err);

@@ -59,7 +59,7 @@ must_check int jv_is_array(const struct jv *at, struct err *err);
 /* Every key must be in the NULL-terminated list; else an error with the nearest known key. */
 must_check int jv_only(const struct jv *at, const char *const *keys, struct err *err);
 
-/* Members. The result's v is NULL if the key is absent (opt) . */
+/* Members. Where an optional key is absent, the result's v is NULL. */
 must_check int jv_object(const struct jv *at, const char *key, struct jv *out, struct err *err);
 must_check int jv_opt_object(const struct jv *at, const char *key, struct jv *out, struct err *err);
 must_check int jv_array(const struct jv *at, const char *key, struct jv *out, struct err *err);
@@ -103,8 +103,7 @@ struct jv jv_elem(const struct jv *array, size_t i);
  *     while (jv_next(&obj, &it, &m)) ... m.key ... */
 bool jv_next(const struct jv *object, void **it, struct jv *member);
 
-/* A table-driven reader of enums: the index of the text in the NULL-terminated list, or an error
- * that lists what is allowed. */
+/* The index of the text in the NULL-terminated list, or an error that lists what is allowed. */
 must_check int jv_enum(const struct jv *at, const char *const *names, size_t *out, struct err *err);
 
 /* Appends the document as text: compact, or with two spaces of indent. */

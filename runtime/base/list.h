@@ -66,7 +66,7 @@ static inline void list_del(struct list *node)
 
 #define list_of(node, type, member) container_of(node, type, member)
 
-/* `it` is a struct list *; the body may delete `it` because `next` is read first. */
+/* `it` is a struct list *; the body may delete `it`, because the one after it is read first. */
 #define list_for_each(it, next_, head)                                    \
     for (struct list *it = (head)->next, *next_ = it->next; it != (head); \
          it = next_, next_ = it->next)

@@ -11,7 +11,7 @@
  * a second line. The level can be set; debug is off at first. Never log content of mail or
  * passwords.
  *
- * State:     level, descriptor and format are process-wide (the only mutable state of this room
+ * State:     level and descriptor are process-wide (the only mutable state of this room
  *            together with clock.c).
  * Tests:     tests/unit/runtime/base/test_log.c
  */
@@ -23,6 +23,8 @@
 #include <stdint.h>
 
 #include "runtime/base/str.h"
+
+struct buf;
 
 #define LOG_LINE_MAX 2048
 
@@ -68,11 +70,10 @@ void log_event(enum log_level level, const char *event, const struct log_field *
 #define LOG_FIELDS(...) \
     &((const struct log_field[]){{.key = NULL}, ##__VA_ARGS__, {.key = NULL}})[1]
 
-void log_to(int fd);
+void log_to(int fd); /* -1: nowhere */
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 
-struct buf;
 /* Appends ` key=value`, escaped as in a line; for those who make lines of their own. */
 void log_format_field(struct buf *out, const struct log_field *field);
 

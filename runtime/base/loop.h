@@ -28,8 +28,8 @@ struct loop;
 enum {
     LOOP_READ = 1,
     LOOP_WRITE = 2,
-    LOOP_HANGUP = 4
-}; /* HANGUP is reported, need not be asked */
+    LOOP_HANGUP = 4 /* reported whether it was asked for or not */
+};
 
 struct loop_io {
     void (*fn)(struct loop_io *io, unsigned events);

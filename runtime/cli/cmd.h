@@ -5,6 +5,8 @@
  * A verb states its options as a table, its arguments as a number, and one function that calls the
  * library and prints. main.c does what all have in common: global options, --help, the arena,
  * errors, exit codes.
+ *
+ * Tests:     tests/oci/test_cli.py
  */
 #ifndef MR_CLI_CMD_H
 #define MR_CLI_CMD_H

@@ -57,8 +57,7 @@ static const struct opt rows[] = {
     OPT_FLAG(exec_opts, ignore_paused, "ignore-paused", 0, "also in a paused container"),
 };
 
-/* --- one function an option
- * -------------------------------------------------------------------------- */
+/* --- one function an option ------------------------------------------------------------------- */
 
 static int add_strings(struct cmd *c, struct oci_strings *to, const struct opt_list *from,
                        struct err *err)
@@ -219,8 +218,7 @@ static int (*const changes[])(struct cmd *, const struct exec_opts *, struct oci
     set_args, set_env, set_cwd, set_user, set_gids, set_caps, set_rest,
 };
 
-/* --- the verb
- * ------------------------------------------------------------------------------------------ */
+/* --- the verb --------------------------------------------------------------------------------- */
 
 static int base_process(const struct container_view *view, struct oci_process *p, struct err *err)
 {

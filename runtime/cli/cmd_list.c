@@ -14,7 +14,6 @@
 #include "runtime/base/num.h"
 #include "runtime/base/own.h"
 #include "runtime/cli/cmd.h"
-#include "runtime/spec/oci.h"
 
 struct list_opts {
     const char *format;
@@ -41,8 +40,7 @@ struct entries {
     size_t n;
 };
 
-/* --- the owner's name: /etc/passwd is read here, as name services need a dynamic linker
- * --------------- */
+/* --- the owner's name: /etc/passwd is read here, as name services need a dynamic linker ------- */
 
 static bool passwd_line(struct str line, uid_t uid, struct str *name)
 {
@@ -65,8 +63,7 @@ static const char *owner_name(struct arena *a, struct str passwd, uid_t uid)
     return arena_printf(a, "#%u", uid);
 }
 
-/* --- reading
- * -------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int read_entries(struct cmd *c, struct entries *out, struct err *err)
 {
@@ -97,8 +94,7 @@ static int read_entries(struct cmd *c, struct entries *out, struct err *err)
     return 0;
 }
 
-/* --- printing
- * ------------------------------------------------------------------------------------------ */
+/* --- printing --------------------------------------------------------------------------------- */
 
 static void print_json(const struct entries *list, struct buf *out)
 {
@@ -106,22 +102,8 @@ static void print_json(const struct entries *list, struct buf *out)
 
     jw_array(&w, NULL);
     for (size_t i = 0; i < list->n; i++) {
-        const struct container_state *s = &list->v[i].state;
-
         jw_object(&w, NULL);
-        jw_c(&w, "ociVersion", OCI_VERSION);
-        jw_c(&w, "id", s->id);
-        jw_int(&w, "pid", s->pid);
-        jw_c(&w, "status", container_status_names[s->status]);
-        jw_c(&w, "bundle", s->bundle);
-        jw_c(&w, "rootfs", s->rootfs);
-        jw_c(&w, "created", s->created);
-        if (s->annotations_n > 0)
-            jw_object(&w, "annotations");
-        for (size_t k = 0; k < s->annotations_n; k++)
-            jw_c(&w, s->annotations[k].key, s->annotations[k].value);
-        if (s->annotations_n > 0)
-            jw_end(&w);
+        container_state_members(&w, &list->v[i].state);
         jw_c(&w, "owner", list->v[i].owner);
         jw_end(&w);
     }

@@ -17,8 +17,7 @@
 #include "runtime/kernel/idmap.h"
 #include "runtime/spec/oci.h"
 
-/* --- global options
- * --------------------------------------------------------------------------------- */
+/* --- global options --------------------------------------------------------------------------- */
 
 struct globals {
     const char *root;
@@ -58,8 +57,7 @@ static const struct opt global_rows[] = {
 
 static const struct opt_table global_table = OPT_TABLE(global_rows, OPT_BEFORE_ARGS);
 
-/* --- the verbs
- * --------------------------------------------------------------------------------------- */
+/* --- the verbs -------------------------------------------------------------------------------- */
 
 static const struct verb *const verbs[] = {
     &cmd_create, &cmd_start,  &cmd_run,        &cmd_exec,    &cmd_state,  &cmd_kill,
@@ -101,8 +99,7 @@ static bool is_stack_verb(const char *name)
     return false;
 }
 
-/* --- help
- * ---------------------------------------------------------------------------------------------- */
+/* --- help ------------------------------------------------------------------------------------- */
 
 #define HELP_MAX 16384
 
@@ -149,8 +146,7 @@ static int print_version(struct err *err)
     return cmd_print(&out, err);
 }
 
-/* --- one call
- * ------------------------------------------------------------------------------------------ */
+/* --- one call --------------------------------------------------------------------------------- */
 
 /* The user 0 of a user namespace that an ordinary user made, podman for example, is no more than
  * that user; only who calls itself root there is believed to have a /run of its own. */

@@ -31,8 +31,7 @@ struct given { /* one option as it was written */
     const char *value;  /* NULL: none attached */
 };
 
-/* --- storing a value
- * ------------------------------------------------------------------------------ */
+/* --- storing a value -------------------------------------------------------------------------- */
 
 static int bad_value(const struct given *g, const char *what, struct err *err)
 {
@@ -147,8 +146,7 @@ static int (*const store[])(const struct parse *, const struct given *, void *, 
     [OPT_KIND_REFUSED] = store_refused,
 };
 
-/* --- reading words
- * --------------------------------------------------------------------------------- */
+/* --- reading words ---------------------------------------------------------------------------- */
 
 static bool takes_value(const struct opt *o)
 {
@@ -269,8 +267,7 @@ int opt_parse(struct arena *a, const struct opt_table *t, struct opt_words words
     return 0;
 }
 
-/* --- help
- * --------------------------------------------------------------------------------------------- */
+/* --- help ------------------------------------------------------------------------------------- */
 
 #define HELP_COLUMN 32
 

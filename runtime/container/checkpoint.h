@@ -20,8 +20,8 @@ struct err;
 
 #define CHECKPOINT_ARGS_MAX  64
 #define CHECKPOINT_STDIO     "descriptors.json" /* beside the images: what 0, 1 and 2 were */
-#define CHECKPOINT_NET_KEY   "extRootNetNS"
-#define CHECKPOINT_LOG       "dump.log"
+#define CHECKPOINT_NET_KEY   "extRootNetNS"     /* names a joined network namespace to criu */
+#define CHECKPOINT_LOG       "dump.log"         /* of criu, in work_path */
 #define CHECKPOINT_LOG_AGAIN "restore.log"
 
 struct checkpoint_args {

@@ -2,6 +2,9 @@
 /*
  * container - the OCI life cycle as a library: create, start, state, kill, exec, delete
  *
+ * The verbs are those of the OCI runtime specification ("Lifecycle", "Operations" in runtime.md)
+ * and of runc's command line.
+ *
  * A container is known by its id beneath a root directory, where its state is kept
  * (ROOT/ID/state.json). Functions block for the milliseconds the kernel needs; they start no thread
  * and print nothing. The process a call makes is a direct child of the caller, who gets its pid and
@@ -26,6 +29,7 @@
 struct arena;
 struct buf;
 struct err;
+struct jw;
 struct oci_config;
 struct oci_mount;
 struct oci_process;
@@ -39,10 +43,9 @@ struct seccomp_program;
 enum container_cgroups {
     CONTAINER_CGROUPFS,
     CONTAINER_SYSTEMD,         /* systemd is asked for the group: SLICE:PREFIX:NAME */
-    CONTAINER_CGROUPS_DISABLED /* no group is made, resources are refused by the caller's config */
+    CONTAINER_CGROUPS_DISABLED /* no group is made; a configuration that wants limits is refused */
 };
 
-/* Where containers live, the same for all calls. */
 /* May a container for which the kernel lets us make no cgroup, and that asks for no limit, go
  * without? */
 enum container_rootless {
@@ -51,6 +54,7 @@ enum container_rootless {
     CONTAINER_ROOTLESS_NO
 };
 
+/* Where containers live and how they are made: the same for all calls. */
 struct container_env {
     const char *root;    /* "/run/mailbox-run"; made (0700) at the first create */
     const char *session; /* where root is beneath it: nobody else may write there; or NULL */
@@ -70,13 +74,13 @@ struct container_fd {
 };
 
 enum container_flag {
-    CONTAINER_NO_PIVOT = 1,       /* MS_MOVE and chroot, for a root on initramfs */
+    CONTAINER_NO_PIVOT = 1,       /* MS_MOVE and chroot, for a host whose root is an initramfs */
     CONTAINER_NO_NEW_KEYRING = 2, /* keep the caller's session keyring */
     CONTAINER_LISTEN_PID = 4      /* sets LISTEN_PID to the pid the process sees of itself */
 };
 
-/* What a new process gets from its maker; of create, run and exec alike. Zeroed is a sound default,
- * except that stdio must be set to -1 (or use CONTAINER_IO_INIT). */
+/* What a new process gets from its maker, in create, run and exec alike. CONTAINER_IO_INIT is the
+ * default: zero, and -1 for stdio. */
 struct container_io {
     int stdio[3];               /* become 0, 1, 2; -1: the caller's own. Not with a terminal. */
     const char *console_socket; /* the pty's master is sent there; NULL: returned to the caller */
@@ -160,9 +164,9 @@ struct container_state {
     const char *created; /* RFC 3339, UTC */
     uid_t owner;
     enum container_status status;
-    pid_t pid; /* of its init; 0 when stopped */
-    uint64_t pid_start;
-    bool own_pid_ns; /* killing the init kills all */
+    pid_t pid;          /* of its init; 0 when stopped */
+    uint64_t pid_start; /* clock ticks from boot to its start, as /proc/PID/stat has it */
+    bool own_pid_ns;    /* killing the init kills all */
     struct container_pair *annotations;
     size_t annotations_n;
 };
@@ -199,30 +203,34 @@ must_check int container_state(const struct container_env *env, const char *id, 
 must_check int container_state_settled(const struct container_env *env, const char *id,
                                        unsigned wait_ms, struct arena *a,
                                        struct container_state *out, struct err *err);
-/* The state as the OCI specification prints it (`state` verb), without a final newline. */
+/* The members of the state as the OCI specification has them, and those of runc, but "owner": for
+ * `list`, which knows the owner's name. */
+void container_state_members(struct jw *w, const struct container_state *s);
+/* The state as the `state` verb prints it, without a final newline. */
 void container_state_format(const struct container_state *s, struct buf *out);
 
 /* Ids, sorted, in the arena: *ids has *n members. An absent root has none. */
 must_check int container_list(const struct container_env *env, struct arena *a, const char ***ids,
                               size_t *n, struct err *err);
 
-/* signo to the init. With `all`: to every process of the container (needs its cgroup). */
 enum container_whom {
     CONTAINER_INIT,
-    CONTAINER_ALL
+    CONTAINER_ALL /* every process of the container, found by its cgroup */
 };
 
+/* Sends the signal. To the init of a container that is stopped it is an error. */
 must_check int container_kill(const struct container_env *env, const char *id, int signo,
                               enum container_whom whom, struct err *err);
 
-/* Ends what is left of it and removes it: processes, cgroup, state; then the poststop hooks run (a
- * failing one is a warning). Without force a running container is an error;
- * with force it is killed, and an absent one is no error; one whose making was cut off, or whose
- * state is damaged, goes with what is in the groups that were made for it. */
 enum container_force {
-    CONTAINER_GENTLE,
+    CONTAINER_GENTLE, /* a running container is an error */
+    /* It is killed, and an absent one is no error. One whose making was cut off, or whose state is
+     * damaged, goes with what is in the groups that were made for it. */
     CONTAINER_FORCE
 };
+
+/* Ends what is left of it and removes it: processes, cgroup, state; then the poststop hooks run (a
+ * failing one is a warning). */
 
 must_check int container_delete(const struct container_env *env, const char *id,
                                 enum container_force force, struct err *err);
@@ -255,19 +263,20 @@ struct container_exec {
 must_check int container_exec(const struct container_env *env, const struct container_exec *e,
                               struct container_child *child, struct err *err);
 
-/* Mounts in a running container, as loaded by oci_load_mounts_file. To remove, only the
- * destinations matter. */
 enum container_mounts {
     CONTAINER_MOUNTS_ADD,
-    CONTAINER_MOUNTS_REMOVE
+    CONTAINER_MOUNTS_REMOVE /* of each mount only the destination matters */
 };
+
+/* Mounts or unmounts in a running container; mounts: as of oci_load_mounts_file. */
 
 must_check int container_mounts(const struct container_env *env, const char *id,
                                 enum container_mounts how, struct oci_mount *mounts, size_t n,
                                 struct err *err);
 
-/* checkpoint writes the processes to image_path by means of criu, which ends them unless they are
- * left running; the container is deleted then. restore makes a container of what was written. */
+/* For criu(8): the members are its options. checkpoint has it write the processes to image_path,
+ * which ends them unless they are left running; the container is deleted then. restore makes a
+ * container of what was written. */
 struct container_checkpoint {
     const char *criu;       /* path; NULL: as $PATH has it */
     const char *image_path; /* absolute; made where it is missing */
@@ -305,16 +314,18 @@ must_check int container_restore(const struct container_env *env,
                                  const struct container_checkpoint *c,
                                  struct container_child *child, struct err *err);
 
-/* Processes of the container, in the caller's pid namespace; array in the arena. */
+/* Processes of the container, in the caller's pid namespace, ascending; array in the arena. */
 must_check int container_pids(const struct container_env *env, const char *id, struct arena *a,
                               pid_t **pids, size_t *n, struct err *err);
 
+/* Freezing and thawing by the cgroup; they return when the kernel has done it. update writes the
+ * limits that *r has, and leaves the others as they are. */
 must_check int container_pause(const struct container_env *env, const char *id, struct err *err);
 must_check int container_resume(const struct container_env *env, const char *id, struct err *err);
 must_check int container_update(const struct container_env *env, const char *id,
                                 const struct oci_resources *r, struct err *err);
 
-/* Lines for the schemata of its resctrl group. */
+/* New lines for the schemata of its resctrl group. */
 must_check int container_update_rdt(const struct container_env *env, const char *id,
                                     const char *const *lines, size_t n, struct err *err);
 
@@ -398,7 +409,7 @@ void container_hold_signals(void);
  * terminal in raw mode and its size followed. *status is as of waitpid. */
 must_check int container_attend(const struct container_child *child, int *status, struct err *err);
 
-/* The plan of a start as text, one step a line; what tests compare and `--dry-run` could show. */
+/* The plan of a start as text, one step a line, as --debug logs it before anything is done. */
 must_check int container_plan_text(const struct container_env *env,
                                    const struct container_create *c, struct buf *out,
                                    struct err *err);

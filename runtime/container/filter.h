@@ -17,7 +17,7 @@ struct oci_config;
 struct oci_seccomp;
 struct seccomp_program;
 
-/* Another process gets its notify descriptor. */
+/* Its notify descriptor goes to the program at listenerPath (listener.h). */
 bool filter_listens(const struct oci_seccomp *s);
 
 /* Where the configuration wants it (OCI_STRICT_SYSCALLS): libseccomp knows all the names. */

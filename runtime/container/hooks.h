@@ -2,6 +2,7 @@
 /*
  * hooks - the programs that config.json names for points of the life cycle
  *
+ * (OCI runtime specification, "POSIX-platform Hooks" in config.md and "Lifecycle" in runtime.md.)
  * Each gets the container's state on its standard input and has its own time; what it writes to
  * standard output and error is kept (the first HOOK_OUTPUT_MAX bytes) for the message of a failure.
  *

@@ -26,7 +26,6 @@
 #include "runtime/container/limits.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/sources.h"
-#include "runtime/container/steps.h"
 #include "runtime/kernel/idmap.h"
 #include "runtime/kernel/lsm.h"
 #include "runtime/kernel/netdev.h"
@@ -108,7 +107,7 @@ static int fill_state(struct maker *m, struct err *err)
         (c->hooks[OCI_HOOK_POSTSTOP].n > 0 || c->linux_.rdt.set ? STATE_FOR_DELETE : 0U) |
         (c->process.set ? 0U : STATE_NO_PROCESS);
     m->state.no_new_keyring = (m->create->flags & CONTAINER_NO_NEW_KEYRING) != 0;
-    if (!bundle_path(s->bundle, c->root.path, path, sizeof path))
+    if (!sources_path(s->bundle, c->root.path, path, sizeof path))
         return err_set(err, ENAMETOOLONG, "$.root.path");
     if (resolve(m, path, &s->rootfs, err) < 0)
         return err_wrap(err, "$.root.path");

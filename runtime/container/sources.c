@@ -12,9 +12,16 @@
 #include "runtime/base/err.h"
 #include "runtime/base/own.h"
 #include "runtime/container/maker.h"
-#include "runtime/container/steps.h"
 #include "runtime/kernel/idmap.h"
 #include "runtime/kernel/mount.h"
+
+bool sources_path(const char *bundle, const char *path, char *out, size_t max)
+{
+    int n =
+        path[0] == '/' ? snprintf(out, max, "%s", path) : snprintf(out, max, "%s/%s", bundle, path);
+
+    return n >= 0 && (size_t)n < max;
+}
 
 int sources_init(struct maker *m, struct err *err)
 {
@@ -92,7 +99,7 @@ int sources_open(struct maker *m, size_t index, struct err *err)
     char path[PATH_MAX];
     int fd = -1;
 
-    if (o->source == NULL || !bundle_path(m->init.bundle, o->source, path, sizeof path))
+    if (o->source == NULL || !sources_path(m->init.bundle, o->source, path, sizeof path))
         return err_set(err, EINVAL, "the source of a bind mount");
     fd = mount_clone(AT_FDCWD, path, (o->ms_set & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, err);
     m->init.source_fds[index] = fd;

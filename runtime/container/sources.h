@@ -20,6 +20,9 @@ struct maker;
 struct oci_config;
 struct oci_mount;
 
+/* A path of the configuration, which may be relative to the bundle, absolute; false if it is too
+ * long. */
+must_check bool sources_path(const char *bundle, const char *path, char *out, size_t max);
 /* Room for a descriptor of each mount of m->config. */
 must_check int sources_init(struct maker *m, struct err *err);
 /* A user namespace that does not own its network namespace may not mount a sysfs, which shows the

@@ -415,24 +415,29 @@ int container_state_settled(const struct container_env *env, const char *id, uns
     return 0;
 }
 
+void container_state_members(struct jw *w, const struct container_state *s)
+{
+    jw_c(w, "ociVersion", OCI_VERSION);
+    jw_c(w, "id", s->id);
+    jw_int(w, "pid", s->pid);
+    jw_c(w, "status", container_status_names[s->status]);
+    jw_c(w, "bundle", s->bundle);
+    jw_c(w, "rootfs", s->rootfs);
+    jw_c(w, "created", s->created);
+    if (s->annotations_n == 0)
+        return;
+    jw_object(w, "annotations");
+    for (size_t i = 0; i < s->annotations_n; i++)
+        jw_c(w, s->annotations[i].key, s->annotations[i].value);
+    jw_end(w);
+}
+
 void container_state_format(const struct container_state *s, struct buf *out)
 {
     struct jw w = jw_start(out, JW_INDENT_TWO);
 
     jw_object(&w, NULL);
-    jw_c(&w, "ociVersion", OCI_VERSION);
-    jw_c(&w, "id", s->id);
-    jw_int(&w, "pid", s->pid);
-    jw_c(&w, "status", container_status_names[s->status]);
-    jw_c(&w, "bundle", s->bundle);
-    jw_c(&w, "rootfs", s->rootfs);
-    jw_c(&w, "created", s->created);
-    if (s->annotations_n > 0) {
-        jw_object(&w, "annotations");
-        for (size_t i = 0; i < s->annotations_n; i++)
-            jw_c(&w, s->annotations[i].key, s->annotations[i].value);
-        jw_end(&w);
-    }
+    container_state_members(&w, s);
     jw_c(&w, "owner", s->owner == 0 ? "root" : "");
     jw_end(&w);
 }

@@ -9,6 +9,8 @@
  *     ROOT/ID/state.json     written once the process exists
  *     ROOT/ID/exec.*         what exec needs of a large configuration, see quick.h
  *     ROOT/ID/start.sock     while the container waits for `start`
+ *     ROOT/ID/notify/        its socket for READY=1, see notify.h
+ *     ROOT/ID/network/       where a network's helper starts, see usernet_args.h
  *     ROOT/ID/network.log    of a network's helper that ended before its container
  *
  * Status follows from these and from the process: no state.json is creating, a process that is gone
@@ -67,7 +69,7 @@ must_check int state_write_groups(const struct state *s, bool rdt, struct err *e
 /* Fills in scope, cgroup and, for a group of resctrl, needs_config. ENOENT in err->code: none are
  * known to have been made. */
 must_check int state_load_groups(struct arena *a, struct state *s, struct err *err);
-/* Everything but the directory's removal is the caller's. */
+/* Removes the directory with what is in it; processes, groups and hooks are the caller's matter. */
 must_check int state_remove(const struct container_env *env, const char *id, struct err *err);
 
 /* The directory of a container, O_PATH; ENOENT: there is none. */
@@ -84,7 +86,7 @@ must_check int state_load_settled(const struct container_env *env, const char *i
 must_check int state_load_config(const struct state *s, struct arena *a, struct oci_config **out,
                                  struct err *err);
 
-/* Pure: to JSON and back (without status, pid 0 where it is gone, dir_fd). */
+/* Pure: to JSON and back. The status and dir_fd are not in it: state_load finds them. */
 void state_format(const struct state *s, struct buf *out);
 must_check int state_parse(struct arena *a, struct str text, struct state *out, struct err *err);
 

@@ -2,6 +2,10 @@
 /*
  * steps - what the kinds of steps do, by subject; the table of them is in steps.c
  *
+ * Each runs in the new process: 0, or -1 with the sentence that its maker will be sent. What
+ * `index` counts is said beside the kind in plan.h.
+ *
+ * Memory:    no allocation, for it is between clone and execve.
  * Tests:     tests/oci/test_mounts.py, tests/oci/test_run.py
  */
 #ifndef MR_CONTAINER_STEPS_H
@@ -9,8 +13,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-
-#include "runtime/base/attr.h"
 
 struct device;
 struct err;
@@ -77,8 +79,5 @@ int step_descriptors(struct init *in, size_t index, struct err *err);
 
 /* A device of config.json as the kernel room has it. */
 struct device device_of_config(const struct oci_config *c, size_t index);
-
-/* A path that may be relative to the bundle, absolute; false if it is too long. */
-must_check bool bundle_path(const char *bundle, const char *path, char *out, size_t max);
 
 #endif

@@ -27,14 +27,6 @@
 #include "runtime/kernel/root.h"
 #include "runtime/kernel/sys.h"
 
-bool bundle_path(const char *bundle, const char *path, char *out, size_t max)
-{
-    int n =
-        path[0] == '/' ? snprintf(out, max, "%s", path) : snprintf(out, max, "%s/%s", bundle, path);
-
-    return n >= 0 && (size_t)n < max;
-}
-
 /* --- the root --------------------------------------------------------------------------------- */
 
 static bool is_same_place(int a_fd, int b_fd)
@@ -202,7 +194,7 @@ static int open_source(struct init *in, size_t index, struct err *err)
 
     if (in->source_fds[index] >= 0)
         return in->source_fds[index];
-    if (m->source == NULL || !bundle_path(in->bundle, m->source, path, sizeof path))
+    if (m->source == NULL || !sources_path(in->bundle, m->source, path, sizeof path))
         return err_set(err, EINVAL, "the source of a bind mount");
     in->source_fds[index] =
         mount_clone(AT_FDCWD, path, (m->ms_set & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, err);

@@ -65,7 +65,7 @@ int device_make_in(int dir_fd, const struct device *d, struct err *err)
 }
 
 /* What is bound has no use for set-user-id bits and programs. */
-static const struct mount_change flags = {.set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+static const struct mount_change of_bound = {.set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
 
 int device_attach(int root_fd, const struct device *d, int mount_fd, struct err *err)
 {
@@ -80,7 +80,7 @@ int device_attach(int root_fd, const struct device *d, int mount_fd, struct err 
 
 int device_node(int dir_fd, const char *name, const struct device *d, struct err *err)
 {
-    struct mount_change with_dev = {.set = flags.set, .clear = MOUNT_ATTR_NODEV};
+    struct mount_change with_dev = {.set = of_bound.set, .clear = MOUNT_ATTR_NODEV};
     own_fd int fd = -1;
 
     if (mknodat(dir_fd, name, d->mode, makedev(d->major, d->minor)) < 0)
@@ -106,7 +106,7 @@ int device_bind(int root_fd, const struct device *d, struct err *err)
         return err_set(err, errno, "look at the host's '%s'", d->path);
     if (!is_same(&st, d))
         return err_set(err, ENODEV, "the host's '%s' is not that device", d->path);
-    if (mount_set(host_fd, MOUNT_ONE, &flags, err) < 0)
+    if (mount_set(host_fd, MOUNT_ONE, &of_bound, err) < 0)
         return -1;
     return device_attach(root_fd, d, host_fd, err);
 }
@@ -118,9 +118,9 @@ bool device_is_null(int fd)
     return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
-static int open_null(int root_fd, int how)
+static int open_null(int root_fd, int flags)
 {
-    return sys_openat2(root_fd, "dev/null", (uint64_t)(unsigned)how | O_CLOEXEC | O_NOFOLLOW, 0,
+    return sys_openat2(root_fd, "dev/null", (uint64_t)(unsigned)flags | O_CLOEXEC | O_NOFOLLOW, 0,
                        RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 }
 

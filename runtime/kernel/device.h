@@ -30,8 +30,8 @@ struct device {
 must_check int device_make(int root_fd, const struct device *d, struct err *err);
 /* The same in the directory of d->path, which is open. */
 must_check int device_make_in(int dir_fd, const struct device *d, struct err *err);
-/* In a user namespace nodes cannot be made: the host's own node is bound in its place. host_fd is
- * the host's node, from device_open_host. */
+/* In a user namespace nodes cannot be made: the host's own node of that path is bound in its place,
+ * if it is the same device. */
 must_check int device_bind(int root_fd, const struct device *d, struct err *err);
 
 /* A detached mount of a node that is made for the purpose as `name` in dir_fd: for who may not make

@@ -22,6 +22,7 @@
 
 struct err;
 
+/* The root of a procfs that shows this process, by O_PATH. */
 must_check int proc_open(struct err *err);
 
 /* Writes text to a file beneath the procfs, "self/oom_score_adj". */
@@ -30,17 +31,17 @@ must_check int proc_write(int proc_fd, const char *path, const char *text, struc
 /* Sets "net.ipv4.ip_forward" or "net/ipv4/ip_forward" for the namespaces of this process. */
 must_check int proc_sysctl(int proc_fd, const char *key, const char *value, struct err *err);
 
-/* When the process was started, in clock ticks since boot, and its state letter. A process that is
- * gone is an error with ESRCH. Start time and pid together name a process for ever. */
+/* Of proc_pid_stat(5). Start time and pid together name a process for ever. */
 struct proc_stat {
-    char state;
-    uint64_t start;
-    bool executed; /* since it was forked; of a zombie, too */
-    int status;    /* of a zombie, as waitpid gives it; 0 where the caller may not see it */
+    char state;     /* "R", "S", "Z" ... */
+    uint64_t start; /* clock ticks from boot to its start */
+    bool executed;  /* since it was forked; of a zombie, too */
+    int status;     /* of a zombie, as waitpid gives it; 0 where the caller may not see it */
 };
 
 /* Of the text of /proc/PID/stat; pure. */
 must_check int proc_stat_parse(struct str text, struct proc_stat *out, struct err *err);
+/* Of a process; ESRCH if it is gone. */
 must_check int proc_stat(pid_t pid, struct proc_stat *out, struct err *err);
 /* Alive: exists, with that start time, and is no zombie. -1 where that could not be found out. */
 must_check int proc_alive(pid_t pid, uint64_t start, bool *alive, struct err *err);

@@ -4,7 +4,7 @@
  *
  * The pair ends when either end does: with the namespace of the process, or by veth_delete.
  *
- * Errors:    ENOTSUP and the like come through with the kernel's text.
+ * Errors:    those of the kernel: EOPNOTSUPP without veth, EPERM without CAP_NET_ADMIN.
  * Tests:     tests/stack/test_authority.py
  */
 #ifndef MR_KERNEL_VETH_H

@@ -453,10 +453,6 @@ enum oci_scmp_arch {
     OCI_ARCHES
 };
 
-/* Does a rule ask another program? The listenerPath counts only then. */
-struct oci_seccomp;
-bool oci_scmp_notifies(const struct oci_seccomp *s);
-
 extern const char *const oci_scmp_action_names[OCI_SCMP_ACTIONS + 1]; /* "SCMP_ACT_KILL" ... */
 extern const char *const oci_scmp_op_names[OCI_SCMP_OPS + 1];
 extern const char *const oci_scmp_arch_names[OCI_ARCHES + 1];
@@ -493,6 +489,10 @@ struct oci_seccomp {
     struct str rules_text; /* set by oci_load_but_rules; a view into the document */
     bool rules_skipped;    /* rules_n is 0, because they were not read */
 };
+
+/* A rule, which may be unread, asks another program (SCMP_ACT_NOTIFY): only then listenerPath
+ * counts. */
+bool oci_scmp_notifies(const struct oci_seccomp *s);
 
 struct oci_linux {
     struct oci_namespace ns[OCI_NS_KINDS];

@@ -10,8 +10,7 @@
 
 #define DEV_NUMBER_MAX INT32_MAX
 
-/* --- device rules
- * ------------------------------------------------------------------------------------ */
+/* --- device rules ----------------------------------------------------------------------------- */
 
 /* Absent or "a": all; -1 is "any" as an absent number is. */
 static int load_rule_type(const struct load *ld, const struct jv *value, void *member,
@@ -115,8 +114,7 @@ static const struct field rule_rows[] = {
 static const struct fields rule_fields = {FIELDS_OF(rule_rows), sizeof(struct oci_device_rule),
                                           FIELDS_NO_SET, check_rule};
 
-/* --- memory, cpu, pids
- * ---------------------------------------------------------------------------------- */
+/* --- memory, cpu, pids ------------------------------------------------------------------------ */
 
 /* Go programs write 0 for "not set", and every other runtime takes it so. */
 static void zero_is_unset(struct oci_u64 *n)
@@ -219,8 +217,7 @@ static void dump_pids(struct jw *w, const char *key, const void *member)
     jw_end(w);
 }
 
-/* --- blockIO
- * ------------------------------------------------------------------------------------------ */
+/* --- blockIO ---------------------------------------------------------------------------------- */
 
 #define BLKIO_DEVICES_MAX     1024
 
@@ -288,8 +285,7 @@ static const struct field blkio_rows[] = {
 static const struct fields blkio_fields = {FIELDS_OF(blkio_rows), sizeof(struct oci_blkio),
                                            FIELDS_NO_SET, check_blkio};
 
-/* --- hugepages, network, rdma
- * ---------------------------------------------------------------------------- */
+/* --- hugepages, network, rdma ----------------------------------------------------------------- */
 
 /* "2MB": a number and B, KB, MB or GB, as the cgroup's file names have it. */
 static bool is_page_size(const char *c)
@@ -408,8 +404,7 @@ static void dump_rdma(struct jw *w, const char *key, const void *member)
     jw_end(w);
 }
 
-/* --- the whole
- * ----------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static int check_resources(const struct load *ld, const struct jv *at, void *obj, struct err *err)
 {

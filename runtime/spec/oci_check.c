@@ -83,8 +83,7 @@ static int check_net_devices(const struct oci_config *c, struct err *err)
     return 0;
 }
 
-/* --- sysctl: only what belongs to a namespace of the container's own
- * ------------------------------- */
+/* --- sysctl: only what belongs to a namespace of the container's own -------------------------- */
 
 #define SYSCTL_MAX 256
 

@@ -672,8 +672,7 @@ void fields_dump(struct jw *w, const struct fields *f, const void *obj)
         dumpers[f->v[i].kind](w, &f->v[i], (const char *)obj + f->v[i].offset);
 }
 
-/* --- numbers beyond INT64_MAX
- * --------------------------------------------------------------------- */
+/* --- numbers beyond INT64_MAX ----------------------------------------------------------------- */
 
 /* The length of the string at the front of text, with its quotes. */
 static size_t string_n(struct str text)

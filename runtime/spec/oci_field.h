@@ -12,7 +12,7 @@
  *            18446744073709551615. Before the text is parsed, oci_field_widen turns a number that
  *            needs the 64th bit into a string with a mark in front that no string of a document can
  *            carry unescaped; the readers here know it. Numbers beyond 2^64 - 1 are a syntax error.
- * Private to the oci_*.c files of this room.
+ * Private to this room: oci_*.c, and features.c, which lists what the tables know.
  * Tests:     tests/unit/runtime/spec/test_oci_load.c
  */
 #ifndef MR_SPEC_OCI_FIELD_H

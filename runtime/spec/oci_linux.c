@@ -11,8 +11,7 @@
 #include "runtime/base/path.h"
 #include "runtime/spec/oci_field.h"
 
-/* --- namespaces
- * ----------------------------------------------------------------------------------- */
+/* --- namespaces ------------------------------------------------------------------------------- */
 
 const char *const oci_ns_names[OCI_NS_KINDS + 1] = {
     [OCI_NS_USER] = "user",   [OCI_NS_CGROUP] = "cgroup",   [OCI_NS_IPC] = "ipc",
@@ -85,8 +84,7 @@ static void dump_namespaces(struct jw *w, const char *key, const void *member)
     jw_end(w);
 }
 
-/* --- id maps
- * --------------------------------------------------------------------------------------- */
+/* --- id maps ---------------------------------------------------------------------------------- */
 
 static int check_idmap(const struct load *ld, const struct jv *at, void *obj, struct err *err)
 {
@@ -108,8 +106,7 @@ static const struct field idmap_rows[] = {
 const struct fields oci_fields_idmap = {FIELDS_OF(idmap_rows), sizeof(struct oci_idmap),
                                         FIELDS_NO_SET, check_idmap};
 
-/* --- devices
- * --------------------------------------------------------------------------------------- */
+/* --- devices ---------------------------------------------------------------------------------- */
 
 #define MAJOR_MAX 4095    /* 12 bits in the kernel */
 #define MINOR_MAX 1048575 /* 20 bits */
@@ -233,8 +230,7 @@ static void dump_net_devices(struct jw *w, const char *key, const void *member)
     jw_end(w);
 }
 
-/* --- the small sections
- * ------------------------------------------------------------------------------ */
+/* --- the small sections ----------------------------------------------------------------------- */
 
 static const struct field offset_rows[] = {
     F_NUMBER(oci_time_offset, secs, "secs", FIELD_I64, FIELD_ALWAYS, INT64_MIN, INT64_MAX),
@@ -374,8 +370,7 @@ static void dump_personality(struct jw *w, const char *key, const void *member)
     jw_end(w);
 }
 
-/* --- the whole
- * ---------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* Two ranges of one map must not overlap on either side: the kernel would say just EINVAL. */
 static int check_maps(const struct jv *at, const struct oci_idmaps *maps, const char *key,

@@ -151,8 +151,7 @@ static void dump_caps(struct jw *w, const char *key, const void *member)
     jw_end(w);
 }
 
-/* --- rlimits
- * -------------------------------------------------------------------------------------- */
+/* --- rlimits ---------------------------------------------------------------------------------- */
 
 static const struct field_name rlimit_names[] = {
     {"RLIMIT_AS", RLIMIT_AS},
@@ -195,8 +194,7 @@ static const struct field rlimit_rows[] = {
 static const struct fields rlimit_fields = {FIELDS_OF(rlimit_rows), sizeof(struct oci_rlimit),
                                             FIELDS_NO_SET, check_rlimit};
 
-/* --- user
- * ------------------------------------------------------------------------------------------ */
+/* --- user ------------------------------------------------------------------------------------- */
 
 /* The id 2^32 - 1 means "unchanged" to setuid and its like: it is nobody's. */
 #define ID_MAX (UINT32_MAX - 1)
@@ -246,8 +244,7 @@ static const struct field user_rows[] = {
 static const struct fields user_fields = {FIELDS_OF(user_rows), sizeof(struct oci_user),
                                           FIELDS_NO_SET, NULL};
 
-/* --- scheduling
- * ------------------------------------------------------------------------------------ */
+/* --- scheduling ------------------------------------------------------------------------------- */
 
 /* linux/sched.h collides with sched.h of glibc; these are its values. */
 #define SCHED_ISO_      4
@@ -345,8 +342,7 @@ static const struct field ioprio_rows[] = {
 static const struct fields ioprio_fields = {FIELDS_OF(ioprio_rows), sizeof(struct oci_ioprio),
                                             offsetof(struct oci_ioprio, set), NULL};
 
-/* --- consoleSize and execCPUAffinity: objects whose members lie in struct oci_process
- * ---------------- */
+/* --- consoleSize and execCPUAffinity: objects whose members lie in struct oci_process --------- */
 
 static const struct field console_rows[] = {
     F_NUMBER(oci_process, console_rows, "height", FIELD_U16, FIELD_REQUIRED, 0, UINT16_MAX),
@@ -399,8 +395,7 @@ static int load_affinity(const struct load *ld, const struct jv *value, void *me
     return fields_load(ld, value, &affinity_fields, member, err);
 }
 
-/* --- the whole
- * -------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static int check_process(const struct load *ld, const struct jv *at, void *obj, struct err *err)
 {
