@@ -10,7 +10,6 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,8 +18,8 @@
 #include "runtime/base/child.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
-#include "runtime/base/file.h"
 #include "runtime/base/own.h"
+#include "runtime/container/pid_file.h"
 #include "runtime/kernel/caps.h"
 #include "runtime/kernel/lsm.h"
 #include "runtime/kernel/proc.h"
@@ -101,6 +100,8 @@ int maker_check_io(struct maker *m, const struct container_io *io, struct err *e
             return err_set(err, errno, "descriptor %d for the container", io->fds[i].fd);
     }
     note_preserved(&m->init, io->preserve_fds);
+    if (io->pid_file != NULL && pid_file_check(io->pid_file, err) < 0)
+        return err_wrap(err, "the pid file '%s'", io->pid_file);
     return fill_stdio(err);
 }
 
@@ -220,36 +221,11 @@ int maker_oom_score(struct maker *m, struct err *err)
 /* --- what the caller is told, and the end ------------------------------------------------------
  */
 
-static bool is_stream(const struct stat *st)
-{
-    return S_ISFIFO(st->st_mode) || S_ISCHR(st->st_mode);
-}
-
-/* A file, or a link in its place, is replaced, so that a reader never sees half a number and
- * nothing is written through the link; a pipe or a terminal is written to. What is opened is looked
- * at once more, for it may be another by then. */
-static int write_pid(const char *path, pid_t pid, struct err *err)
-{
-    struct stat st;
-    char text[16];
-    int n = snprintf(text, sizeof text, "%d", pid);
-    struct str s = {text, (size_t)n};
-    own_fd int fd = -1;
-
-    if (stat(path, &st) < 0 || !is_stream(&st))
-        return file_put(AT_FDCWD, path, s, 0644, err);
-    fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return err_set(err, errno, "open '%s'", path);
-    return is_stream(&st) ? fd_write_all(fd, s, err)
-                          : err_set(err, EEXIST, "'%s' is no pipe any more", path);
-}
-
 int maker_publish(struct maker *m, struct err *err)
 {
     own_fd int sock = -1;
 
-    if (m->io->pid_file != NULL && write_pid(m->io->pid_file, m->child.pid, err) < 0)
+    if (m->io->pid_file != NULL && pid_file_write(m->io->pid_file, m->child.pid, err) < 0)
         return err_wrap(err, "the pid file '%s'", m->io->pid_file);
     if (m->io->pidfd_socket == NULL)
         return 0;

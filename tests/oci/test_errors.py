@@ -8,7 +8,9 @@ be a JSON object with --log-format json, and nothing may be left of the containe
 import json
 import os
 import pathlib
+import re
 import signal
+import stat
 import struct
 import subprocess
 
@@ -220,7 +222,7 @@ def test_a_root_without_room_is_told(runtime, bundle, small_root):
     bundle.save()
     result = runtime("--root", small_root, "run", "--bundle", bundle.path, "x")
     assert result.returncode == 1 and "no space left on device" in result.stderr
-    assert "'config.json'" in result.stderr or "'state.json'" in result.stderr
+    assert re.search(r"'(config.json|groups|state.json)' of the state", result.stderr) or "'state.json'" in result.stderr
     assert [p.name for p in small_root.iterdir() if p.name[0] != "."] == ["fill"]
 
 
@@ -241,3 +243,37 @@ def test_a_pid_file_may_be_a_pipe(runtime, bundle, tmp_path):
     finally:
         os.close(reader)
     assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("verb", ["create", "run", "exec"])
+@pytest.mark.parametrize("kind", ["a directory", "a socket", "a block device"])
+def test_a_pid_file_that_can_hold_none_is_told_before_anything_is_made(runtime, bundle, tmp_path, kind, verb):
+    """It is not replaced either, as a device was."""
+    path = tmp_path / "node"
+    if kind == "a directory":
+        path.mkdir()
+    else:
+        os.mknod(path, 0o600 | (stat.S_IFBLK if kind == "a block device" else stat.S_IFSOCK), os.makedev(1, 0))
+    before = path.stat()
+    marker = tmp_path / "made"
+    name = runtime.start_detached(bundle.args("sleep", "60")) if verb == "exec" else runtime.new_id()
+    bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/touch", "args": ["touch", str(marker)]}]}
+    words = {"exec": ["exec", "--pid-file", path, name, "touch", "/tmp/x"]}.get(
+        verb, [verb, "--bundle", bundle.save().path, "--pid-file", path, name])
+    out = runtime(*words)
+    assert out.returncode == (255 if verb == "exec" else 1)
+    assert f"the pid file '{path}': it is {kind}" in out.stderr
+    assert path.stat().st_ino == before.st_ino and stat.S_IFMT(path.stat().st_mode) == stat.S_IFMT(before.st_mode)
+    assert not marker.exists()
+
+
+def test_a_pid_file_may_be_what_the_caller_writes_to(runtime, bundle, tmp_path):
+    """/dev/stdout is a link, which must stay, whatever it leads to."""
+    link = tmp_path / "stdout"  # as /dev/stdout
+    link.symlink_to("/proc/self/fd/1")
+    bundle.args("echo", " said").save()
+    with open(tmp_path / "out", "wb") as out:
+        runtime("run", "--bundle", bundle.path, "--pid-file", link, runtime.new_id(), check=True, capture_output=False,
+                stdout=out, text=None)
+    assert re.fullmatch(r"\d+ said\n| said\n\d+", (tmp_path / "out").read_text())
+    assert link.is_symlink()
