@@ -150,8 +150,8 @@ static int decide(struct maker *m, struct err *err)
     if (decide_cgroup(m, err) < 0)
         return err_wrap(err, "$.linux.cgroupsPath");
     /* Whether the groups can be made at all must be known first where they might not be. */
-    m->facts.slow_cgroups =
-        m->env->cgroups == CONTAINER_CGROUPFS && !m->cgroup.unified && m->facts.root && !m->inside;
+    m->facts.slow_cgroups = m->env->cgroups == CONTAINER_CGROUPFS && m->facts.root && !m->inside;
+    m->facts.unified = m->cgroup.unified;
     maker_warn_labels(m);
     m->groups_kept = oci_annotation_is_on(m->config, OCI_KEEP_GROUPS);
     if (m->config->linux_.ns[OCI_NS_USER].mode == OCI_NS_HOST)

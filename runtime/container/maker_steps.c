@@ -120,8 +120,16 @@ static int step_cgroup_limits(struct maker *m, size_t index, struct err *err)
         return -1;
     if (wants_realtime(&m->config->process.scheduler))
         limits_add_realtime(r, &limits);
-    if (limits_apply(&m->cgroup, &limits, err) < 0)
-        return -1;
+    return limits_apply(&m->cgroup, &limits, err);
+}
+
+static int step_cgroup_devices(struct maker *m, size_t index, struct err *err)
+{
+    const struct oci_resources *r = &m->config->linux_.resources;
+
+    (void)index;
+    if (!m->init.cgroup_made)
+        return 0;
     if (geteuid() == 0) {
         if (limits_apply_devices(&m->cgroup, r, err) == 0)
             return 0;
@@ -323,6 +331,7 @@ typedef int maker_step(struct maker *m, size_t index, struct err *err);
 static maker_step *const steps[STEP_KINDS] = {
     [STEP_CGROUP_MAKE] = step_cgroup_make,
     [STEP_CGROUP_LIMITS] = step_cgroup_limits,
+    [STEP_CGROUP_DEVICES] = step_cgroup_devices,
     [STEP_RDT_MAKE] = step_rdt_make,
     [STEP_RDT_ENTER] = step_rdt_enter,
     [STEP_NETDEV_LOOK] = step_netdev_look,

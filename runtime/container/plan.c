@@ -115,7 +115,8 @@ static void decide_flags(struct draft *d)
     d->plan->new_user_ns = is_new(d, OCI_NS_USER);
     d->plan->user_ns = joined || d->plan->new_user_ns;
     d->plan->side_by_side = may_go_ahead(d);
-    if (d->plan->side_by_side) {
+    /* On v2 it is in the group already, which would be charged for what the namespaces need. */
+    if (d->plan->side_by_side && !d->f->unified) {
         d->plan->begin_flags = d->plan->clone_flags & ~(uint64_t)CLONE_NEWPID;
         d->plan->clone_flags &= CLONE_NEWPID;
     }
@@ -181,11 +182,15 @@ static void push_nodes(struct draft *d)
 
 static void push_maker_steps(struct draft *d)
 {
-    /* The v2 group first in any case: clone puts the child into it. */
+    bool v1_later = d->plan->side_by_side && !d->f->unified;
+
+    /* The v2 group first in any case, with its limits: clone puts the child into it. */
     if (d->f->cgroup)
-        push_maker(d, STEP_CGROUP_MAKE, d->plan->side_by_side ? CGROUP_V2 : CGROUP_ALL);
-    if (d->f->cgroup && !d->plan->side_by_side)
+        push_maker(d, STEP_CGROUP_MAKE, v1_later ? CGROUP_V2 : CGROUP_ALL);
+    if (d->f->cgroup && !v1_later)
         push_maker(d, STEP_CGROUP_LIMITS, 0);
+    if (d->f->cgroup && !d->plan->side_by_side)
+        push_maker(d, STEP_CGROUP_DEVICES, 0);
     if (d->c->linux_.rdt.set)
         push_maker(d, STEP_RDT_MAKE, 0);
     push_sources(d);
@@ -196,8 +201,11 @@ static void push_maker_steps(struct draft *d)
     push_maker(d, STEP_CLONE, 0);
     if (d->plan->side_by_side) {
         push_maker(d, STEP_GO, 0);
-        push_maker(d, STEP_CGROUP_MAKE, CGROUP_V1);
-        push_maker(d, STEP_CGROUP_LIMITS, 0);
+        if (v1_later) {
+            push_maker(d, STEP_CGROUP_MAKE, CGROUP_V1);
+            push_maker(d, STEP_CGROUP_LIMITS, 0);
+        }
+        push_maker(d, STEP_CGROUP_DEVICES, 0);
         push_maker(d, STEP_CGROUP_ADMIT, 0);
     }
     if (d->c->linux_.rdt.set)

@@ -29,6 +29,7 @@ enum step_kind {
     /* of the maker */
     STEP_CGROUP_MAKE, /* index: enum cgroup_part */
     STEP_CGROUP_LIMITS,
+    STEP_CGROUP_DEVICES,
     STEP_RDT_MAKE,
     STEP_OPEN_ROOT,
     STEP_OPEN_SOURCE, /* index: of the mount */
@@ -111,8 +112,9 @@ struct plan_facts {
     const char *rootfs; /* absolute path of the root; NULL: unknown */
     bool root;          /* the caller is user 0 of its user namespace: it may open what it mounts */
     bool cgroup;        /* a group is made */
-    bool
-        slow_cgroups; /* on v1, in many hierarchies, which takes as long as making the namespaces */
+    /* Making the many of v1, or loading the device program of v2, takes as long as the mounts. */
+    bool slow_cgroups;
+    bool unified; /* there is v2 alone */
     bool no_pivot;
     bool no_new_keyring;
     bool network;      /* a helper connects the network namespace, which must be there by then */
@@ -133,7 +135,7 @@ struct plan {
     uint64_t clone_flags;   /* the new namespaces that clone3 makes */
     uint64_t begin_flags;   /* those the child makes first of all */
     uint64_t unshare_flags; /* those the child makes later */
-    bool side_by_side; /* the child makes namespaces and mounts while its maker makes cgroups */
+    bool side_by_side; /* the child makes namespaces and mounts while its maker sees to cgroups */
     bool user_ns;      /* in a new or joined one */
     bool new_user_ns;
     bool leaves; /* the mounts are made in a namespace that is left for the runtime's own */

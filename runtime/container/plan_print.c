@@ -11,6 +11,7 @@
 static const char *const names[STEP_KINDS] = {
     [STEP_CGROUP_MAKE] = "make the cgroup",
     [STEP_CGROUP_LIMITS] = "set the limits",
+    [STEP_CGROUP_DEVICES] = "set the device rules",
     [STEP_RDT_MAKE] = "make the resctrl group",
     [STEP_OPEN_ROOT] = "open the root",
     [STEP_OPEN_SOURCE] = "open the source of",

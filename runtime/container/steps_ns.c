@@ -38,8 +38,10 @@ int step_cgroup_enter(struct init *in, size_t index, struct err *err)
 
     (void)index;
     /* Made meanwhile, where the maker's word for it is waited for; before that nothing was open. */
-    if (in->plan->side_by_side && (sync_wait_go(in->sync_fd, &ignored, err) < 0 ||
-                                   cgroup_doors_open(in->cgroup, &in->doors, err) < 0))
+    if (in->plan->side_by_side && sync_wait_go(in->sync_fd, &ignored, err) < 0)
+        return -1;
+    if (in->plan->side_by_side && !(in->in_v2 && in->cgroup->unified) &&
+        cgroup_doors_open(in->cgroup, &in->doors, err) < 0)
         return -1;
     return cgroup_doors_enter(&in->doors, in->in_v2 ? CGROUP_ENTER_V1 : CGROUP_ENTER_ALL, err);
 }

@@ -61,6 +61,17 @@ static void with_many_hierarchies_the_groups_are_made_meanwhile(void **state)
     arena_free(a);
 }
 
+static void on_v2_the_device_program_is_loaded_meanwhile(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct oci_config *c = oci_default(a, OCI_DEFAULT, 0, 0);
+    struct plan_facts f = {.root = true, .cgroup = true, .slow_cgroups = true, .unified = true};
+
+    (void)state;
+    check("side_by_side_v2", c, &f);
+    arena_free(a);
+}
+
 static void the_default_of_an_ordinary_user(void **state)
 {
     struct arena *a = arena_new(1 << 20);
@@ -145,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_of_root),
         cmocka_unit_test(with_many_hierarchies_the_groups_are_made_meanwhile),
+        cmocka_unit_test(on_v2_the_device_program_is_loaded_meanwhile),
         cmocka_unit_test(the_default_of_an_ordinary_user),
         cmocka_unit_test(a_network_is_connected_before_the_process_goes_on),
         cmocka_unit_test(everything_at_once_without_no_new_privs),
