@@ -9,6 +9,7 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
 #include "runtime/base/file.h"
+#include "runtime/base/jplain.h"
 #include "runtime/base/num.h"
 #include "runtime/base/own.h"
 
@@ -33,6 +34,9 @@ json_t *jv_load_str(struct str text, const char *name, struct err *err)
     json_t *doc = NULL;
 
     seed_hashes();
+    doc = jplain_load(text);
+    if (doc != NULL)
+        return doc;
     doc = json_loadb(text.n == 0 ? "" : text.p, text.n, JSON_REJECT_DUPLICATES, &why);
 
     if (doc == NULL && json_error_code(&why) == json_error_null_character)
