@@ -259,10 +259,19 @@ static int open_group(const struct cgroup_hier *h, char path[PATH_MAX], struct e
     return fd >= 0 ? fd : err_set(err, errno, "open cgroup '%s'", path);
 }
 
+/* Most programs are short, and memory costs when it is touched. */
+static size_t room_for(const struct cgroup_devices *d)
+{
+    size_t n = CGROUP_V2_INSNS(d->n);
+
+    return n < CGROUP_V2_INSNS_MAX ? n : CGROUP_V2_INSNS_MAX;
+}
+
 int cgroup_v2_devices(const struct cgroup_hier *h, const struct cgroup_devices *d, struct err *err)
 {
-    own_free struct bpf_insn *code = mem_array(CGROUP_V2_INSNS_MAX, sizeof *code);
-    int n = cgroup_v2_program(d, code, CGROUP_V2_INSNS_MAX);
+    size_t max = room_for(d);
+    own_free struct bpf_insn *code = mem_array(max, sizeof *code);
+    int n = cgroup_v2_program(d, code, max);
     char path[PATH_MAX];
     union bpf_attr attr = {.attach_type = BPF_CGROUP_DEVICE, .attach_flags = BPF_F_ALLOW_MULTI};
     own_fd int prog_fd = n < 0 ? err_set(err, E2BIG, "too many device rules") : load(code, n, err);

@@ -37,6 +37,9 @@ must_check int cgroup_v2_give(const struct cgroup_hier *h, uid_t uid, struct err
 struct str cgroup_v2_line(struct str text);
 
 #define CGROUP_V2_INSNS_MAX 4096
+/* No more for so many rules: each asks for type, access (three), major and minor, and returns
+ * (two); six to load what they look at, and two that return what no rule decides. */
+#define CGROUP_V2_INSNS(rules) (8 + 8 * (rules))
 
 /* The eBPF program that decides on devices; pure. Returns the number of instructions, or -1 if they
  * do not fit. */

@@ -106,6 +106,21 @@ static void too_many_rules_are_refused(void **state)
     assert_int_equal(cgroup_v2_program(&d, code, 7), -1);
 }
 
+static void so_much_room_is_enough(void **state)
+{
+    struct bpf_insn code[CGROUP_V2_INSNS(2)];
+    const struct cgroup_device rules[] = {{'c', 1, 3, CGROUP_DEVICE_READ},
+                                          {'b', 8, 0, CGROUP_DEVICE_WRITE}};
+    struct cgroup_devices d;
+
+    (void)state;
+    cgroup_devices_init(&d);
+    assert_int_equal(cgroup_v2_program(&d, code, CGROUP_V2_INSNS(0)), CGROUP_V2_INSNS(0));
+    for (size_t i = 0; i < ARRAY_N(rules); i++)
+        assert_true(cgroup_devices_rule(&d, true, &rules[i]));
+    assert_int_equal(cgroup_v2_program(&d, code, CGROUP_V2_INSNS(2)), CGROUP_V2_INSNS(2));
+}
+
 static void the_v2_line_is_found_among_others(void **state)
 {
     (void)state;
@@ -121,6 +136,7 @@ int main(void)
         cmocka_unit_test(what_is_not_allowed_is_denied),
         cmocka_unit_test(an_exception_of_allow_denies_any_part),
         cmocka_unit_test(too_many_rules_are_refused),
+        cmocka_unit_test(so_much_room_is_enough),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
