@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """
-order.py BUILD >runtime/cli/order.ld - what mailbox-run executes for a container, for the linker to lay side by side
+order.py BUILD [SCRIPT] >NEW - what mailbox-run executes for a container, for the linker to lay side by side
 
 The kernel maps a program's text in pieces of sixteen pages, where it is touched. The functions of a start are a fifth of the
 text, but lie everywhere in it: almost every piece was mapped, once by the runtime and again by the process it makes, and
 unmapped again. This runs the verbs of a container's life with a breakpoint on each function (walked.c) and prints a
 linker script that puts the sections of those that were met first: what the runtime alone needs, then what its children
 need, too. A script that is out of date is slower, not wrong: what it names and is no more is ignored.
+
+What SCRIPT, an earlier one, names and is not met now is kept: a machine has cgroup v1 or v2. Where v1 has a unified
+hierarchy beside it, v2 is had in a mount namespace in which that alone is mounted at /sys/fs/cgroup.
 
 After `make programs bench-build`, as root.
 """
@@ -107,6 +110,12 @@ def walk_all(walker, bench, state):
         call("delete", "--force", "order-life")
 
 
+def earlier(scripts, but):
+    """What they name, in their order."""
+    lines = [line.strip() for path in scripts for line in pathlib.Path(path).read_text(encoding="ascii").splitlines()]
+    return [line for line in lines if line.startswith("*") and line not in but]
+
+
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     walker = Walker(build)
@@ -115,8 +124,8 @@ def main():
         walk_all(walker, Bench(pathlib.Path(work), pathlib.Path(state), build, {}), pathlib.Path(state))
     text = sections(build / "mailbox-run.map")
     children = holding(text, walker.met["c"])
-    lines = dict.fromkeys(name for group in (WAITING, sorted(holding(text, walker.met["p"]) - children), sorted(children))
-                          for name in group)
+    mine = sorted(holding(text, walker.met["p"]) - children)
+    lines = dict.fromkeys(name for group in (WAITING, mine, earlier(sys.argv[2:], children), sorted(children)) for name in group)
     sys.stdout.write(HEAD + "".join(f"        {line}\n" for line in lines) + TAIL)
 
 
