@@ -85,7 +85,7 @@ static int begin(struct init *in, struct err *err)
     /* Until execve this process has the runtime's memory, file and descriptors: nobody may look. */
     if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0)
         return err_set(err, errno, "become undumpable");
-    (void)umask(0);
+    in->callers_umask = umask(0);
     reset_signals();
     self_release();
     return 0;

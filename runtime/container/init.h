@@ -74,9 +74,10 @@ struct init {
 
     /* The child's own. */
     enum init_groups groups;
-    bool in_chroot;    /* the runtime's root is not that of its mount namespace */
-    bool labelled;     /* the labels for execve are set */
-    bool in_container; /* after the pivot, or from the start in an exec */
+    bool in_chroot;       /* the runtime's root is not that of its mount namespace */
+    bool labelled;        /* the labels for execve are set */
+    bool in_container;    /* after the pivot, or from the start in an exec */
+    mode_t callers_umask; /* it is 0 while the plan is walked */
     bool cwd_later;
     int dev_fd; /* /dev of the container while it is furnished, reached by no link */
     int mask_fd;

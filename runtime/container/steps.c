@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/base/err.h"
@@ -33,10 +34,15 @@ static int run_hooks(struct init *in, enum oci_hook_kind kind, struct err *err)
     return hooks_run(in->config, kind, &m, err);
 }
 
+/* They are programs of the host, which must not make files that everybody may write to. */
 static int step_hooks_container(struct init *in, size_t index, struct err *err)
 {
+    mode_t before = umask(in->callers_umask);
+    int r = run_hooks(in, OCI_HOOK_CREATE_CONTAINER, err);
+
     (void)index;
-    return run_hooks(in, OCI_HOOK_CREATE_CONTAINER, err);
+    (void)umask(before);
+    return r;
 }
 
 static int step_hooks_start(struct init *in, size_t index, struct err *err)

@@ -213,6 +213,16 @@ def test_an_ordinary_user_has_no_writable_cgroup_of_the_host(ordinary, namespace
     assert bool(writable) == bool(off), out.stdout
 
 
+@both("umask")
+def test_what_a_hook_makes_is_not_for_everybody_to_write_to(attacked, bundle, own_rootfs):
+    """A createContainer hook that writes a file into the root, as those for graphics cards do; the container's user is another."""
+    bundle.config["hooks"] = {"createContainer": [
+        {"path": "/bin/sh", "args": ["sh", "-c", f"echo of-root >{own_rootfs}/etc/ld.so.cache"]}]}
+    bundle.process["user"] = {"uid": 1234, "gid": 1234}
+    out = attacked.run(bundle.shell("echo mine >/etc/ld.so.cache; cat /etc/ld.so.cache"), umask=0o022)
+    assert (out.stdout == "of-root\n") == attacked.defended, out.stdout + out.stderr
+
+
 FREEZE = ("cd /sys/fs/cgroup/freezer && mkdir s && (sleep 1000 & echo $! >s/cgroup.procs) && echo FROZEN >s/freezer.state;"
           "cat s/freezer.state; sleep 1000")
 

@@ -112,6 +112,8 @@ int __wrap_hooks_run(const struct oci_config *c, enum oci_hook_kind kind,
 
     if (is_off("hookenv"))
         with_ours.env = NULL;
+    if (is_off("umask"))
+        (void)umask(0);
     return __real_hooks_run(c, kind, &with_ours, err);
 }
 
