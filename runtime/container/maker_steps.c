@@ -261,9 +261,10 @@ static int step_clone(struct maker *m, size_t index, struct err *err)
     if (m->init.cgroup_made && !m->plan.side_by_side &&
         cgroup_doors_open(&m->cgroup, &m->init.doors, err) < 0)
         return -1;
-    /* In a pid namespace that others are in already, they see it at once. */
-    return m->init.ns_fds[OCI_NS_PID] >= 0 && !m->plan.new_user_ns ? maker_clone_undumpable(m, err)
-                                                                   : maker_clone(m, err);
+    /* Who sees it may look into it: user 0, without capabilities, if it is in a new user namespace.
+     * It is only its maps that an ordinary user could not write then. */
+    return m->facts.root || !m->plan.new_user_ns ? maker_clone_undumpable(m, err)
+                                                 : maker_clone(m, err);
 }
 
 static int step_go(struct maker *m, size_t index, struct err *err)

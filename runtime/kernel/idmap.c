@@ -277,17 +277,23 @@ static no_return void wait_for_the_end(void)
         (void)pause();
 }
 
-/* A namespace begins with a process in it; this one does nothing until it is ended. */
+/* A namespace begins with a process in it; this one does nothing until it is ended. It is on the
+ * host, and user 0 has all capabilities over it: nobody may look into it, from its first moment. */
 int idmap_userns(struct idmaps uids, struct idmaps gids, struct err *err)
 {
     struct clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
-    pid_t pid = sys_clone3(&args);
-    int fd = -1;
+    int before = prctl(PR_GET_DUMPABLE), fd = -1;
+    pid_t pid = -1;
 
-    if (pid < 0)
-        return err_set(err, errno, "make a user namespace");
+    if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0)
+        return err_set(err, errno, "become undumpable");
+    pid = sys_clone3(&args);
     if (pid == 0)
         wait_for_the_end();
+    if (before == 1)
+        (void)prctl(PR_SET_DUMPABLE, 1UL, 0UL, 0UL, 0UL);
+    if (pid < 0)
+        return err_set(err, errno, "make a user namespace");
     fd = open_userns(pid, uids, gids, err);
     (void)kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)

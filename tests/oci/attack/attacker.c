@@ -83,24 +83,43 @@ static bool look_at(int pid, const char *path)
     return false;
 }
 
-static int lurk(const char *path)
+/* The newest process id that was given in this pid namespace. */
+static int newest(void)
 {
-    int newest = getpid();
+    static int fd = -1;
+    char text[128];
+    const char *last = NULL;
+    ssize_t n = 0;
+    int pid = 0;
 
+    if (fd < 0)
+        fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+    n = pread(fd, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    last = strrchr(text, ' ');
+    while (last != NULL && *++last >= '0' && *last <= '9')
+        pid = pid * 10 + (*last - '0');
+    return pid;
+}
+
+typedef bool look_fn(int pid, const char *arg);
+
+/* Looks at those that are about to come and those that have just come, as fast as it can. */
+static int watch(look_fn *look, const char *arg)
+{
     (void)puts("ready");
     (void)fflush(stdout);
     while (access("/stop", F_OK) < 0)
-        for (int pid = newest + AHEAD; pid > newest; pid--) {
-            char text[32];
-
-            if (look_at(pid, path))
+        for (int last = newest(), pid = last + AHEAD; pid > last - AHEAD; pid--)
+            if (pid != getpid() && look(pid, arg))
                 return 0;
-            (void)snprintf(text, sizeof text, "/proc/%d", pid);
-            if (access(text, F_OK) == 0)
-                newest = pid - 1; /* one more look, until it has gone or is old news */
-        }
     (void)puts("nothing");
     return 0;
+}
+
+static int lurk(const char *path)
+{
+    return watch(look_at, path);
 }
 
 static int flood(const char *path)
@@ -191,30 +210,24 @@ static int overwrite(int exe_fd)
     return 1;
 }
 
-static int thaw(const char *ignored)
+static bool thaw_program(int pid, const char *ignored)
 {
-    int newest = getpid();
+    char text[32];
+    bool found = false;
+    int fd = -1;
 
     (void)ignored;
-    (void)puts("ready");
-    (void)fflush(stdout);
-    while (access("/stop", F_OK) < 0)
-        for (int pid = newest + AHEAD; pid > newest; pid--) {
-            char text[32];
-            int fd = -1;
+    (void)snprintf(text, sizeof text, "/proc/%d/exe", pid);
+    fd = open(text, O_PATH | O_CLOEXEC);
+    found = fd >= 0 && is_readonly(fd) && thaw_one(fd) && overwrite(fd) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return found;
+}
 
-            (void)snprintf(text, sizeof text, "/proc/%d/exe", pid);
-            fd = open(text, O_PATH | O_CLOEXEC);
-            if (fd >= 0 && is_readonly(fd) && thaw_one(fd))
-                return overwrite(fd);
-            if (fd >= 0)
-                (void)close(fd);
-            (void)snprintf(text, sizeof text, "/proc/%d", pid);
-            if (access(text, F_OK) == 0)
-                newest = pid - 1;
-        }
-    (void)puts("nothing");
-    return 0;
+static int thaw(const char *ignored)
+{
+    return watch(thaw_program, ignored);
 }
 
 static const struct {

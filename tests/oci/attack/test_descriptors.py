@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a container gets of the runtime's descriptors, directory and memory (CVE-2024-21626, CVE-2016-9962)."""
 import contextlib
+import copy
 import os
 import pathlib
 import stat
@@ -155,6 +156,35 @@ def test_no_exec_is_seen_before_it_is_inside(attacked, bundle, own_rootfs, tmp_p
     wait(lambda: "ready" in said.read_text(), "the attacker")
     for _ in range(EXECS):
         attacked("exec", name, "true")
+        if "through" in said.read_text():
+            break
+    (own_rootfs / "stop").touch()
+    wait(lambda: "through" in said.read_text() or "nothing" in said.read_text(), "the attacker to end")
+    assert ("through" in said.read_text()) != attacked.defended, said.read_text()
+
+
+@both("dumpable")
+@pytest.mark.parametrize("idmap", [False, True])
+def test_nor_one_that_gets_a_user_namespace(attacked, bundle, own_rootfs, tmp_path, idmap):
+    """User 0 of the host, be it without capabilities and in a container, has all of them over a user namespace that the
+    runtime has just made; with the host's pid namespace it sees what is in there."""
+    with_attacker(own_rootfs)
+    (tmp_path / "of-the-host").touch()
+    (tmp_path / "second").mkdir()
+    second = Bundle(tmp_path / "second", copy.deepcopy(bundle.config)).args("true")
+    ids = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    if idmap:
+        for n in range(10):
+            second.mount(destination=f"/m{n}", type="bind", source=str(tmp_path / "second"), options=["bind", "idmap"],
+                         uidMappings=ids, gidMappings=ids)
+    else:
+        second.linux["namespaces"].append({"type": "user"})
+        second.linux["uidMappings"] = second.linux["gidMappings"] = ids
+    attacked.start_detached(bundle.namespaces("pid").args("/attacker", "lurk", str(tmp_path / "of-the-host")))
+    said = bundle.path / "out"
+    wait(lambda: "ready" in said.read_text(), "the attacker")
+    for _ in range(EXECS // 2):
+        assert attacked.run(second).returncode == 0
         if "through" in said.read_text():
             break
     (own_rootfs / "stop").touch()
