@@ -143,7 +143,8 @@ struct plan {
 
 must_check int plan_make(struct arena *a, const struct oci_config *c, const struct plan_facts *f,
                          struct plan *out, struct err *err);
-/* The steps of one more process in a container: from the join on. */
+/* The steps of one more process in a container: from the join on. Those of its maker are not walked
+ * but written out in exec.c, where some depend on each other's outcome. */
 must_check int plan_make_exec(struct arena *a, const struct oci_process *p,
                               const struct plan_facts *f, struct plan *out, struct err *err);
 

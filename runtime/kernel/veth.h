@@ -4,7 +4,7 @@
  *
  * The pair ends when either end does: with the namespace of the process, or by veth_delete.
  *
- * Errors:    those of the kernel: EOPNOTSUPP without veth, EPERM without CAP_NET_ADMIN.
+ * Errors:    netlink's answer in libnl's words; err->code is 0 then.
  * Tests:     tests/stack/test_authority.py
  */
 #ifndef MR_KERNEL_VETH_H

@@ -12,6 +12,7 @@
 #include "runtime/base/buf.h"
 #include "runtime/base/file.h"
 #include "runtime/base/own.h"
+#include "runtime/container/init.h"
 #include "runtime/container/plan.h"
 #include "runtime/spec/oci.h"
 
@@ -151,6 +152,15 @@ static void every_kind_of_step_has_a_name(void **state)
     }
 }
 
+/* Those of the maker stand first in the enum; STEP_CGROUP_ENTER is of both. */
+static void every_step_of_the_new_process_has_a_function(void **state)
+{
+    (void)state;
+    assert_non_null(init_steps[STEP_CGROUP_ENTER]);
+    for (int i = STEP_UNSHARE; i < STEP_KINDS; i++)
+        assert_non_null(init_steps[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +172,7 @@ int main(void)
         cmocka_unit_test(everything_at_once_without_no_new_privs),
         cmocka_unit_test(without_a_mount_namespace_nothing_is_mounted_in_the_runtime_s),
         cmocka_unit_test(every_kind_of_step_has_a_name),
+        cmocka_unit_test(every_step_of_the_new_process_has_a_function),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
