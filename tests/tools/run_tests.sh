@@ -43,9 +43,10 @@ for dir in oci stack mail faults bugs; do
     [ -n "$(find "tests/$dir" -name 'test_*.py' -print -quit 2>/dev/null)" ] && dirs+=("tests/$dir")
 done
 if [ ${#dirs[@]} -gt 0 ]; then
-    # shellcheck disable=SC2086 # PYTEST_ARGS is a list
+    # Words as a shell would have them: -k 'a or b' is two.
+    mapfile -d '' -t args < <(xargs -r printf '%s\0' <<<"${PYTEST_ARGS-}")
     MR_BUILD=$build PYTHONDONTWRITEBYTECODE=1 tests/tools/reap.py "${PYTEST_SECONDS:-1500}" /usr/bin/python3 -m pytest -p no:cacheprovider -q -ra --dist loadfile \
-        -n "${PYTEST_WORKERS:-2}" --junit-xml="$work/junit.xml" ${PYTEST_ARGS-} "${dirs[@]}"
+        -n "${PYTEST_WORKERS:-2}" --junit-xml="$work/junit.xml" "${args[@]}" "${dirs[@]}"
     status=$?
     counts=$(/usr/bin/python3 tests/tools/junit.py "$work/junit.xml") || counts="0 1 0"
     # shellcheck disable=SC2086 # three numbers

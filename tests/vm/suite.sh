@@ -8,7 +8,8 @@
 #   selinux  the tests of labels, under a policy of our own
 #
 # The last line is "N passed, N failed, N skipped", summed over all of them. Exit status 1 if anything failed.
-# VM_TESTS: other files or directories for pytest; VM_UNIT=no: no unit tests; PYTEST_ARGS: more arguments for pytest.
+# VM_TESTS: other files or directories for pytest; VM_UNIT=no: no unit tests; PYTEST_ARGS: more arguments for pytest, quoted
+# as for a shell.
 # PYTEST_SECONDS (2700) bounds the whole of pytest.
 set -u
 
@@ -58,9 +59,10 @@ fi
 
 echo "== end-to-end tests"
 [ -z "${VM_TESTS-}" ] || read -r -a tests <<<"$VM_TESTS"
-# shellcheck disable=SC2086 # PYTEST_ARGS is a list
+# Words as a shell would have them: -k 'a or b' is two.
+mapfile -d '' -t args < <(xargs -r printf '%s\0' <<<"${PYTEST_ARGS-}")
 MR_BUILD=$build PYTHONDONTWRITEBYTECODE=1 tests/tools/reap.py "${PYTEST_SECONDS:-2700}" /usr/bin/python3 -m pytest \
-    -p no:cacheprovider --color=no -v -ra --dist loadfile -n 2 --junit-xml="$results/junit.xml" ${PYTEST_ARGS-} "${tests[@]}"
+    -p no:cacheprovider --color=no -v -ra --dist loadfile -n 2 --junit-xml="$results/junit.xml" "${args[@]}" "${tests[@]}"
 status=$?
 counts=$(/usr/bin/python3 tests/tools/junit.py "$results/junit.xml" 2>/dev/null) || counts="0 1 0"
 # shellcheck disable=SC2086 # three numbers
