@@ -88,7 +88,8 @@ def ctr(root_tar):
         base = session.base
         (base / "config.toml").write_text(
             f'version = 2\nroot = "{base}/data"\nstate = "{base}/state"\n'
-            f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{base}/sock"\n')
+            f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{base}/sock"\n'
+            f'[plugins."io.containerd.internal.v1.opt"]\npath = "{base}/opt"\n')
         daemon = session.daemon("containerd", "--config", base / "config.toml")
         engine = Engine(session, ["ctr", "--address", base / "sock", "--namespace", base.name])
         engine.root = base / "root"
