@@ -6,6 +6,7 @@
  * for an error of exec, so that it can be told from most statuses of the process).
  */
 #include <assert.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -294,6 +295,9 @@ int main(int argc, char **argv)
     int fail_code = 1;
     struct err err;
 
+    /* Our caller may have it ignored: then our processes were gone, and their ids anybody's, before
+     * we have waited for them. */
+    (void)signal(SIGCHLD, SIG_DFL);
     if (run_all(&c, words, &fail_code, &err) < 0) {
         report_line(&report, REPORT_ERROR, err.text);
         c.code = fail_code;

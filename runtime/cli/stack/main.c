@@ -3,6 +3,7 @@
  * mailbox-run-stack - the verbs of the mail stack; executed by mailbox-run, or by itself
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -143,6 +144,9 @@ int main(int argc, char **argv)
     struct cmd c = {.arena = arena_new(ARENA_MAX), .argv = argv};
     struct err err = {0};
 
+    /* Our caller may have it ignored: then our processes were gone before we have waited for them.
+     */
+    (void)signal(SIGCHLD, SIG_DFL);
     if (run_all(&c, argc, argv, &err) < 0) {
         own_buf struct buf line = BUF_INIT(ERR_TEXT_MAX * 2);
 

@@ -109,3 +109,11 @@ def test_a_flood_of_notifications_holds_up_no_signal(runtime, bundle, own_rootfs
                 runtime("delete", "--force", runtime.ids[-1])
                 p.kill()
         assert ended
+
+
+@both("reap")
+def test_a_caller_that_ignores_the_end_of_its_children(attacked, bundle):
+    """It is inherited, and then nobody waits for a process that has an id of its own until then."""
+    bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/true"}]}
+    out = attacked.run(bundle.shell("exit 7"), preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert (out.returncode == 7) == attacked.defended, out.stderr

@@ -357,6 +357,14 @@ int __wrap_fcntl64(int fd, int op, ...)
     return __real_fcntl64(fd, op, arg);
 }
 
+sighandler_t __real_signal(int signo, sighandler_t handler);
+sighandler_t __wrap_signal(int signo, sighandler_t handler);
+
+sighandler_t __wrap_signal(int signo, sighandler_t handler)
+{
+    return is_off("reap") && signo == SIGCHLD ? handler : __real_signal(signo, handler);
+}
+
 int __real_step_session(struct init *in, size_t index, struct err *err);
 int __wrap_step_session(struct init *in, size_t index, struct err *err);
 
