@@ -166,6 +166,18 @@ static void last_error(const char *path, struct str *out, struct buf *text)
             *out = str_skip(line, (size_t)str_find_str(line, STR("Error (")));
 }
 
+int checkpoint_forget_log(const struct container_checkpoint *c, const char *name, struct err *err)
+{
+    const char *dir = c->work_path != NULL ? c->work_path : c->image_path;
+    own_fd int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir_fd < 0)
+        return err_set(err, errno, "open '%s'", dir);
+    if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
+        return err_set(err, errno, "remove the log of before, '%s/%s'", dir, name);
+    return 0;
+}
+
 static no_return void become(const struct checkpoint_call *c, const char *const *argv)
 {
     struct err err;
@@ -316,6 +328,7 @@ static int dump(struct arena *a, const struct container_env *env, const char *id
     if (file_mkdir_p(AT_FDCWD, c->image_path, 0700, err) < 0 ||
         (c->work_path != NULL && file_mkdir_p(AT_FDCWD, c->work_path, 0700, err) < 0) ||
         net_inode(config, s.public.pid, &net_ino, err) < 0 ||
+        checkpoint_forget_log(c, CHECKPOINT_LOG, err) < 0 ||
         write_stdio(a, c, s.public.pid, err) < 0 ||
         checkpoint_dump_args(a, c, s.public.pid, net_ino, &args, err) < 0)
         return -1;

@@ -55,6 +55,10 @@ struct checkpoint_call {
     void *ctx;
 };
 
+/* criu writes its log through whatever is called so in the directory, which may have come with the
+ * images from somebody else: a link to a file of the host. What is there goes. */
+must_check int checkpoint_forget_log(const struct container_checkpoint *c, const char *name,
+                                     struct err *err);
 must_check int checkpoint_run(const struct checkpoint_call *c, struct err *err);
 /* criu is there and able: else the reason. */
 must_check int checkpoint_check(const char *criu, struct err *err);

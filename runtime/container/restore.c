@@ -21,6 +21,7 @@
 #include "runtime/container/checkpoint.h"
 #include "runtime/container/limits.h"
 #include "runtime/container/maker.h"
+#include "runtime/spec/oci.h"
 
 #define ROOT_DIR "root"
 #define PID_FILE "criu.pid"
@@ -65,7 +66,7 @@ static int read_stdio(struct restoring *r, struct err *err)
 
     if (dir_fd < 0)
         return err_set(err, errno, "open '%s'", r->c->image_path);
-    if (file_read(dir_fd, CHECKPOINT_STDIO, &text, err) < 0)
+    if (oci_read_file(dir_fd, CHECKPOINT_STDIO, &text, err) < 0) /* no pipe that nobody fills */
         return -1;
     doc = jv_load_str(buf_str(&text), CHECKPOINT_STDIO, err);
     if (doc == NULL)
@@ -158,7 +159,8 @@ static int call_criu(struct restoring *r, struct err *err)
     r->how.pid_file = arena_printf(m->arena, "%s/" PID_FILE, dir);
     call.log = arena_printf(m->arena, "%s/" CHECKPOINT_LOG_AGAIN,
                             r->c->work_path != NULL ? r->c->work_path : r->c->image_path);
-    if (checkpoint_restore_args(m->arena, r->c, &r->how, &r->args, err) < 0)
+    if (checkpoint_restore_args(m->arena, r->c, &r->how, &r->args, err) < 0 ||
+        checkpoint_forget_log(r->c, CHECKPOINT_LOG_AGAIN, err) < 0)
         return -1;
     add_groups(r);
     return checkpoint_run(&call, err);

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from attacklib import both
+from ocilib import restoring_criu
 
 SECONDS = 5
 KIB = 160 * 1024  # of a configuration of 4 MiB, the largest that is taken
@@ -179,3 +180,39 @@ MALFORMED = [
 @pytest.mark.parametrize("text", MALFORMED, ids=range(len(MALFORMED)))
 def test_what_is_no_configuration(runtime, bundle, text):
     misread(runtime, bundle, text)
+
+
+LOGS = """
+def log():
+    with open(given("--work-dir")[0] + "/" + given("--log-file")[0], "w") as f:
+        f.write("log")
+if sys.argv[1] == "restore":
+    log()
+"""
+
+
+@pytest.fixture
+def foreign(bundle, tmp_path):
+    """A criu, and images that came from somewhere else."""
+    program, images = restoring_criu(tmp_path)
+    head, tail = program.read_text().split('if sys.argv[1] == "restore":\n')
+    program.write_text(head + LOGS + tail)
+    bundle.save()
+    return ["--criu", program, "restore", "--detach", "--bundle", bundle.path, "--image-path", images], images
+
+
+@both("criulog")
+def test_a_log_is_not_written_through_a_link_among_the_images(attacked, bundle, foreign, tmp_path):
+    args, images = foreign
+    (tmp_path / "precious").write_text("the host's own\n")
+    (images / "restore.log").symlink_to(tmp_path / "precious")
+    attacked.outputs(bundle, *args, attacked.new_id())
+    assert ((tmp_path / "precious").read_text() == "the host's own\n") == attacked.defended
+
+
+def test_nor_is_a_pipe_among_them_waited_for(runtime, foreign):
+    args, images = foreign
+    (images / "descriptors.json").unlink()
+    os.mkfifo(images / "descriptors.json")
+    out = runtime(*args, runtime.new_id(), timeout=20)
+    assert out.returncode == 1 and "regular" in out.stderr

@@ -25,6 +25,7 @@
 #include "runtime/base/num.h"
 #include "runtime/base/own.h"
 #include "runtime/base/path.h"
+#include "runtime/container/checkpoint.h"
 #include "runtime/container/container.h"
 #include "runtime/container/plan.h"
 #include "runtime/container/steps.h"
@@ -160,6 +161,17 @@ int __wrap_cgroup_open_v2(const struct cgroup *g);
 int __wrap_cgroup_open_v2(const struct cgroup *g)
 {
     return is_off("charge") || is_off("copyup") ? -1 : __real_cgroup_open_v2(g);
+}
+
+int __real_checkpoint_forget_log(const struct container_checkpoint *c, const char *name,
+                                 struct err *err);
+int __wrap_checkpoint_forget_log(const struct container_checkpoint *c, const char *name,
+                                 struct err *err);
+
+int __wrap_checkpoint_forget_log(const struct container_checkpoint *c, const char *name,
+                                 struct err *err)
+{
+    return is_off("criulog") ? 0 : __real_checkpoint_forget_log(c, name, err);
 }
 
 /* --- ids, state ------------------------------------------------------------------------------- */
