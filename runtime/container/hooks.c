@@ -87,8 +87,7 @@ static int make_stdin(const struct hook_moment *m, struct err *err)
     return take_fd(&fd);
 }
 
-/* --- files for what they print -----------------------------------------------------------------
- */
+/* --- files for what they print ---------------------------------------------------------------- */
 
 /* Not blocking, for the path may be that of a pipe which nobody reads. */
 static int open_file(const struct oci_config *c, enum oci_annotation which, int *fd,

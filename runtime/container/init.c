@@ -102,8 +102,7 @@ no_return void init_main(struct init *in)
     _exit(1);
 }
 
-/* --- what is asked about it --------------------------------------------------------------------
- */
+/* --- what is asked about it ------------------------------------------------------------------- */
 
 /* A user namespace changes nothing: the container's mounts are made in it. */
 bool init_may_unmount(const struct init *in)

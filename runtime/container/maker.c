@@ -218,8 +218,7 @@ int maker_oom_score(struct maker *m, struct err *err)
     return err->code == EACCES && (geteuid() != 0 || idmap_is_inside()) ? 0 : -1;
 }
 
-/* --- what the caller is told, and the end ------------------------------------------------------
- */
+/* --- what the caller is told, and the end ----------------------------------------------------- */
 
 int maker_publish(struct maker *m, struct err *err)
 {

@@ -100,8 +100,7 @@ must_check int maker_publish(struct maker *m, struct err *err);
 /* Ends and reaps a child whose start failed. */
 void maker_abort(struct maker *m);
 
-/* --- of a new container ------------------------------------------------------------------------
- */
+/* --- of a new container ----------------------------------------------------------------------- */
 
 /* maker_prepare.c: everything that is decided before the id is reserved; *text is what is kept as
  * the container's config.json, in the arena. */

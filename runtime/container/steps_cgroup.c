@@ -142,8 +142,7 @@ int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err)
     return mount_v1(in, target_fd, &c, err);
 }
 
-/* --- who may divide the group ------------------------------------------------------------------
- */
+/* --- who may divide the group ----------------------------------------------------------------- */
 
 static bool has_option(const struct oci_mount *m, const char *name)
 {

@@ -255,8 +255,7 @@ int idmap_write(pid_t pid, struct idmaps uids, struct idmaps gids, bool *groups_
     return write_map(pid, "gid_map", gids, err);
 }
 
-/* --- a namespace without a process --------------------------------------------------------------
- */
+/* --- a namespace without a process ------------------------------------------------------------ */
 
 static int open_userns(pid_t pid, struct idmaps uids, struct idmaps gids, struct err *err)
 {

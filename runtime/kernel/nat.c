@@ -88,8 +88,7 @@ static void add_chain(struct batch *b, const char *name, const char *type, uint3
     b->chain = name;
 }
 
-/* --- rules: a list of expressions over one register ---------------------------------------------
- */
+/* --- rules: a list of expressions over one register ------------------------------------------- */
 
 static void rule(struct batch *b)
 {
@@ -289,8 +288,7 @@ static void add_filter(struct batch *b, const struct nat *n)
     drop_rest(b, NFT_META_IIFNAME, n->interface);
 }
 
-/* --- sending ------------------------------------------------------------------------------------
- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static void free_sock(struct nl_sock **s)
 {

@@ -153,8 +153,7 @@ int seccomp_apply(const struct seccomp_program *p, unsigned flags, struct err *e
     return r >= 0 ? r : err_set(err, errno, "load the system call filter");
 }
 
-/* --- with a listener ----------------------------------------------------------------------------
- */
+/* --- with a listener -------------------------------------------------------------------------- */
 
 #define STACK_SIZE (256 << 10)
 #define POLL_NS    50000

@@ -247,8 +247,7 @@ int veth_delete(const char *name, struct err *err)
     return rc < 0 && rc != -NLE_NODEV ? nl_fail(err, rc, "delete an interface") : 0;
 }
 
-/* --- a free network -----------------------------------------------------------------------------
- */
+/* --- a free network --------------------------------------------------------------------------- */
 
 static bool overlaps(struct nl_addr *dst, uint32_t net)
 {

@@ -162,8 +162,7 @@ struct oci_process {
     const char *cpus_final;
 };
 
-/* --- root, mounts ------------------------------------------------------------------------------
- */
+/* --- root, mounts ----------------------------------------------------------------------------- */
 
 struct oci_root {
     const char *path; /* as written: relative to the bundle, or absolute */
@@ -204,8 +203,7 @@ must_check int oci_bind_mount(struct arena *a, const char *source, const char *d
 /* MS_BIND was asked for by option or by type. */
 bool oci_mount_is_bind(const struct oci_mount *m);
 
-/* --- hooks -------------------------------------------------------------------------------------
- */
+/* --- hooks ------------------------------------------------------------------------------------ */
 
 enum oci_hook_kind {
     OCI_HOOK_PRESTART,
@@ -231,8 +229,7 @@ struct oci_hooks {
 
 extern const char *const oci_hook_names[OCI_HOOK_KINDS + 1]; /* "prestart", ... NULL */
 
-/* --- linux -------------------------------------------------------------------------------------
- */
+/* --- linux ------------------------------------------------------------------------------------ */
 
 enum oci_ns_kind {
     OCI_NS_USER, /* in the order of setns */
@@ -297,8 +294,7 @@ struct oci_memory_policy {
     const char *nodes; /* a list as "0-3,7" */
 };
 
-/* --- linux.resources: as both cgroup versions need them -----------------------------------------
- */
+/* --- linux.resources: as both cgroup versions need them --------------------------------------- */
 
 enum {
     OCI_DEV_READ = 1,
@@ -399,8 +395,7 @@ struct oci_resources {
     struct oci_pairs unified; /* cgroup v2 files: names without '/' */
 };
 
-/* --- linux.seccomp ------------------------------------------------------------------------------
- */
+/* --- linux.seccomp ---------------------------------------------------------------------------- */
 
 enum oci_scmp_action {
     OCI_SCMP_KILL, /* of the thread, as SCMP_ACT_KILL always was */
@@ -518,8 +513,7 @@ struct oci_linux {
     struct oci_memory_policy memory_policy;
 };
 
-/* --- the whole ----------------------------------------------------------------------------------
- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 struct oci_config {
     const char *version; /* "ociVersion" */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One function per kind of member, chosen by a table; fields_load and fields_dump only walk rows.
- * Output is written into a zeroed struct, and a failed load throws the whole struct away with its
- * arena, so members may be half filled on error.
+ * One function per kind of member, chosen by a table; fields_load only walks rows. Output is
+ * written into a zeroed struct, and a failed load throws the whole struct away with its arena, so
+ * members may be half filled on error.
  */
 #include "runtime/spec/oci_field.h"
 
@@ -13,12 +13,9 @@
 #include "runtime/base/num.h"
 #include "runtime/base/own.h"
 
-#define WIDE_MARK    '\001' /* in front of a number that needs the 64th bit */
 #define WARNINGS_MAX 64
-#define WIDE_DIGITS  19 /* of INT64_MAX */
 
-/* --- single values -----------------------------------------------------------------------------
- */
+/* --- single values ---------------------------------------------------------------------------- */
 
 static const char *found(const struct jv *at)
 {
@@ -30,7 +27,7 @@ static const char *found(const struct jv *at)
 
     if (at->v == NULL)
         return "nothing";
-    if (json_is_string(at->v) && json_string_value(at->v)[0] == WIDE_MARK)
+    if (json_is_string(at->v) && json_string_value(at->v)[0] == OCI_FIELD_MARK)
         return "a number";
     return names[json_typeof(at->v)];
 }
@@ -42,7 +39,7 @@ static int expected(const struct jv *at, const char *what, struct err *err)
 
 static int as_text(const struct jv *value, struct str *out, struct err *err)
 {
-    if (!json_is_string(value->v) || json_string_value(value->v)[0] == WIDE_MARK)
+    if (!json_is_string(value->v) || json_string_value(value->v)[0] == OCI_FIELD_MARK)
         return expected(value, "a string", err);
     if (memchr(json_string_value(value->v), '\0', json_string_length(value->v)) != NULL)
         return jv_err(value, err, "expected a string without NUL");
@@ -97,7 +94,7 @@ int field_number(const struct jv *value, int64_t min, uint64_t max, int64_t *out
     int64_t i;
     uint64_t wide;
 
-    if (json_is_string(value->v) && json_string_value(value->v)[0] == WIDE_MARK) {
+    if (json_is_string(value->v) && json_string_value(value->v)[0] == OCI_FIELD_MARK) {
         if (num_parse_u64(str_of(json_string_value(value->v) + 1), 0, UINT64_MAX, &wide, err) < 0)
             return jv_err(value, err, "expected a number below 2^64");
         if (wide > max || wide <= INT64_MAX)
@@ -241,8 +238,7 @@ void field_warn(const struct load *ld, const struct jv *at, const char *text, co
         *w = (struct oci_strings){grown, w->n + 1};
 }
 
-/* --- members, one loader a kind ------------------------------------------------------------------
- */
+/* --- members, one loader a kind --------------------------------------------------------------- */
 
 typedef int member_loader(const struct load *ld, const struct jv *value, const struct field *f,
                           void *member, struct err *err);
@@ -494,247 +490,4 @@ int fields_load(const struct load *ld, const struct jv *at, const struct fields 
         if (load_row(ld, at, &f->v[i], obj, err) < 0)
             return -1;
     return f->check == NULL ? 0 : f->check(ld, at, obj, err);
-}
-
-/* --- dump ----------------------------------------------------------------------------------------
- */
-
-typedef void member_dumper(struct jw *w, const struct field *f, const void *member);
-
-static void dump_str(struct jw *w, const struct field *f, const void *member)
-{
-    const char *s = *(const char *const *)member;
-
-    if (s != NULL)
-        jw_c(w, f->key, s);
-}
-
-static void dump_bool(struct jw *w, const struct field *f, const void *member)
-{
-    bool b = *(const bool *)member;
-
-    if (b || (f->flags & FIELD_ALWAYS) != 0)
-        jw_bool(w, f->key, b);
-}
-
-static void dump_opt_bool(struct jw *w, const struct field *f, const void *member)
-{
-    const struct oci_u64 *v = member;
-
-    if (v->set)
-        jw_bool(w, f->key, v->v != 0);
-}
-
-static void dump_opt_uint(struct jw *w, const struct field *f, const void *member)
-{
-    const struct oci_u64 *v = member;
-
-    if (v->set)
-        jw_uint(w, f->key, v->v);
-}
-
-static void dump_opt_int(struct jw *w, const struct field *f, const void *member)
-{
-    const struct oci_i64 *v = member;
-
-    if (v->set)
-        jw_int(w, f->key, v->v);
-}
-
-static void dump_uint(struct jw *w, const struct field *f, const void *member)
-{
-    uint64_t v = f->kind == FIELD_U16   ? *(const uint16_t *)member
-                 : f->kind == FIELD_U32 ? *(const uint32_t *)member
-                                        : *(const uint64_t *)member;
-
-    if (v != 0 || (f->flags & (FIELD_ALWAYS | FIELD_REQUIRED)) != 0)
-        jw_uint(w, f->key, v);
-}
-
-static void dump_int(struct jw *w, const struct field *f, const void *member)
-{
-    int64_t v = f->kind == FIELD_I32 ? *(const int32_t *)member : *(const int64_t *)member;
-
-    if (v != 0 || (f->flags & (FIELD_ALWAYS | FIELD_REQUIRED)) != 0)
-        jw_int(w, f->key, v);
-}
-
-static void dump_strings(struct jw *w, const struct field *f, const void *member)
-{
-    const struct oci_strings *s = member;
-
-    if (s->v == NULL)
-        return;
-    jw_array(w, f->key);
-    for (size_t i = 0; i < s->n; i++)
-        jw_c(w, NULL, s->v[i]);
-    jw_end(w);
-}
-
-static void dump_pairs(struct jw *w, const struct field *f, const void *member)
-{
-    const struct oci_pairs *p = member;
-
-    if (p->n == 0)
-        return;
-    jw_object(w, f->key);
-    for (size_t i = 0; i < p->n; i++)
-        jw_c(w, p->v[i].key, p->v[i].value);
-    jw_end(w);
-}
-
-/* The value of a FIELD_NAME or FIELD_MASK member: n_offset is its size. */
-static uint64_t wide_or_not(const struct field *f, const void *member)
-{
-    return f->n_offset == sizeof(uint64_t) ? *(const uint64_t *)member : *(const unsigned *)member;
-}
-
-static void dump_name(struct jw *w, const struct field *f, const void *member)
-{
-    uint64_t v = wide_or_not(f, member);
-
-    if (v != 0 || (f->flags & FIELD_REQUIRED) != 0)
-        jw_c(w, f->key, field_name_of(f->names, v));
-}
-
-static void dump_mask(struct jw *w, const struct field *f, const void *member)
-{
-    uint64_t mask = wide_or_not(f, member);
-
-    if (mask == 0)
-        return;
-    jw_array(w, f->key);
-    for (const struct field_name *m = f->names; m->name != NULL; m++)
-        if ((mask & m->value) != 0)
-            jw_c(w, NULL, m->name);
-    jw_end(w);
-}
-
-/* Does the struct hold anything but zeros? Padding is zero, for all of it comes from the arena or
- * from a zeroed static. */
-static bool is_blank(const void *p, size_t n)
-{
-    const unsigned char *bytes = p;
-
-    for (size_t i = 0; i < n; i++)
-        if (bytes[i] != 0)
-            return false;
-    return true;
-}
-
-static void dump_object(struct jw *w, const struct field *f, const void *member)
-{
-    if ((f->flags & FIELD_ALWAYS) == 0 && is_blank(member, f->sub->size))
-        return;
-    jw_object(w, f->key);
-    fields_dump(w, f->sub, member);
-    jw_end(w);
-}
-
-static void dump_list(struct jw *w, const struct field *f, const void *member)
-{
-    size_t n = *(const size_t *)(const void *)((const char *)member - f->offset + f->n_offset);
-    const char *v;
-
-    if (n == 0)
-        return;
-    memcpy(&v, member, sizeof v);
-    jw_array(w, f->key);
-    for (size_t i = 0; i < n; i++) {
-        jw_object(w, NULL);
-        fields_dump(w, f->sub, v + i * f->sub->size);
-        jw_end(w);
-    }
-    jw_end(w);
-}
-
-static void dump_own(struct jw *w, const struct field *f, const void *member)
-{
-    f->dump(w, f->key, member);
-}
-
-static member_dumper *const dumpers[] = {
-    [FIELD_STR] = dump_str,           [FIELD_PATH] = dump_str,
-    [FIELD_LISTING] = dump_str,       [FIELD_BOOL] = dump_bool,
-    [FIELD_OPT_BOOL] = dump_opt_bool, [FIELD_OPT_UINT] = dump_opt_uint,
-    [FIELD_OPT_INT] = dump_opt_int,   [FIELD_U16] = dump_uint,
-    [FIELD_U32] = dump_uint,          [FIELD_U64] = dump_uint,
-    [FIELD_I32] = dump_int,           [FIELD_I64] = dump_int,
-    [FIELD_STRINGS] = dump_strings,   [FIELD_PATHS] = dump_strings,
-    [FIELD_PAIRS] = dump_pairs,       [FIELD_NAME] = dump_name,
-    [FIELD_MASK] = dump_mask,         [FIELD_OBJECT] = dump_object,
-    [FIELD_LIST] = dump_list,         [FIELD_OWN] = dump_own,
-};
-
-void fields_dump(struct jw *w, const struct fields *f, const void *obj)
-{
-    for (size_t i = 0; i < f->n; i++)
-        dumpers[f->v[i].kind](w, &f->v[i], (const char *)obj + f->v[i].offset);
-}
-
-/* --- numbers beyond INT64_MAX ----------------------------------------------------------------- */
-
-/* The length of the string at the front of text, with its quotes. */
-static size_t string_n(struct str text)
-{
-    for (size_t i = 1; i < text.n; i++) {
-        if (text.p[i] == '"')
-            return i + 1;
-        if (text.p[i] == '\\')
-            i++;
-    }
-    return text.n;
-}
-
-/* The length of what may be a number: digits, and what would make it a fraction. */
-static size_t number_n(struct str text)
-{
-    size_t n = 0;
-
-    while (n < text.n && (ascii_is_alnum(text.p[n]) || strchr("+-.", text.p[n]) != NULL))
-        n++;
-    return n;
-}
-
-static void widen_number(struct str word, struct buf *out)
-{
-    struct err ignored; /* what is no plain number is left to the parser */
-    uint64_t v;
-
-    if (num_parse_u64(word, 0, UINT64_MAX, &v, &ignored) == 0 && v > INT64_MAX)
-        buf_printf(out, "\"\\u%04x%" PRIu64 "\"", (unsigned)WIDE_MARK, v);
-    else
-        buf_append(out, word);
-}
-
-bool oci_field_is_wide(struct str text)
-{
-    size_t digits = 0;
-
-    for (size_t i = 0; i < text.n; i++) {
-        digits = ascii_is_digit(text.p[i]) ? digits + 1 : 0;
-        if (digits == WIDE_DIGITS)
-            return true;
-    }
-    return false;
-}
-
-int oci_field_widen(struct str text, struct buf *out, struct err *err)
-{
-    while (text.n > 0) {
-        size_t n;
-
-        if (text.p[0] == '"') {
-            n = string_n(text);
-            buf_append(out, str_head(text, n));
-        } else if (ascii_is_digit(text.p[0]) || text.p[0] == '-') {
-            n = number_n(text);
-            widen_number(str_head(text, n), out);
-        } else {
-            n = 1;
-            buf_append_char(out, text.p[0]);
-        }
-        text = str_skip(text, n == 0 ? 1 : n);
-    }
-    return buf_check(out, "the document", err);
 }

@@ -150,6 +150,7 @@ must_check int field_array_new(const struct load *ld, const struct jv *at, size_
 /* Adds a sentence to the warnings. */
 void field_warn(const struct load *ld, const struct jv *at, const char *text, const char *name);
 
+#define OCI_FIELD_MARK '\001' /* in front of a number that needs the 64th bit */
 /* Could there be a number beyond INT64_MAX? If not, the text is parsed as it is. */
 bool oci_field_is_wide(struct str text);
 /* The text with marks on numbers beyond INT64_MAX, appended to out. */

@@ -263,8 +263,7 @@ must_check int stack_load_str(struct arena *a, struct str text, const char *file
 must_check int stack_load_accounts(struct arena *a, const struct stack_config *c,
                                    struct stack_accounts *out, struct buf *report);
 
-/* --- looking things up --------------------------------------------------------------------------
- */
+/* --- looking things up ------------------------------------------------------------------------ */
 
 const struct stack_domain *stack_domain_get(const struct stack_config *c, struct str name);
 const struct stack_limits *stack_limits_get(const struct stack_config *c, const char *service);

@@ -236,8 +236,7 @@ const char *stack_lower(struct stack_field *f, const char *s)
     return out;
 }
 
-/* --- networks and names -------------------------------------------------------------------------
- */
+/* --- networks and names ----------------------------------------------------------------------- */
 
 static bool bits_beyond_are_zero(const uint8_t *addr, unsigned bits, unsigned all)
 {
