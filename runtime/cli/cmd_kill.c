@@ -4,14 +4,16 @@
 
 #include "runtime/base/sig.h"
 #include "runtime/cli/cmd.h"
+#include "runtime/cli/each.h"
 
 struct kill_opts {
     struct opt_flag all;
+    struct opt_flag regex;
 };
 
 static const struct opt rows[] = {
     OPT_FLAG(kill_opts, all, "all", 'a', "to all processes of the container"),
-    OPT_REFUSED("regex", 'r', NULL, "containers are named one by one, by their ids"),
+    OPT_FLAG(kill_opts, regex, "regex", 'r', "to all whose id matches CONTAINER-ID"),
 };
 
 /* 0 sends nothing and tells whether there is somebody to send to, as kill(2) has it. */
@@ -26,15 +28,21 @@ static int parse_signal(const char *text, struct err *err)
                                 text);
 }
 
-static int run(struct cmd *c, struct err *err)
+static int kill_one(struct cmd *c, const char *id, struct err *err)
 {
     const struct kill_opts *o = c->opts;
     int signo = c->args_n > 1 ? parse_signal(c->args[1], err) : SIGTERM;
 
     if (signo < 0)
         return -1;
-    return container_kill(&c->env, c->args[0], signo, o->all.on ? CONTAINER_ALL : CONTAINER_INIT,
-                          err);
+    return container_kill(&c->env, id, signo, o->all.on ? CONTAINER_ALL : CONTAINER_INIT, err);
+}
+
+static int run(struct cmd *c, struct err *err)
+{
+    const struct kill_opts *o = c->opts;
+
+    return o->regex.on ? each_matching(c, c->args[0], kill_one, err) : kill_one(c, c->args[0], err);
 }
 
 const struct verb cmd_kill = {

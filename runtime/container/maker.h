@@ -38,6 +38,8 @@ struct maker {
     const struct oci_config *config; /* NULL in an exec */
     const struct container_io *io;
     const struct oci_seccomp *seccomp;
+    struct oci_idmaps uid_maps; /* of a new user namespace */
+    struct oci_idmaps gid_maps;
     struct plan plan;
     struct plan_facts facts;
     struct state state;
@@ -76,6 +78,8 @@ void maker_done(struct maker *m);
 must_check int maker_check_io(struct maker *m, const struct container_io *io, struct err *err);
 /* The environment of the process, with room for INIT_ENV_SPARE more. */
 must_check int maker_env(struct maker *m, const struct oci_process *p, struct err *err);
+/* The mappings of a new user namespace: those of the configuration, or the caller alone as root. */
+must_check int maker_decide_ids(struct maker *m, struct err *err);
 /* In the arena; none where that is full. */
 struct idmaps maker_idmaps(const struct maker *m, const struct oci_idmaps *from);
 

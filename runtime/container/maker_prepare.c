@@ -143,6 +143,8 @@ static int decide(struct maker *m, struct err *err)
         return err_set(err, 0, "$.process: expected an object, found nothing");
     if (maker_check_labels(&m->config->process, m->config->process.apparmor_profile, err) < 0)
         return -1;
+    if (maker_decide_ids(m, err) < 0)
+        return -1;
     if (!m->facts.cgroup && !limits_is_empty(&m->config->linux_.resources))
         return err_set(err, 0, "$.linux.resources: cannot be honoured with cgroups disabled");
     if (maker_decide_network(m, err) < 0)

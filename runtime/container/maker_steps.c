@@ -76,8 +76,7 @@ static uint32_t host_id(const struct oci_idmaps *maps, uint32_t id)
 /* Only on v2, where a group can be handed on safely. */
 static int give_cgroup(const struct maker *m, struct err *err)
 {
-    const struct oci_linux *l = &m->config->linux_;
-    uint32_t uid = host_id(&l->uid_maps, m->config->process.user.uid);
+    uint32_t uid = host_id(&m->uid_maps, m->config->process.user.uid);
 
     if (!m->cgroup.unified || geteuid() != 0 || uid == 0 || uid == UINT32_MAX ||
         !may_divide_cgroup(m->config))
@@ -204,14 +203,13 @@ static void node_name(size_t index, char out[NODE_NAME_MAX])
 
 static int step_device_node(struct maker *m, size_t index, struct err *err)
 {
-    const struct oci_linux *l = &m->config->linux_;
     struct device d = device_of_config(m->config, index);
     char name[NODE_NAME_MAX];
 
     if (S_ISFIFO(d.mode)) /* which the child makes itself */
         return 0;
-    d.uid = host_id(&l->uid_maps, d.uid);
-    d.gid = host_id(&l->gid_maps, d.gid);
+    d.uid = host_id(&m->uid_maps, d.uid);
+    d.gid = host_id(&m->gid_maps, d.gid);
     if (d.uid == UINT32_MAX || d.gid == UINT32_MAX)
         return err_set(err, EINVAL, "its owner is not mapped into the user namespace");
     node_name(index, name);
@@ -287,10 +285,8 @@ static int step_cgroup_admit(struct maker *m, size_t index, struct err *err)
 
 static int step_id_maps(struct maker *m, size_t index, struct err *err)
 {
-    const struct oci_linux *l = &m->config->linux_;
-
     (void)index;
-    return idmap_write(m->child.pid, maker_idmaps(m, &l->uid_maps), maker_idmaps(m, &l->gid_maps),
+    return idmap_write(m->child.pid, maker_idmaps(m, &m->uid_maps), maker_idmaps(m, &m->gid_maps),
                        &m->groups_denied, err);
 }
 

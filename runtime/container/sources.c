@@ -93,17 +93,36 @@ bool sources_shared(const struct oci_mount *m)
     return false;
 }
 
+/* A link itself, if the path is one. */
+static int clone_link(const char *path, enum mount_reach reach, struct err *err)
+{
+    own_fd int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_set(err, errno, "open '%s'", path);
+    return mount_clone(fd, "", reach, err);
+}
+
+int sources_clone(const struct init *in, const struct oci_mount *o, struct err *err)
+{
+    enum mount_reach reach = (o->ms_set & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE;
+    char path[PATH_MAX];
+    own_fd int fd = -1;
+
+    if (o->source == NULL || !sources_path(in->bundle, o->source, path, sizeof path))
+        return err_set(err, EINVAL, "the source of a bind mount");
+    fd = (o->links & (OCI_LINK_SOURCE | OCI_LINK_COPY)) != 0
+             ? clone_link(path, reach, err)
+             : mount_clone(AT_FDCWD, path, reach, err);
+    if (fd < 0 || sources_detach(in->config, fd, sources_shared(o), err) < 0)
+        return -1;
+    return take_fd(&fd);
+}
+
 int sources_open(struct maker *m, size_t index, struct err *err)
 {
-    const struct oci_mount *o = &m->config->mounts[index];
-    char path[PATH_MAX];
-    int fd = -1;
-
-    if (o->source == NULL || !sources_path(m->init.bundle, o->source, path, sizeof path))
-        return err_set(err, EINVAL, "the source of a bind mount");
-    fd = mount_clone(AT_FDCWD, path, (o->ms_set & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, err);
-    m->init.source_fds[index] = fd;
-    return fd < 0 ? -1 : sources_detach(m->config, fd, sources_shared(o), err);
+    m->init.source_fds[index] = sources_clone(&m->init, &m->config->mounts[index], err);
+    return m->init.source_fds[index] < 0 ? -1 : 0;
 }
 
 static int open_user_ns(const struct maker *m, const struct oci_mount *o, struct err *err)

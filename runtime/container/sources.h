@@ -16,6 +16,7 @@
 #include "runtime/base/attr.h"
 
 struct err;
+struct init;
 struct maker;
 struct oci_config;
 struct oci_mount;
@@ -29,7 +30,9 @@ must_check int sources_init(struct maker *m, struct err *err);
  * network's devices; the runtime's own shows the same ones. Such mounts of m->config become binds
  * of it, without what is mounted beneath it if that can be. */
 void sources_borrow_sysfs(struct maker *m);
-/* The source of the mount into its place in m->init. */
+/* A detached copy of what the bind mount shows; returns its descriptor. */
+must_check int sources_clone(const struct init *in, const struct oci_mount *o, struct err *err);
+/* The same into its place in m->init. */
 must_check int sources_open(struct maker *m, size_t index, struct err *err);
 /* Maps its ids, once the user namespace is there. */
 must_check int sources_idmap(struct maker *m, size_t index, struct err *err);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -187,21 +188,53 @@ static int remount(const struct init *in, const struct oci_mount *m, struct err 
     return set_propagation(fd, m, err);
 }
 
-static int open_source(struct init *in, size_t index, struct err *err)
+/* A link that stands there already and says the same is as good. */
+static int copy_link(const struct init *in, const struct oci_mount *m, int link_fd, struct err *err)
 {
-    const struct oci_mount *m = &in->config->mounts[index];
-    char path[PATH_MAX];
+    char name[NAME_MAX + 1], text[PATH_MAX], there[PATH_MAX];
+    own_fd int dir_fd = dir_open_parent(in->root_fd, m->destination, name, sizeof name, err);
+    ssize_t n = 0;
 
-    if (in->source_fds[index] >= 0)
-        return in->source_fds[index];
-    if (m->source == NULL || !sources_path(in->bundle, m->source, path, sizeof path))
-        return err_set(err, EINVAL, "the source of a bind mount");
-    in->source_fds[index] =
-        mount_clone(AT_FDCWD, path, (m->ms_set & MS_REC) != 0 ? MOUNT_TREE : MOUNT_ONE, err);
-    if (in->source_fds[index] < 0 ||
-        sources_detach(in->config, in->source_fds[index], sources_shared(m), err) < 0)
+    if (dir_fd < 0)
         return -1;
-    return in->source_fds[index];
+    n = readlinkat(link_fd, "", text, sizeof text - 1);
+    if (n < 0)
+        return err_set(err, errno, "read the link '%s'", m->source);
+    text[n] = '\0';
+    if (symlinkat(text, dir_fd, name) == 0)
+        return 0;
+    if (errno == EEXIST && readlinkat(dir_fd, name, there, sizeof there) == n &&
+        memcmp(text, there, (size_t)n) == 0)
+        return 0;
+    return err_set(err, errno == EINVAL ? EEXIST : errno, "link '%s' to '%s'", m->destination,
+                   text);
+}
+
+/* What procfs has links for is looked up by them everywhere, in /proc/self above all: a mount upon
+ * one would lead everybody in the container astray, the runtime too. */
+static int open_link_or_file(const struct init *in, const struct oci_mount *m, enum dir_kind kind,
+                             struct err *err)
+{
+    own_fd int fd = dir_make_nofollow(in->root_fd, m->destination, kind, err);
+    struct stat st;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) < 0)
+        return err_set(err, errno, "look at '%s'", m->destination);
+    if (S_ISLNK(st.st_mode) && dir_is_on(fd, PROC_SUPER_MAGIC))
+        return err_set(err, EPERM, "'%s' is a link of procfs", m->destination);
+    return take_fd(&fd);
+}
+
+static int open_place(const struct init *in, const struct oci_mount *m, mode_t mode,
+                      struct err *err)
+{
+    enum dir_kind kind = S_ISDIR(mode) ? DIR_DIRECTORY : DIR_FILE;
+
+    return (m->links & OCI_LINK_TARGET) != 0
+               ? open_link_or_file(in, m, kind, err)
+               : dir_make_beneath(in->root_fd, m->destination, kind, err);
 }
 
 static int bind(struct init *in, size_t index, struct err *err)
@@ -209,15 +242,18 @@ static int bind(struct init *in, size_t index, struct err *err)
     const struct oci_mount *m = &in->config->mounts[index];
     struct mount_change c = mount_change_of(m->ms_set, m->ms_clear);
     struct stat st;
-    int fd = open_source(in, index, err);
+    int fd = in->source_fds[index];
     own_fd int target_fd = -1;
 
+    if (fd < 0)
+        fd = in->source_fds[index] = sources_clone(in, m, err);
     if (fd < 0)
         return -1;
     if (fstat(fd, &st) < 0)
         return err_set(err, errno, "look at the source '%s'", m->source);
-    target_fd = dir_make_beneath(in->root_fd, m->destination,
-                                 S_ISDIR(st.st_mode) ? DIR_DIRECTORY : DIR_FILE, err);
+    if (S_ISLNK(st.st_mode) && (m->links & OCI_LINK_COPY) != 0)
+        return copy_link(in, m, fd, err);
+    target_fd = open_place(in, m, st.st_mode, err);
     if (target_fd < 0 || mount_set(fd, MOUNT_ONE, &c, err) < 0 || set_recursive(fd, m, err) < 0 ||
         mount_attach(fd, target_fd, err) < 0)
         return -1;

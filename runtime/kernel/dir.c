@@ -144,29 +144,23 @@ static int make_entry(int dir_fd, const char *name, enum dir_kind kind, struct e
     return 0;
 }
 
-/* One component: what it is now, made if missing. *fd is the entry. */
-static int open_entry(const struct walk *w, const char *name, enum dir_kind kind, int *fd,
-                      struct err *err)
+/* One component: what it is now, be it a link, made if missing. */
+static int open_entry(int dir_fd, const char *name, enum dir_kind kind, struct err *err)
 {
-    own_fd int dir_fd = open_done(w);
+    int fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-    if (dir_fd < 0)
-        return err_set(err, errno, "open '/%s' beneath the root", w->done);
-    *fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (*fd >= 0)
-        return 0;
-    if (errno != ENOENT)
-        return err_set(err, errno, "open '%s'", name);
-    if (make_entry(dir_fd, name, kind, err) < 0)
-        return -1;
-    *fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    return *fd >= 0 ? 0 : err_set(err, errno, "open '%s'", name);
+    if (fd < 0 && errno == ENOENT) {
+        if (make_entry(dir_fd, name, kind, err) < 0)
+            return -1;
+        fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    }
+    return fd >= 0 ? fd : err_set(err, errno, "open '%s'", name);
 }
 
 static int step(struct walk *w, const char *name, enum dir_kind last, int *out_fd, struct err *err)
 {
     struct stat st;
-    own_fd int fd = -1;
+    own_fd int dir_fd = -1, fd = -1;
 
     if (strcmp(name, ".") == 0)
         return 0;
@@ -174,7 +168,11 @@ static int step(struct walk *w, const char *name, enum dir_kind last, int *out_f
         pop_done(w);
         return 0;
     }
-    if (open_entry(w, name, is_last(w) ? last : DIR_DIRECTORY, &fd, err) < 0)
+    dir_fd = open_done(w);
+    if (dir_fd < 0)
+        return err_set(err, errno, "open '/%s' beneath the root", w->done);
+    fd = open_entry(dir_fd, name, is_last(w) ? last : DIR_DIRECTORY, err);
+    if (fd < 0)
         return -1;
     if (fstat(fd, &st) < 0)
         return err_set(err, errno, "look at '%s'", name);
@@ -275,6 +273,14 @@ int dir_open_parent(int root_fd, const char *path, char *name, size_t name_max, 
     parent[n] = '\0';
     memcpy(name, last, strlen(last) + 1);
     return dir_make_beneath(root_fd, n == 0 ? "." : parent, DIR_DIRECTORY, err);
+}
+
+int dir_make_nofollow(int root_fd, const char *path, enum dir_kind last, struct err *err)
+{
+    char name[NAME_MAX + 1];
+    own_fd int dir_fd = dir_open_parent(root_fd, path, name, sizeof name, err);
+
+    return dir_fd < 0 ? -1 : open_entry(dir_fd, name, last, err);
 }
 
 bool dir_is_on(int fd, uint64_t magic)

@@ -37,6 +37,10 @@ enum dir_kind {
  * component a directory or an empty file (0644). Dangling links are followed, within the root. */
 must_check int dir_make_beneath(int root_fd, const char *path, enum dir_kind last, struct err *err);
 
+/* The same, but a last component that is a symbolic link is what is opened. */
+must_check int dir_make_nofollow(int root_fd, const char *path, enum dir_kind last,
+                                 struct err *err);
+
 /* Splits off the last component: opens the parent, making it where it is missing, and copies the
  * component to `name` (name_max bytes with its NUL). "/" and a path that ends in "." or ".." are
  * refused. */

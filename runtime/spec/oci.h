@@ -175,6 +175,13 @@ enum oci_idmap_kind {
     OCI_MOUNT_RIDMAP
 };
 
+/* What a bind mount does with a symbolic link: options that crun has, and podman uses. */
+enum oci_link {
+    OCI_LINK_SOURCE = 1, /* "src-nofollow": a source that is a link is bound itself */
+    OCI_LINK_TARGET = 2, /* "dest-nofollow": so is what is mounted upon */
+    OCI_LINK_COPY = 4    /* "copy-symlink": a source that is a link is made anew, not bound */
+};
+
 struct oci_mount {
     const char *destination; /* absolute (a relative one is read as beneath /, as runc does) */
     const char *type;        /* "" where absent; "bind" and "none" for bind mounts */
@@ -188,6 +195,7 @@ struct oci_mount {
     uint64_t attr_rec_set;   /* MOUNT_ATTR_x of "rro", "rnosuid" ...: whole tree, mount_setattr */
     uint64_t attr_rec_clear; /* of "rrw", "rsuid" ...; for atime: MOUNT_ATTR__ATIME */
     bool tmpcopyup;
+    unsigned links; /* OCI_LINK_x, of a bind mount */
     enum oci_idmap_kind idmap;
     struct oci_idmaps uid_maps; /* none: those of the container */
     struct oci_idmaps gid_maps;

@@ -58,10 +58,9 @@ static int check_user_ns(const struct oci_config *c, struct err *err)
 
     if (maps && !has_ns(c, OCI_NS_USER))
         return err_set(err, 0, "$.linux.uidMappings: needs a user namespace in $.linux.namespaces");
-    if (l->ns[OCI_NS_USER].mode == OCI_NS_NEW && l->uid_maps.n == 0)
-        return err_set(err, 0, "$.linux.uidMappings: a new user namespace needs mappings");
-    if (l->ns[OCI_NS_USER].mode == OCI_NS_NEW && l->gid_maps.n == 0)
-        return err_set(err, 0, "$.linux.gidMappings: a new user namespace needs mappings");
+    /* With neither, the container's root is the caller. */
+    if (maps && l->ns[OCI_NS_USER].mode == OCI_NS_NEW && (l->uid_maps.n == 0 || l->gid_maps.n == 0))
+        return err_set(err, 0, "$.linux: uidMappings and gidMappings need each other");
     return 0;
 }
 

@@ -40,6 +40,7 @@ enum option_kind {
     OPT_REC_CLEAR,
     OPT_REC_ATIME, /* value is one of the modes in MOUNT_ATTR__ATIME */
     OPT_COPY_UP,
+    OPT_LINK,
     OPT_IDMAP
 };
 
@@ -101,6 +102,9 @@ static const struct option options[] = {
     {"ratime", OPT_REC_ATIME, MOUNT_ATTR_RELATIME},
     {"rstrictatime", OPT_REC_ATIME, MOUNT_ATTR_STRICTATIME},
     {"rnostrictatime", OPT_REC_ATIME, MOUNT_ATTR_RELATIME},
+    {"copy-symlink", OPT_LINK, OCI_LINK_COPY},
+    {"dest-nofollow", OPT_LINK, OCI_LINK_TARGET},
+    {"src-nofollow", OPT_LINK, OCI_LINK_SOURCE},
     {"tmpcopyup", OPT_COPY_UP, 0},
     {"idmap", OPT_IDMAP, OCI_MOUNT_IDMAP},
     {"ridmap", OPT_IDMAP, OCI_MOUNT_RIDMAP},
@@ -173,6 +177,9 @@ static void apply_option(struct oci_mount *m, const struct option *o)
         return;
     case OPT_COPY_UP:
         m->tmpcopyup = true;
+        return;
+    case OPT_LINK:
+        m->links |= (unsigned)o->value;
         return;
     case OPT_IDMAP:
         m->idmap = (enum oci_idmap_kind)o->value;

@@ -68,7 +68,7 @@ def test_version_says_name_version_and_spec():
         (("events", "--interval", "5x", "a"), "expected a time such as 500ms, 5s or 1m30s, found '5x'"),
         (("events", "--interval", "0s", "a"), "from 1ms to 24h"),
         (("kill", "a", "NOPE"), "there is no signal 'NOPE': expected a name such as SIGTERM"),
-        (("kill", "--regex", "a", "9"), "named one by one"),
+        (("kill", "--regex", "a(", "9"), "'a(' is no regular expression: "),
         (("run", "a" * 2000), "a container id has 1 to 1024 characters"),
     ],
 )
@@ -388,6 +388,20 @@ def test_pause_and_resume(runtime, bundle):
     runtime.ok("resume", name)
     assert runtime.state(name)["status"] == "running"
     assert runtime("exec", name, "true").returncode == 0
+
+
+def test_a_pattern_stands_for_many_containers(runtime, bundle):
+    names = [runtime.start_detached(bundle.args("sleep", "60")) for _ in range(3)]
+    runtime.ok("kill", "--regex", f"^({names[0]}|{names[1]})$", "KILL")
+    assert runtime.state(names[2])["status"] == "running"
+    wait(lambda: all(runtime.state(n)["status"] == "stopped" for n in names[:2]), "both have ended")
+    out = runtime("delete", "--regex", "^t[0-9a-f]{12}$")
+    assert out.returncode == 1 and f"container '{names[2]}'" in out.stderr
+    assert "1 of those that match" in out.stderr
+    assert runtime.ok("list", "-q").split() == [names[2]]
+    runtime.ok("delete", "--force", "-r", "t")
+    assert runtime.ok("list", "-q") == ""
+    runtime.ok("delete", "--regex", "t")
 
 
 def test_a_paused_container_can_be_deleted(runtime, bundle):

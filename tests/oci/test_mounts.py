@@ -59,6 +59,52 @@ def test_tmpcopyup(runtime, bundle, own_rootfs):
     assert not (own_rootfs / "etc" / "new").exists()
 
 
+@pytest.mark.parametrize("options, found", [(["bind", "dest-nofollow", "src-nofollow"], "target\n"),
+                                            (["bind", "src-nofollow", "dest-nofollow", "ro"], "target\n")])
+def test_a_link_is_bound_upon_a_link(runtime, bundle, own_rootfs, tmp_path, options, found):
+    (tmp_path / "link").symlink_to("target")
+    (own_rootfs / "at").symlink_to("/nowhere")
+    bundle.mount(destination="/at", type="bind", source=str(tmp_path / "link"), options=options)
+    out = runtime.run(bundle.args("readlink", "/at"))
+    assert (out.returncode, out.stdout) == (0, found), out.stderr
+    assert os.readlink(own_rootfs / "at") == "/nowhere" and not (own_rootfs / "nowhere").exists()
+
+
+def test_a_file_is_bound_upon_a_link_and_upon_what_is_not_there(runtime, bundle, own_rootfs, tmp_path):
+    (tmp_path / "file").write_text("content\n")
+    (own_rootfs / "at").symlink_to("/nowhere")
+    for place in ("/at", "/made/file"):
+        bundle.mount(destination=place, type="bind", source=str(tmp_path / "file"),
+                     options=["bind", "dest-nofollow"])
+    out = runtime.run(bundle.shell("cat /at /made/file"))
+    assert out.stdout == "content\ncontent\n", out.stderr
+    assert not (own_rootfs / "nowhere").exists()
+
+
+def test_nothing_is_bound_upon_a_link_of_procfs(runtime, bundle, tmp_path):
+    (tmp_path / "link").symlink_to("1")
+    bundle.mount(destination="/proc/self", type="bind", source=str(tmp_path / "link"),
+                 options=["bind", "dest-nofollow", "src-nofollow"])
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "'/proc/self' is a link of procfs" in out.stderr
+
+
+def test_a_link_is_copied_and_a_file_bound(runtime, bundle, own_rootfs, tmp_path):
+    (tmp_path / "link").symlink_to("no/such/file")
+    (tmp_path / "file").write_text("content\n")
+    for name in ("link", "file"):
+        bundle.mount(destination=f"/made/{name}", type="bind", source=str(tmp_path / name),
+                     options=["rbind", "copy-symlink"])
+    bundle.shell("readlink /made/link; cat /made/file; grep -c /made/ /proc/self/mountinfo")
+    for _ in range(2):
+        out = runtime.run(bundle)
+        assert out.stdout == "no/such/file\ncontent\n1\n", out.stderr
+    (own_rootfs / "made" / "link").unlink()
+    (own_rootfs / "made" / "link").symlink_to("else")
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "link '/made/link' to 'no/such/file': file exists" in out.stderr.lower()
+
+
 def test_propagation(runtime, bundle, own_rootfs):
     bundle.mount(destination="/s", type="tmpfs", source="tmpfs", options=["shared"])
     out = runtime.run(bundle.shell("cat /proc/self/mountinfo"))

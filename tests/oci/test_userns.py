@@ -28,6 +28,19 @@ def test_ids_are_mapped(runtime, bundle, rootfs):
     assert out.stdout.split() == ["0", "0", "100000", "65536"]
 
 
+def test_without_mappings_the_caller_is_root(runtime, bundle, rootfs):
+    for parent in [rootfs, *rootfs.parents]:
+        if str(parent).startswith("/tmp/"):
+            os.chmod(parent, os.stat(parent).st_mode | 0o011)
+    bundle.linux["namespaces"].append({"type": "user"})
+    pts = next(m for m in bundle.config["mounts"] if m["type"] == "devpts")
+    pts["options"] = [o for o in pts["options"] if not o.startswith("gid=")]
+    out = runtime.run(bundle.shell("cat /proc/self/uid_map /proc/self/gid_map; touch /dev/shm/x"))
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.split() == ["0", str(os.geteuid()), "1", "0", str(os.getegid()), "1"]
+    assert "$.linux.uidMappings: there are none: root in the container is this user" in out.stderr
+
+
 def test_a_source_in_a_private_directory_is_bound(runtime, bundle, own_rootfs, tmp_path):
     private = tmp_path / "private"
     private.mkdir(mode=0o700)

@@ -110,6 +110,25 @@ static void the_parent_and_the_name_are_split(void **state)
                      -1);
 }
 
+static void a_link_may_be_what_is_opened(void **state)
+{
+    struct tmpdir *t = *state;
+    struct err err = {0};
+    struct stat st;
+    own_fd int root = make_root(t);
+
+    assert_int_equal(symlinkat("/missing", root, "link"), 0);
+    own_fd int link = dir_make_nofollow(root, "/link", DIR_FILE, &err);
+    own_fd int file = dir_make_nofollow(root, "/new/file", DIR_FILE, &err);
+
+    assert_true(link >= 0 && file >= 0);
+    assert_int_equal(fstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_true(exists(root, "new/file", S_IFREG));
+    assert_false(exists(root, "missing", S_IFREG));
+    assert_int_equal(dir_make_nofollow(root, "/new/..", DIR_DIRECTORY, &err), -1);
+}
+
 static void a_directory_that_others_may_write_to_is_not_private(void **state)
 {
     static const struct {
@@ -137,6 +156,7 @@ int main(void)
         TEST(a_dangling_link_is_followed_within_the_root),
         TEST(loops_and_files_in_the_way_are_errors),
         TEST(the_parent_and_the_name_are_split),
+        TEST(a_link_may_be_what_is_opened),
         TEST(a_directory_that_others_may_write_to_is_not_private),
     };
 

@@ -223,8 +223,10 @@ static void a_wrong_linux_section_is_refused(void **state)
          "$.linux.namespaces[1]: the namespace 'pid' is listed twice"},
         {"", "", "\"namespaces\":[{\"type\":\"pid\",\"path\":\"proc\"}]",
          "$.linux.namespaces[0].path: expected an absolute path"},
-        {"", "", "\"namespaces\":[{\"type\":\"user\"}]",
-         "$.linux.uidMappings: a new user namespace needs mappings"},
+        {"", "",
+         "\"namespaces\":[{\"type\":\"user\"}],"
+         "\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":1}]",
+         "$.linux: uidMappings and gidMappings need each other"},
         {"", "", "\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":1}]",
          "$.linux.uidMappings: needs a user namespace"},
         {"", "", "\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":0}]",

@@ -117,6 +117,19 @@ static void idmap_comes_by_option_or_by_mappings(void **state)
     arena_free(a);
 }
 
+static void links_are_told_what_is_done_with_them(void **state)
+{
+    struct arena *a = arena_new(OCI_ARENA_MAX);
+    const struct oci_mount *m = load(a, "bind", "\"src-nofollow\",\"ro\",\"dest-nofollow\"");
+
+    (void)state;
+    assert_int_equal(m->links, OCI_LINK_SOURCE | OCI_LINK_TARGET);
+    assert_null(m->data);
+    assert_int_equal(load(a, "bind", "\"copy-symlink\"")->links, OCI_LINK_COPY);
+    assert_int_equal(load(a, "bind", "\"ro\"")->links, 0);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +137,7 @@ int main(void)
         cmocka_unit_test(recursive_attributes_have_masks_of_their_own),
         cmocka_unit_test(propagation_is_a_list_in_order),
         cmocka_unit_test(idmap_comes_by_option_or_by_mappings),
+        cmocka_unit_test(links_are_told_what_is_done_with_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
