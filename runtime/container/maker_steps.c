@@ -76,15 +76,13 @@ static uint32_t host_id(const struct oci_idmaps *maps, uint32_t id)
 /* Only on v2, where a group can be handed on safely. */
 static int give_cgroup(const struct maker *m, struct err *err)
 {
+    const struct cgroup_hier *h = cgroup_find_v2(&m->cgroup);
     uint32_t uid = host_id(&m->uid_maps, m->config->process.user.uid);
 
-    if (!m->cgroup.unified || geteuid() != 0 || uid == 0 || uid == UINT32_MAX ||
+    if (!m->cgroup.unified || h == NULL || geteuid() != 0 || uid == 0 || uid == UINT32_MAX ||
         !may_divide_cgroup(m->config))
         return 0;
-    for (size_t i = 0; i < m->cgroup.n; i++)
-        if (m->cgroup.v[i].v2 && cgroup_v2_give(&m->cgroup.v[i], uid, err) < 0)
-            return -1;
-    return 0;
+    return cgroup_v2_give(h, uid, err);
 }
 
 static int step_cgroup_make(struct maker *m, size_t index, struct err *err)

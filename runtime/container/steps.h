@@ -41,17 +41,23 @@ int step_propagation(struct init *in, size_t index, struct err *err);
 int step_root(struct init *in, size_t index, struct err *err);
 int step_mount(struct init *in, size_t index, struct err *err);
 int step_unmount(struct init *in, size_t index, struct err *err);
+int step_root_readonly(struct init *in, size_t index, struct err *err);
+int step_pivot(struct init *in, size_t index, struct err *err);
+int step_move_root(struct init *in, size_t index, struct err *err);
+int step_root_propagation(struct init *in, size_t index, struct err *err);
+int step_leave(struct init *in, size_t index, struct err *err);
+
+/* steps_dev.c */
 int step_check_dev(struct init *in, size_t index, struct err *err);
 int step_device(struct init *in, size_t index, struct err *err);
 int step_device_bind(struct init *in, size_t index, struct err *err);
 int step_link(struct init *in, size_t index, struct err *err);
-int step_root_readonly(struct init *in, size_t index, struct err *err);
-int step_pivot(struct init *in, size_t index, struct err *err);
-int step_move_root(struct init *in, size_t index, struct err *err);
+/* A device of config.json as the kernel room has it. */
+struct device device_of_config(const struct oci_config *c, size_t index);
+
+/* steps_mask.c */
 int step_mask(struct init *in, size_t index, struct err *err);
 int step_readonly(struct init *in, size_t index, struct err *err);
-int step_root_propagation(struct init *in, size_t index, struct err *err);
-int step_leave(struct init *in, size_t index, struct err *err);
 
 /* steps_cgroup.c: the cgroup mounts of a container */
 int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err);
@@ -76,8 +82,5 @@ int step_user(struct init *in, size_t index, struct err *err);
 int step_caps(struct init *in, size_t index, struct err *err);
 int step_no_new_privs(struct init *in, size_t index, struct err *err);
 int step_descriptors(struct init *in, size_t index, struct err *err);
-
-/* A device of config.json as the kernel room has it. */
-struct device device_of_config(const struct oci_config *c, size_t index);
 
 #endif

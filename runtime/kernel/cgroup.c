@@ -112,12 +112,10 @@ static bool make_bare(const struct cgroup_hier *h, enum cgroup_part part)
 
 static int pass_down_v2(const struct cgroup *g, struct err *err)
 {
+    const struct cgroup_hier *h = cgroup_find_v2(g);
     bool made = false;
 
-    for (size_t i = 0; i < g->n; i++)
-        if (g->v[i].v2 && make_levels(&g->v[i], &made, err) < 0)
-            return -1;
-    return 0;
+    return h == NULL ? 0 : make_levels(h, &made, err);
 }
 
 int cgroup_make(const struct cgroup *g, enum cgroup_part part, struct err *err)
@@ -145,15 +143,13 @@ int cgroup_adopt(const struct cgroup *g, struct err *err)
 
 int cgroup_open_v2(const struct cgroup *g)
 {
+    const struct cgroup_hier *h = cgroup_find_v2(g);
     char path[PATH_MAX];
     struct err ignored;
 
-    for (size_t i = 0; i < g->n; i++)
-        if (g->v[i].v2)
-            return cgroup_hier_path(&g->v[i], "", path, &ignored) < 0
-                       ? -1
-                       : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return -1;
+    if (h == NULL || cgroup_hier_path(h, "", path, &ignored) < 0)
+        return -1;
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* --- entering --------------------------------------------------------------------------------- */

@@ -60,6 +60,8 @@ must_check int cgroup_parse(struct arena *a, const struct cgroup_host *host, con
 
 /* The hierarchy of a controller ("memory"; where all is v2, that one), or NULL. */
 const struct cgroup_hier *cgroup_find(const struct cgroup *g, const char *controller);
+/* The v2 hierarchy, which in a hybrid has few controllers or none; or NULL. */
+const struct cgroup_hier *cgroup_find_v2(const struct cgroup *g);
 bool cgroup_is_unified(void); /* cgroup v2 is all there is on this host */
 
 /* One line a hierarchy, "controllers:mount:path", and back. */

@@ -169,6 +169,14 @@ const struct cgroup_hier *cgroup_find(const struct cgroup *g, const char *contro
     return NULL;
 }
 
+const struct cgroup_hier *cgroup_find_v2(const struct cgroup *g)
+{
+    for (size_t i = 0; i < g->n; i++)
+        if (g->v[i].v2)
+            return &g->v[i];
+    return NULL;
+}
+
 bool cgroup_is_unified(void)
 {
     return is_v2(CGROUP_ROOT);

@@ -131,12 +131,10 @@ static int signal_once(const struct cgroup *g, int signo, size_t *n, struct err 
 
 static bool kill_v2(const struct cgroup *g)
 {
+    const struct cgroup_hier *h = cgroup_find_v2(g);
     struct err ignored;
 
-    for (size_t i = 0; i < g->n; i++)
-        if (g->v[i].v2)
-            return cgroup_write(&g->v[i], "cgroup.kill", "1", &ignored) == 0;
-    return false;
+    return h != NULL && cgroup_write(h, "cgroup.kill", "1", &ignored) == 0;
 }
 
 int cgroup_signal(const struct cgroup *g, int signo, struct err *err)
