@@ -88,7 +88,8 @@ static int pick_cgroups(struct maker *m, const struct container_exec *e, struct 
     return 0;
 }
 
-/* What the process does not say about its scheduling is as for the container. */
+/* What it does not say of its scheduling is as for the container, and so is what confines it:
+ * nobody should get more by saying less. */
 static int inherit(struct maker *m, const struct oci_process *of_exec, const struct oci_config *c,
                    struct err *err)
 {
@@ -97,6 +98,12 @@ static int inherit(struct maker *m, const struct oci_process *of_exec, const str
     if (p == NULL)
         return err_set(err, ENOMEM, "the process");
     *p = *of_exec;
+    if (!p->caps.set)
+        p->caps = c->process.caps;
+    if (p->apparmor_profile == NULL)
+        p->apparmor_profile = c->process.apparmor_profile;
+    if (p->selinux_label == NULL)
+        p->selinux_label = c->process.selinux_label;
     if (!p->scheduler.set)
         p->scheduler = c->process.scheduler;
     if (!p->ioprio.set)

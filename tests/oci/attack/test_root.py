@@ -128,8 +128,9 @@ def test_nor_by_an_exec_with_the_right(attacked, bundle, own_rootfs, how, tmp_pa
     if how == "create":
         attacked.ok("start", name)
     words = ["--cap", "CAP_SYS_ADMIN", "--cap", "CAP_SYS_CHROOT", name, "/attacker", "uncover"]
-    if how == "process":  # no capabilities said: all are kept
-        process = {"args": ["/attacker", "uncover"], "cwd": "/", "user": {"uid": 0, "gid": 0}}
+    if how == "process":
+        process = {"args": ["/attacker", "uncover"], "cwd": "/", "user": {"uid": 0, "gid": 0},
+                   "capabilities": {kind: POWER for kind in ("bounding", "effective", "permitted")}}
         (tmp_path / "process.json").write_text(json.dumps(process))
         words = ["--process", tmp_path / "process.json", name]
     out = attacked("exec", *words)

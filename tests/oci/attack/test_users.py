@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Capabilities that come from the caller (CVE-2022-29162), how a user is read (CVE-2026-30892), and keyrings."""
 import contextlib
+import json
+import os
 import subprocess
 
 import pytest
@@ -84,6 +86,32 @@ def test_nor_in_the_configuration(runtime, bundle, key, value):
     if value is None:  # as if it were not there: 0, which is what the specification says
         return
     assert out.returncode == 1 and out.stdout == "" and f"user.{key}" in out.stderr
+
+
+def says_little(tmp_path, *args):
+    (tmp_path / "process.json").write_text(json.dumps({"args": args, "cwd": "/", "env": ["PATH=/bin"]}))
+    return "--process", tmp_path / "process.json"
+
+
+@both("inherit")
+def test_nobody_gets_more_by_saying_less(attacked, bundle, tmp_path):
+    """A process of an exec that says nothing of capabilities."""
+    name = attacked.start_detached(bundle.args("sleep", "60"))
+    caps = sets_of(attacked("exec", *says_little(tmp_path, "cat", "/proc/self/status"), name).stdout)
+    assert (caps["CapBnd"] | caps["CapEff"] | caps["CapPrm"] == 1 << 5 | 1 << 10 | 1 << 29) == attacked.defended
+
+
+@pytest.mark.parametrize("off", [(), ("inherit",)], ids=["defended", "undefended"])
+def test_nor_out_of_its_profile(undefended, bundle, tmp_path, off):
+    """The kernel here may have no AppArmor: the runtime is told it has, when the container runs already, and then does not
+    find where to write its profile to."""
+    if os.path.exists("/sys/kernel/security/apparmor"):
+        pytest.skip("the profile would have to be loaded")
+    bundle.process["apparmorProfile"] = "confined"
+    name = undefended().start_detached(bundle.args("sleep", "60"))
+    out = undefended("apparmor", *off)("exec", *says_little(tmp_path, "echo", "unconfined"), name)
+    assert ("unconfined" in out.stdout) == (off != ()), out.stderr
+    assert off or "confined" in out.stderr
 
 
 @contextlib.contextmanager

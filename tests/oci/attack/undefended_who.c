@@ -429,6 +429,20 @@ int __wrap_plan_make(struct arena *a, const struct oci_config *c, const struct p
     return r;
 }
 
+static const struct oci_process *asked; /* what the exec itself says */
+
+int __real_container_exec(const struct container_env *env, const struct container_exec *e,
+                          struct container_child *child, struct err *err);
+int __wrap_container_exec(const struct container_env *env, const struct container_exec *e,
+                          struct container_child *child, struct err *err);
+
+int __wrap_container_exec(const struct container_env *env, const struct container_exec *e,
+                          struct container_child *child, struct err *err)
+{
+    asked = e->process;
+    return __real_container_exec(env, e, child, err);
+}
+
 int __real_plan_make_exec(struct arena *a, const struct oci_process *p, const struct plan_facts *f,
                           struct plan *out, struct err *err);
 int __wrap_plan_make_exec(struct arena *a, const struct oci_process *p, const struct plan_facts *f,
@@ -437,9 +451,16 @@ int __wrap_plan_make_exec(struct arena *a, const struct oci_process *p, const st
 int __wrap_plan_make_exec(struct arena *a, const struct oci_process *p, const struct plan_facts *f,
                           struct plan *out, struct err *err)
 {
+    struct oci_process *alone = NULL;
     struct plan_facts g = *f;
 
     g.exec_filter = g.exec_filter && !is_off("execfilter");
+    if (is_off("inherit")) {
+        memcpy(&alone, &p, sizeof alone); /* the maker's own */
+        alone->caps = asked->caps;
+        alone->apparmor_profile = asked->apparmor_profile;
+        alone->selinux_label = asked->selinux_label;
+    }
     return __real_plan_make_exec(a, p, &g, out, err);
 }
 
