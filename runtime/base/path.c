@@ -72,6 +72,16 @@ bool path_is_absolute(struct str p)
     return p.n > 0 && p.p[0] == '/';
 }
 
+bool path_has_dotdot(struct str p)
+{
+    struct str part = STR_NONE;
+
+    while (str_next(&p, '/', &part))
+        if (str_eq(part, dotdot))
+            return true;
+    return false;
+}
+
 bool path_is_clean(struct str p)
 {
     own_buf struct buf b = BUF_INIT(p.n + 1);

@@ -17,7 +17,8 @@ struct buf;
  * relative path may begin with "..". Empty becomes ".". */
 void path_clean(struct str p, struct buf *out);
 bool path_is_absolute(struct str p);
-bool path_is_clean(struct str p); /* path_clean would not change it */
+bool path_is_clean(struct str p);   /* path_clean would not change it */
+bool path_has_dotdot(struct str p); /* a component of it is ".." */
 /* Appends base/name cleaned; an absolute name replaces base. */
 void path_join(struct str base, struct str name, struct buf *out);
 struct str path_base(struct str p); /* what follows the last slash */

@@ -6,13 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "runtime/base/arena.h"
 #include "runtime/base/err.h"
-#include "runtime/base/mem.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/own.h"
+#include "runtime/base/path.h"
 #include "runtime/container/container.h"
 #include "runtime/container/filter.h"
 #include "runtime/container/join.h"
@@ -55,16 +55,15 @@ static int check_controllers(const struct maker *m, struct str controllers, stru
 /* One "[controllers:]path" into the hierarchies it is meant for and that have it. */
 static int pick_one(struct maker *m, struct str spec, struct err *err)
 {
-    struct str controllers = STR_NONE, path = spec, rest, part;
+    struct str controllers = STR_NONE, path = spec;
     bool found = false;
 
     (void)str_cut(spec, ':', &controllers, &path); /* without a colon it is all path */
     if (check_controllers(m, controllers, err) < 0)
         return -1;
-    for (rest = path; str_next(&rest, '/', &part);)
-        if (str_eq(part, STR("..")))
-            return err_set(err, EINVAL, "cgroup '%.*s': `..` components are not allowed",
-                           STR_ARG(spec));
+    if (path_has_dotdot(path))
+        return err_set(err, EINVAL, "cgroup '%.*s': `..` components are not allowed",
+                       STR_ARG(spec));
     for (size_t i = 0; i < m->cgroup.n; i++) {
         struct cgroup_hier h = m->state.cgroup.v[i];
 
@@ -145,9 +144,7 @@ static int get_filter(struct maker *m, const struct container_view *view,
         keep_for_next(m, c);
         return 0;
     }
-    out->code = mem_array(view->filter.n, sizeof *out->code);
-    out->n = view->filter.n;
-    memcpy(out->code, view->filter.code, out->n * sizeof *out->code);
+    seccomp_copy(&view->filter, out);
     return 0;
 }
 
@@ -271,8 +268,7 @@ int container_look(const struct container_env *env, const char *id, struct arena
     if (v->state.public.status != CONTAINER_CREATING &&
         !quick_find(v->state.dir_fd, a, &v->config, &v->filter))
         r = state_load_config(&v->state, a, &v->config, err);
-    (void)close(v->state.dir_fd);
-    v->state.dir_fd = -1;
+    fd_close(&v->state.dir_fd);
     *out = v;
     return r;
 }

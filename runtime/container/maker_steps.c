@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,7 +14,6 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
-#include "runtime/base/mem.h"
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
 #include "runtime/container/filter.h"
@@ -236,8 +234,7 @@ static int step_compile_filter(struct maker *m, size_t index, struct err *err)
                    ? -1
                    : filter_make(m->arena, m->env->filters, &m->config->linux_.seccomp,
                                  &m->init.filter, err);
-    m->init.filter = (struct seccomp_program){mem_array(known->n, sizeof *known->code), known->n};
-    memcpy(m->init.filter.code, known->code, known->n * sizeof *known->code);
+    seccomp_copy(known, &m->init.filter);
     return 0;
 }
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/base/err.h"
-#include "runtime/base/own.h"
+#include "runtime/base/fd.h"
 #include "runtime/container/container.h"
 #include "runtime/container/join.h"
 #include "runtime/container/maker.h"
@@ -37,8 +37,7 @@ static int map_ids(struct maker *m, struct err *err)
     for (size_t i = 0; r == 0 && i < m->config->mounts_n; i++)
         if (m->config->mounts[i].idmap != OCI_MOUNT_NO_IDMAP)
             r = sources_idmap(m, i, err);
-    (void)close(*ns_fd);
-    *ns_fd = -1;
+    fd_close(ns_fd);
     return r;
 }
 
@@ -119,7 +118,7 @@ static int change(struct maker *m, const struct change *x, struct err *err)
     do
         r = waitpid(m->child.pid, &status, __WALL);
     while (r < 0 && errno == EINTR);
-    own_close_fd(&m->child.pid_fd);
+    fd_close(&m->child.pid_fd);
     if (r < 0 || status != 0)
         return err_set(err, r < 0 ? errno : 0, "the process in the container failed");
     return 0;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/num.h"
 #include "runtime/base/own.h"
 #include "runtime/base/str.h"
@@ -53,8 +54,7 @@ int step_terminal(struct init *in, size_t index, struct err *err)
         r = tty_bind_console(in->root_fd, in->tty.slave_fd, err);
     if (r == 0)
         r = sync_send(in->sync_fd, SYNC_CONSOLE, 0, in->tty.master_fd, err);
-    (void)close(in->tty.master_fd);
-    in->tty.master_fd = -1;
+    fd_close(&in->tty.master_fd);
     return r;
 }
 
@@ -422,11 +422,8 @@ static void close_host(struct init *in)
 {
     int *fds[] = {&in->proc_fd, &in->join_fd, &in->dev_fd, &in->mask_fd, &in->null_fd};
 
-    for (size_t i = 0; i < ARRAY_N(fds); i++) {
-        if (*fds[i] >= 0)
-            (void)close(*fds[i]);
-        *fds[i] = -1;
-    }
+    for (size_t i = 0; i < ARRAY_N(fds); i++)
+        fd_close(fds[i]);
 }
 
 int step_cwd(struct init *in, size_t index, struct err *err)

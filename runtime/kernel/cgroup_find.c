@@ -32,16 +32,6 @@ static bool is_v2(const char *path)
     return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-static bool has_dotdot(const char *path)
-{
-    struct str rest = str_of(path), part = STR_NONE;
-
-    while (str_next(&rest, '/', &part))
-        if (str_eq_c(part, ".."))
-            return true;
-    return false;
-}
-
 /* own + "/" + path, or path alone if it is absolute; cleaned. */
 static const char *group_path(struct arena *a, struct str own, const char *path)
 {
@@ -98,7 +88,7 @@ int cgroup_parse(struct arena *a, const struct cgroup_host *host, const char *pa
     struct str rest = host->self, text = STR_NONE, id = STR_NONE, tail = STR_NONE;
 
     *out = (struct cgroup){.unified = host->unified};
-    if (has_dotdot(path))
+    if (path_has_dotdot(str_of(path)))
         return err_set(err, EINVAL, "cgroup path '%s' must not have '..'", path);
     while (str_next(&rest, '\n', &text)) {
         struct line l;
@@ -201,7 +191,7 @@ static int recall_line(struct arena *a, struct str line, struct cgroup *out, str
     h->controllers = arena_copy(a, controllers);
     h->mount = arena_copy(a, mount);
     h->path = arena_copy(a, path);
-    if (h->path == NULL || has_dotdot(h->path))
+    if (h->path == NULL || path_has_dotdot(path))
         return err_set(err, EINVAL, "cgroup '%.*s' in the state is damaged", STR_ARG(line));
     h->v2 = controllers.n == 0;
     out->unified |= str_eq_c(mount, CGROUP_ROOT);

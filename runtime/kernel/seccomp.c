@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -137,6 +138,12 @@ void seccomp_key(const struct seccomp_rules *r, struct buf *out)
         buf_append_be32(out, r->arches[i]);
     for (size_t i = 0; i < r->n; i++)
         add_rule_key(&r->v[i], out);
+}
+
+void seccomp_copy(const struct seccomp_program *from, struct seccomp_program *out)
+{
+    *out = (struct seccomp_program){mem_array(from->n, sizeof *from->code), from->n};
+    memcpy(out->code, from->code, from->n * sizeof *from->code);
 }
 
 void seccomp_done(struct seccomp_program *p)

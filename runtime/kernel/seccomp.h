@@ -51,6 +51,7 @@ must_check int seccomp_compile(const struct seccomp_rules *r, struct seccomp_pro
                                struct err *err);
 /* All that the program follows from, the library's version included: alike keys, alike programs. */
 void seccomp_key(const struct seccomp_rules *r, struct buf *out);
+void seccomp_copy(const struct seccomp_program *from, struct seccomp_program *out);
 void seccomp_done(struct seccomp_program *p);
 
 /* Loads it for this process. Needs no_new_privs or CAP_SYS_ADMIN. */

@@ -217,23 +217,23 @@ def test_a_property_that_is_none_is_refused(managed, bundle, key, value, part):
     assert is_gone(managed.unit)
 
 
-def test_a_scope_that_systemd_ends_is_an_end_and_its_failure_is_forgotten(managed, bundle):
+def ended_by_systemd(managed, bundle):
+    """The id of a container whose scope systemd has ended, which is a failure of the unit."""
     bundle.config["annotations"] = {"org.systemd.property.RuntimeMaxUSec": "uint64 300000",
                                     "org.systemd.property.TimeoutStopUSec": "uint64 300000"}
     name = managed.start_detached(bundle)
     managed.wait_for(name, "stopped")
     wait(lambda: properties(managed.unit)["ActiveState"] == "failed", "the scope has failed")
-    managed.ok("delete", name)
+    return name
+
+
+def test_a_scope_that_systemd_ends_is_an_end_and_its_failure_is_forgotten(managed, bundle):
+    managed.ok("delete", ended_by_systemd(managed, bundle))
     assert is_gone(managed.unit)
 
 
 def test_a_failed_scope_of_a_lost_container_is_no_obstacle(managed, bundle):
-    bundle.config["annotations"] = {"org.systemd.property.RuntimeMaxUSec": "uint64 300000",
-                                    "org.systemd.property.TimeoutStopUSec": "uint64 300000"}
-    name = managed.start_detached(bundle)
-    managed.wait_for(name, "stopped")
-    wait(lambda: properties(managed.unit)["ActiveState"] == "failed", "the scope has failed")
-    shutil.rmtree(managed.root / name)
+    shutil.rmtree(managed.root / ended_by_systemd(managed, bundle))
     bundle.config["annotations"] = {}
     assert managed.run(bundle.args("true")).returncode == 0
     assert is_gone(managed.unit)

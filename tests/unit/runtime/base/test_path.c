@@ -119,12 +119,25 @@ static void names_stay_in_their_directory(void **state)
     assert_false(path_is_name(STR("a/b")) || path_is_name(STR("a\0b")) || path_is_name(STR("/")));
 }
 
+static void a_way_up_is_a_component(void **state)
+{
+    (void)state;
+    assert_true(path_has_dotdot(STR("..")) && path_has_dotdot(STR("/a/..")));
+    assert_true(path_has_dotdot(STR("../a")) && path_has_dotdot(STR("a//../b")));
+    assert_false(path_has_dotdot(STR("")) || path_has_dotdot(STR("a..")));
+    assert_false(path_has_dotdot(STR("/..a/...")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cleaning),     cmocka_unit_test(a_clean_path_never_leaves_its_root),
-        cmocka_unit_test(joining),      cmocka_unit_test(a_limit_is_marked),
-        cmocka_unit_test(base_and_dir), cmocka_unit_test(names_stay_in_their_directory),
+        cmocka_unit_test(cleaning),
+        cmocka_unit_test(a_clean_path_never_leaves_its_root),
+        cmocka_unit_test(joining),
+        cmocka_unit_test(a_limit_is_marked),
+        cmocka_unit_test(base_and_dir),
+        cmocka_unit_test(names_stay_in_their_directory),
+        cmocka_unit_test(a_way_up_is_a_component),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
