@@ -112,7 +112,7 @@ bool init_may_unmount(const struct init *in)
 
     for (int i = 0; i < OCI_CAP_SETS; i++)
         all |= c->mask[i];
-    return !c->set || (all >> CAP_SYS_ADMIN & 1) != 0;
+    return (all >> CAP_SYS_ADMIN & 1) != 0;
 }
 
 /* --- the last step ---------------------------------------------------------------------------- */

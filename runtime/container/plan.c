@@ -339,9 +339,9 @@ static void push_process(struct draft *d, bool filter, bool start_hooks)
     push_if(d, early, STEP_DESCRIPTORS);
     push_if(d, early && look, STEP_LOOK);
     push_if(d, early, STEP_FILTER);
-    push_if(d, d->p->caps.set, STEP_BOUNDING);
+    push(d, STEP_BOUNDING, 0);
     push(d, STEP_USER, 0);
-    push_if(d, d->p->caps.set, STEP_CAPS);
+    push(d, STEP_CAPS, 0);
     push_if(d, d->p->no_new_privs, STEP_NO_NEW_PRIVS);
     push_if(d, !early && look, STEP_LOOK);
     push(d, STEP_READY, 0);

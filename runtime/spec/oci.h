@@ -111,7 +111,7 @@ enum oci_cap_set {
 };
 
 struct oci_caps {
-    bool set;                    /* the section is there; if not, nothing is changed */
+    bool set;                    /* the section is there; if not, the process has none */
     uint64_t mask[OCI_CAP_SETS]; /* bit CAP_X */
     struct oci_strings unknown;  /* names this program does not know: warn, as runc does */
 };

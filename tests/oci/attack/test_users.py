@@ -101,6 +101,14 @@ def test_nobody_gets_more_by_saying_less(attacked, bundle, tmp_path):
     assert (caps["CapBnd"] | caps["CapEff"] | caps["CapPrm"] == 1 << 5 | 1 << 10 | 1 << 29) == attacked.defended
 
 
+@both("nocaps")
+def test_nor_does_a_container(attacked, bundle):
+    """As with runc and crun: what is not given is not there."""
+    del bundle.process["capabilities"]
+    caps = sets_of(attacked.run(bundle.args("cat", "/proc/self/status")).stdout)
+    assert (set(caps.values()) == {0}) == attacked.defended
+
+
 @pytest.mark.parametrize("off", [(), ("inherit",)], ids=["defended", "undefended"])
 def test_nor_out_of_its_profile(undefended, bundle, tmp_path, off):
     """The kernel here may have no AppArmor: the runtime is told it has, when the container runs already, and then does not

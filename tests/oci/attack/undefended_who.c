@@ -413,6 +413,12 @@ static void move_step(struct plan *p, size_t from, size_t to)
     p->child[to] = s;
 }
 
+static void drop_step(struct plan *p, enum step_kind kind)
+{
+    move_step(p, find_step(p, kind), p->child_n - 1);
+    p->child_n--;
+}
+
 /* One place for all: "early" as if there were no no_new_privs, "late" as if there were; "copyup" as
  * if it did not matter when the groups are entered. */
 int __wrap_plan_make(struct arena *a, const struct oci_config *c, const struct plan_facts *f,
@@ -420,6 +426,10 @@ int __wrap_plan_make(struct arena *a, const struct oci_config *c, const struct p
 {
     int r = __real_plan_make(a, c, f, out, err);
 
+    if (r == 0 && is_off("nocaps") && !c->process.caps.set) {
+        drop_step(out, STEP_BOUNDING);
+        drop_step(out, STEP_CAPS);
+    }
     if (r == 0 && is_off("copyup"))
         move_step(out, find_step(out, STEP_CGROUP_ENTER), find_step(out, STEP_CHECK_DEV));
     if (r == 0 && is_off("late"))
