@@ -59,14 +59,17 @@ static int end_init(const struct state *s, struct err *err)
 
 static int end_cgroup(const struct state *s, struct err *err)
 {
-    if (s->cgroup.n == 0)
+    bool has_scope = s->scope != NULL && s->scope[0] != '\0';
+
+    /* Mostly everybody has gone with the init, and no more need be known. */
+    if (s->cgroup.n == 0 || (!has_scope && cgroup_remove_empty(&s->cgroup)))
         return 0;
     /* On v1 what is frozen does not die before it thaws. */
     if (cgroup_is_frozen(&s->cgroup) && cgroup_freeze(&s->cgroup, false, err) < 0)
         return -1;
     if (!s->public.own_pid_ns && cgroup_signal(&s->cgroup, SIGKILL, err) < 0)
         return -1;
-    if (s->scope != NULL && s->scope[0] != '\0' && scope_stop(s->scope, err) < 0)
+    if (has_scope && scope_stop(s->scope, err) < 0)
         return -1;
     return cgroup_remove(&s->cgroup, err);
 }

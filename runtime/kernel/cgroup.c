@@ -216,6 +216,19 @@ static int remove_one(int at_fd, const char *name, void *ctx, struct err *err)
     return err_set(err, errno, "remove cgroup '%s'", name);
 }
 
+bool cgroup_remove_empty(const struct cgroup *g)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        char path[PATH_MAX];
+        struct err ignored;
+
+        if (cgroup_hier_path(&g->v[i], "", path, &ignored) < 0 ||
+            (rmdir(path) < 0 && errno != ENOENT))
+            return false;
+    }
+    return true;
+}
+
 int cgroup_remove(const struct cgroup *g, struct err *err)
 {
     struct err first = {.code = 0};

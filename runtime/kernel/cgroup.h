@@ -86,6 +86,8 @@ must_check int cgroup_make(const struct cgroup *g, enum cgroup_part part, struct
 must_check int cgroup_adopt(const struct cgroup *g, struct err *err);
 /* Removes what cgroup_make made, if nothing is in it. */
 void cgroup_unmake(const struct cgroup *g, enum cgroup_part part);
+/* Removes the group at once if no process and no other group is in it; false: something is left. */
+bool cgroup_remove_empty(const struct cgroup *g);
 /* Removes the group and the groups beneath it; waits a little for the last process to go. All
  * hierarchies are tried; the first failure is told. Absent is fine. */
 must_check int cgroup_remove(const struct cgroup *g, struct err *err);

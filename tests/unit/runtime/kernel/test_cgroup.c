@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "runtime/base/arena.h"
 #include "runtime/base/buf.h"
 #include "runtime/base/own.h"
 #include "runtime/kernel/cgroup.h"
 
 #include "tests/lib/test.h"
+#include "tests/lib/tmpdir.h"
 
 #define HYBRID "9:name=systemd:/\n8:pids:/\n4:memory:/own/group\n2:cpu,cpuacct:/x\n0::/u\n"
 
@@ -92,6 +98,28 @@ static void what_was_described_is_recalled(void **state)
     assert_err(&err, "damaged");
 }
 
+/* Directories of any file system stand for groups here. */
+static void what_is_empty_is_removed_at_once(void **state)
+{
+    struct tmpdir *t = tmpdir_new();
+    const char *top = t->path;
+    char inner[PATH_MAX];
+    struct cgroup g = {.n = 2};
+
+    (void)state;
+    g.v[0] = (struct cgroup_hier){.controllers = "pids", .mount = top, .path = "/a"};
+    g.v[1] = (struct cgroup_hier){.controllers = "memory", .mount = top, .path = "/b"};
+    (void)snprintf(inner, sizeof inner, "%s/b", top);
+    assert_int_equal(mkdir(inner, 0700), 0);
+    (void)snprintf(inner, sizeof inner, "%s/b/c", top);
+    assert_int_equal(mkdir(inner, 0700), 0);
+    assert_false(cgroup_remove_empty(&g)); /* of a there is none, b has one beneath it */
+    assert_int_equal(rmdir(inner), 0);
+    assert_true(cgroup_remove_empty(&g));
+    assert_true(cgroup_remove_empty(&g));
+    tmpdir_free(t);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -102,6 +130,7 @@ int main(void)
         TEST(unified_means_one_hierarchy_for_all),
         TEST(paths_that_leave_or_name_the_root_are_refused),
         TEST(what_was_described_is_recalled),
+        TEST(what_is_empty_is_removed_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
