@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Nothing here allocates: an err is filled in after fork and when memory is short. All text goes
- * through err_put, which never writes past the end and marks a cut with three dots.
+ * through text_put, which never writes past the end and marks a cut with three dots.
  */
 #include "runtime/base/err.h"
 

@@ -192,7 +192,7 @@ static no_return void become(const struct checkpoint_call *c, const char *const 
         dprintf(2, "%s\n", err.text);
         _exit(126);
     }
-    /* Without something to prepare nothing of ours is its business. */
+    /* It writes to its log: ours is for what a restore hands on to the restored process. */
     if (c->prepare == NULL && null_fd >= 0 &&
         (dup2(null_fd, 0) < 0 || dup2(null_fd, 1) < 0 || dup2(null_fd, 2) < 0))
         _exit(126);

@@ -37,8 +37,8 @@ static void explain(const struct init *in, struct err *err)
                     "$.linux.gidMappings");
 }
 
-/* In front of a failure stands which step it was, with what. The text is cut to fit: buf would
- * allocate, so the step's name is printed through a buffer only after all is lost anyway. */
+/* In front of a failure stands which step it was, and of what. The buffer allocates, which nothing
+ * else does here: all is lost by now, but for the message. */
 static void wrap_step(const struct init *in, const struct step *s, struct err *err)
 {
     struct buf text = BUF_INIT(STEP_TEXT_MAX);

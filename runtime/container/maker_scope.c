@@ -35,9 +35,9 @@ static bool reads_as(const char *before)
            str_eq_c(buf_str(&now), before);
 }
 
-/* The process that keeps the place. Its maker ends it; a maker that dies does not, for a scope
- * whose process was gone before systemd had it would be one that runs for ever: it is only moved
- * and gone that systemd notices. */
+/* The process that keeps the place, until its maker ends it. If the maker dies it stays until
+ * systemd has moved it, and ends then: systemd notices the end of a process that was in the scope;
+ * a scope whose process had gone before would be there for ever. */
 static no_return void keep_place(pid_t maker, const char *before)
 {
     static const struct timespec pause = {.tv_nsec = MOVED_MS * 1000000L};

@@ -40,7 +40,8 @@ static bool is_sysfs(const struct oci_mount *o)
     return strcmp(o->type, "sysfs") == 0 && (o->ms_set & (MS_BIND | MS_REMOUNT)) == 0;
 }
 
-/* What is mounted beneath it cannot be left out by those to whom it was locked. */
+/* In a user namespace what is mounted beneath it may be locked to it, "Restrictions on mount
+ * namespaces" in mount_namespaces(7): then it cannot be had without. */
 static bool may_clone_alone(const char *path)
 {
     struct err ignored;

@@ -46,10 +46,10 @@ int step_cgroup_enter(struct init *in, size_t index, struct err *err)
     return cgroup_doors_enter(&in->doors, in->in_v2 ? CGROUP_ENTER_V1 : CGROUP_ENTER_ALL, err);
 }
 
-/* The root and working directory are those of the mount namespace now, which are the container's;
- * but where the runtime that made it was itself in a chroot, the pivot exchanged that, and above it
- * the host's root is still there; and one without a mount namespace of its own shares the host's.
- * Then it is the root of the container's init that counts. */
+/* setns has set root and working directory to the root of the mount namespace, which as a rule is
+ * the container's. Not so where the runtime that made it was itself in a chroot, for then the pivot
+ * exchanged that, and the host's root is still above it; nor where the container shares the host's
+ * mount namespace. Then it is the root of the container's init that counts. */
 static int take_root(struct init *in, struct err *err)
 {
     own_fd int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -23,11 +23,25 @@
 
 /* --- making ----------------------------------------------------------------------------------- */
 
-/* Every ancestor, then the group itself; `down` passes controllers or cpus on from each level. */
+/* One level: its directory, and what it passes on to the next. *made: it was not there. */
+static int make_level(const struct cgroup_hier *h, const char *path, bool leaf, bool *made,
+                      struct err *err)
+{
+    *made = mkdir(path, 0755) == 0;
+    if (!*made && errno != EEXIST)
+        return err_set(err, errno, "make cgroup '%s'", path);
+    if ((h->v2 ? cgroup_v2_level(path, strlen(h->mount), leaf, err)
+               : cgroup_v1_level(path, h->controllers, *made, err)) == 0)
+        return 0;
+    if (*made)
+        (void)rmdir(path); /* on the way out of another failure */
+    return -1;
+}
+
+/* Every ancestor, then the group itself. *made: the group was not there. */
 static int make_levels(const struct cgroup_hier *h, bool *made, struct err *err)
 {
     char path[PATH_MAX];
-    size_t base = strlen(h->mount);
 
     if (cgroup_hier_path(h, "", path, err) < 0)
         return -1;
@@ -36,25 +50,17 @@ static int make_levels(const struct cgroup_hier *h, bool *made, struct err *err)
         *made = true;
         return 0;
     }
-    for (size_t i = base + 1; *made = false, true; i++) {
-        char c = path[i];
+    for (char *end = path + strlen(h->mount) + 1;; end++) {
+        char c = *end;
 
         if (c != '/' && c != '\0')
             continue;
-        path[i] = '\0';
-        if (mkdir(path, 0755) == 0)
-            *made = true;
-        else if (errno != EEXIST)
-            return err_set(err, errno, "make cgroup '%s'", path);
-        if (h->v2 ? cgroup_v2_level(path, base, c == '\0', err) < 0
-                  : cgroup_v1_level(path, h->controllers, *made, err) < 0) {
-            if (*made)
-                (void)rmdir(path); /* on the way out of another failure */
+        *end = '\0';
+        if (make_level(h, path, c == '\0', made, err) < 0)
             return -1;
-        }
         if (c == '\0')
             return 0;
-        path[i] = c;
+        *end = c;
     }
 }
 

@@ -24,8 +24,8 @@ int cred_become(const struct cred *c, enum cred_groups how, struct err *err)
         return err_set(err, errno, "become user %u", c->uid);
     if (prctl(PR_SET_KEEPCAPS, 0UL, 0UL, 0UL, 0UL) < 0)
         return err_set(err, errno, "stop keeping the capabilities");
-    /* A change of user makes the process dumpable or not by the system's taste; before execve it
-     * must not be (its memory and descriptors are the runtime's). */
+    /* A change of user makes the process dumpable or not, as fs.suid_dumpable has it; before execve
+     * it must not be (its memory and descriptors are the runtime's). */
     if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) < 0)
         return err_set(err, errno, "become undumpable");
     return caps_raise(err);

@@ -91,14 +91,14 @@ static void dump_pairs(struct jw *w, const struct field *f, const void *member)
 }
 
 /* The value of a FIELD_NAME or FIELD_MASK member: n_offset is its size. */
-static uint64_t wide_or_not(const struct field *f, const void *member)
+static uint64_t value_of(const struct field *f, const void *member)
 {
     return f->n_offset == sizeof(uint64_t) ? *(const uint64_t *)member : *(const unsigned *)member;
 }
 
 static void dump_name(struct jw *w, const struct field *f, const void *member)
 {
-    uint64_t v = wide_or_not(f, member);
+    uint64_t v = value_of(f, member);
 
     if (v != 0 || (f->flags & FIELD_REQUIRED) != 0)
         jw_c(w, f->key, field_name_of(f->names, v));
@@ -106,7 +106,7 @@ static void dump_name(struct jw *w, const struct field *f, const void *member)
 
 static void dump_mask(struct jw *w, const struct field *f, const void *member)
 {
-    uint64_t mask = wide_or_not(f, member);
+    uint64_t mask = value_of(f, member);
 
     if (mask == 0)
         return;

@@ -373,7 +373,7 @@ static int load_console(const struct load *ld, const struct jv *value, void *mem
 {
     const struct oci_process *p = member;
 
-    /* Whatever it says, it is to be ignored without a terminal; that was read before. */
+    /* Without a terminal it is to be ignored, whatever it says. "terminal" is an earlier row. */
     return p->terminal ? fields_load(ld, value, &console_fields, member, err) : 0;
 }
 
