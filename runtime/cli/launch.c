@@ -137,6 +137,25 @@ static int add_notify(struct cmd *c, struct oci_config *config, struct container
                    err);
 }
 
+/* Nobody but root may make a namespace without a user namespace of his own around it: what can only
+ * fail is done as crun does it. 1: it was changed; 0; -1. */
+static int add_user_ns(struct cmd *c, struct oci_config *config, struct err *err)
+{
+    struct oci_linux *l = &config->linux_;
+
+    if (geteuid() == 0 || c->env.rootless == CONTAINER_ROOTLESS_NO ||
+        l->ns[OCI_NS_USER].mode != OCI_NS_HOST || l->ns[OCI_NS_MOUNT].mode != OCI_NS_NEW)
+        return 0;
+    report_line(c->report, REPORT_WARN,
+                "$.linux.namespaces: there is no user namespace, which a container of an ordinary "
+                "user needs: it gets one, and its root is this user");
+    l->ns[OCI_NS_USER].mode = OCI_NS_NEW;
+    if (oci_map_root(c->arena, geteuid(), &l->uid_maps, err) < 0 ||
+        oci_map_root(c->arena, getegid(), &l->gid_maps, err) < 0)
+        return -1;
+    return 1;
+}
+
 #define PLAN_MAX (1U << 20)
 
 static void log_plan(struct cmd *c, const struct container_create *create)
@@ -162,6 +181,7 @@ int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how h
     struct container_loaded loaded;
     struct oci_config *config = NULL;
     size_t env_n = 0;
+    int mapped = 0;
 
     *out = (struct container_create){.id = c->args[0], .io = CONTAINER_IO_INIT};
     if (container_id_check(out->id, err) < 0)
@@ -174,6 +194,9 @@ int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how h
         return -1;
     config = loaded.config;
     out->filter = loaded.filter;
+    mapped = add_user_ns(c, config, err);
+    if (mapped < 0)
+        return -1;
     if (launch_check_console(&config->process, o->console_socket, how, err) < 0)
         return -1;
     out->config = config;
@@ -188,7 +211,7 @@ int launch_prepare(struct cmd *c, const struct launch_opts *o, enum launch_how h
         add_notify(c, config, out, err) < 0 ||
         network_apply(c->arena, &o->net, config, out, &net, err) < 0)
         return -1;
-    if (config->process.env.n != env_n || net == NETWORK_CHANGED)
+    if (config->process.env.n != env_n || net == NETWORK_CHANGED || mapped > 0)
         out->text = STR_NONE; /* it was changed, and is not what was read any more */
     log_plan(c, out);
     return 0;

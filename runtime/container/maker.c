@@ -192,17 +192,6 @@ struct idmaps maker_idmaps(const struct maker *m, const struct oci_idmaps *from)
     return (struct idmaps){v, v == NULL ? 0 : from->n};
 }
 
-static int map_to_caller(const struct maker *m, uint32_t id, struct oci_idmaps *maps,
-                         struct err *err)
-{
-    maps->v = arena_array(m->arena, 1, sizeof *maps->v);
-    if (maps->v == NULL)
-        return err_set(err, ENOMEM, "the mappings of ids");
-    maps->v[0] = (struct oci_idmap){.container_id = 0, .host_id = id, .size = 1};
-    maps->n = 1;
-    return 0;
-}
-
 int maker_decide_ids(struct maker *m, struct err *err)
 {
     const struct oci_linux *l = &m->config->linux_;
@@ -212,9 +201,9 @@ int maker_decide_ids(struct maker *m, struct err *err)
     if (l->ns[OCI_NS_USER].mode != OCI_NS_NEW || l->uid_maps.n > 0)
         return 0;
     maker_warn(m, "$.linux.uidMappings: there are none: root in the container is this user");
-    if (map_to_caller(m, geteuid(), &m->uid_maps, err) < 0)
+    if (oci_map_root(m->arena, geteuid(), &m->uid_maps, err) < 0)
         return -1;
-    return map_to_caller(m, getegid(), &m->gid_maps, err);
+    return oci_map_root(m->arena, getegid(), &m->gid_maps, err);
 }
 
 /* --- from outside ----------------------------------------------------------------------------- */

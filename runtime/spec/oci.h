@@ -589,6 +589,9 @@ must_check int oci_check_process(const struct oci_process *p, struct err *err);
  * structs. Keys that the loader ignored are lost. */
 void oci_dump(const struct oci_config *c, struct buf *out);
 
+/* Root in a user namespace is this id outside, and there is nobody else. */
+must_check int oci_map_root(struct arena *a, uint32_t id, struct oci_idmaps *maps, struct err *err);
+
 enum oci_flavour {
     OCI_DEFAULT,
     OCI_ROOTLESS /* a user namespace with the caller's ids, no cgroup, sysfs bound */

@@ -389,6 +389,16 @@ static int check_maps(const struct jv *at, const struct oci_idmaps *maps, const 
     return 0;
 }
 
+int oci_map_root(struct arena *a, uint32_t id, struct oci_idmaps *maps, struct err *err)
+{
+    maps->v = arena_array(a, 1, sizeof *maps->v);
+    if (maps->v == NULL)
+        return err_set(err, ENOMEM, "the mappings of ids");
+    maps->v[0] = (struct oci_idmap){.container_id = 0, .host_id = id, .size = 1};
+    maps->n = 1;
+    return 0;
+}
+
 static int check_linux(const struct load *ld, const struct jv *at, void *obj, struct err *err)
 {
     const struct oci_linux *l = obj;

@@ -98,6 +98,29 @@ def test_an_ordinary_user_runs_a_container(ordinary):
     assert out.stdout.split() == ["0", "0", "12345", "1"]
 
 
+def test_an_ordinary_user_gets_a_user_namespace_where_none_is_asked_for(ordinary):
+    assert as_user(ordinary, "./runtime", "spec", "--rootless").returncode == 0
+    with open(f"{ordinary}/config.json", encoding="utf-8") as f:
+        config = json.load(f)
+    linux, process = config["linux"], config["process"]
+    del linux["uidMappings"], linux["gidMappings"]
+    linux["namespaces"] = [n for n in linux["namespaces"] if n["type"] != "user"]
+    process.update({"terminal": False, "args": ["sleep", "60"]})
+    with open(f"{ordinary}/config.json", "w", encoding="utf-8") as f:
+        json.dump(config, f)
+    call = ("./runtime", "--root", f"{ordinary}/state")
+    out = as_user(ordinary, *call, "--rootless", "false", "run", "c1")
+    assert out.returncode == 1 and "there is no user namespace" not in out.stderr
+    out = as_user(ordinary, *call, "create", "c1")
+    try:
+        assert out.returncode == 0 and "there is no user namespace" in out.stderr, out.stderr
+        assert as_user(ordinary, *call, "start", "c1").returncode == 0
+        out = as_user(ordinary, *call, "exec", "c1", "sh", "-c", "id -u; cat /proc/1/uid_map")
+        assert out.stdout.split() == ["0", "0", "12345", "1"], out.stderr
+    finally:
+        assert as_user(ordinary, *call, "delete", "--force", "c1").returncode == 0
+
+
 def test_devices_of_the_config_are_made(runtime, bundle, own_rootfs):
     own_rootfs.chmod(0o755)
     bundle.linux["devices"] = [{"path": "/dev/some", "type": "c", "major": 1, "minor": 3, "uid": 10, "gid": 11,
