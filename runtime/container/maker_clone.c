@@ -13,6 +13,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 #include "runtime/container/maker.h"
 #include "runtime/container/steps.h"
 #include "runtime/container/sync.h"
+#include "runtime/kernel/mount.h"
 #include "runtime/kernel/self.h"
 #include "runtime/kernel/sys.h"
 
@@ -163,6 +165,46 @@ static no_return void run_entry(struct maker *m, struct err *err)
     _exit(m->child.pid < 0);
 }
 
+static bool is_same(int a_fd, int b_fd)
+{
+    struct stat a, b;
+
+    return fstat(a_fd, &a) == 0 && fstat(b_fd, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+/* As the container sees it, where it does; else -1. */
+static int group_inside(const struct maker *m)
+{
+    static const char *const places[] = {"sys/fs/cgroup", "sys/fs/cgroup/unified"};
+
+    for (size_t i = 0; i < ARRAY_N(places); i++) {
+        own_fd int fd = sys_openat2(m->init.root_fd, places[i], O_PATH | O_DIRECTORY | O_CLOEXEC, 0,
+                                    RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+
+        if (fd >= 0 && is_same(fd, m->cgroup_fd))
+            return take_fd(&fd);
+    }
+    return -1;
+}
+
+/* The group's directory is in the new process until it is closed there, and leads to all that is
+ * above it in its mount. The container's own mount leads to nothing new; one that is attached
+ * nowhere, which costs the kernel a wait when it goes, to nothing at all. */
+static void hide_group(struct maker *m)
+{
+    struct err ignored; /* then the process puts itself in */
+    int fd = -1;
+
+    if (m->cgroup_fd < 0)
+        return;
+    fd = group_inside(m);
+    if (fd < 0)
+        fd = mount_clone(m->cgroup_fd, "", MOUNT_ONE, &ignored);
+    fd_close(&m->cgroup_fd);
+    m->cgroup_fd = fd;
+}
+
 /* From the moment a process is in the container's pid namespace it is seen from inside, and one
  * with CAP_SYS_PTRACE there may take hold of it: by then it must have left the host. So a stage
  * enters all namespaces but that one, and makes the process. It shares our memory, not our
@@ -174,6 +216,7 @@ static int clone_inside(struct maker *m, struct err *err)
     int status = 0;
     pid_t stage = -1;
 
+    hide_group(m);
     m->child.pid = -1;
     err_reset(err);
     stage = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): it never returns */

@@ -4,7 +4,8 @@
  *
  *   uncover    detaches its own root, enters the root of its mount namespace anew, and lists it
  *   lurk PATH  looks at every process that comes, as early as it can be seen, and whether PATH of
- *              the host can be reached through its root, its working directory or a descriptor
+ *              the host can be reached through its root, its working directory or a descriptor;
+ *              only at those that are called as the environment's NAME says, if it does
  *   flood PATH sends datagrams to a socket, without end
  *   lend NAME  makes a keyring of that name with a key in it, for anybody to join, and stays
  *   key        says whether that key is in the session's keyring
@@ -56,7 +57,8 @@ static int uncover(const char *arg)
 }
 
 #define FDS   24 /* descriptors that are looked through */
-#define AHEAD 4  /* process ids ahead of the newest one */
+#define UP    "../../../"
+#define AHEAD 4 /* process ids ahead of the newest one */
 
 static bool reaches(int pid, const char *way, const char *path)
 {
@@ -66,10 +68,30 @@ static bool reaches(int pid, const char *way, const char *path)
     return access(text, F_OK) == 0;
 }
 
+static bool is_named(int pid, const char *name)
+{
+    char text[64] = "";
+    FILE *f = NULL;
+
+    (void)snprintf(text, sizeof text, "/proc/%d/comm", pid);
+    f = fopen(text, "re");
+    text[0] = '\0';
+    if (f != NULL) {
+        if (fgets(text, sizeof text, f) == NULL)
+            text[0] = '\0';
+        (void)fclose(f);
+    }
+    text[strcspn(text, "\n")] = '\0';
+    return strcmp(text, name) == 0;
+}
+
 static bool look_at(int pid, const char *path)
 {
-    char way[32];
+    const char *name = getenv("NAME"); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+    char way[64];
 
+    if (name != NULL && !is_named(pid, name))
+        return false;
     if (reaches(pid, "root", path) && printf("through the root of %d\n", pid) > 0)
         return true;
     if (reaches(pid, "cwd", path) && printf("through the directory of %d\n", pid) > 0)
@@ -78,6 +100,10 @@ static bool look_at(int pid, const char *path)
         /* A descriptor of the host's procfs leads to its process 1, and through that to all. */
         (void)snprintf(way, sizeof way, "fd/%d/1/root", fd);
         if (reaches(pid, way, path) && printf("through descriptor %d of %d\n", fd, pid) > 0)
+            return true;
+        /* And a directory to all that is above it. */
+        (void)snprintf(way, sizeof way, "fd/%d/" UP UP UP UP, fd);
+        if (reaches(pid, way, path) && printf("through directory %d of %d\n", fd, pid) > 0)
             return true;
     }
     return false;

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import os
 import pathlib
+import shutil
 import stat
 
 import pytest
