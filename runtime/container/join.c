@@ -70,3 +70,19 @@ bool join_is_seen(const struct init *in)
 {
     return in->join_fd >= 0 && (in->join_flags & (CLONE_NEWUSER | CLONE_NEWPID)) == CLONE_NEWPID;
 }
+
+#define MAKERS_MAX 4 /* processes that are in the group at a time while it is made */
+
+bool join_hides(const struct oci_config *c, const struct plan_facts *f)
+{
+    static const enum oci_hook_kind told[] = {OCI_HOOK_PRESTART, OCI_HOOK_CREATE_RUNTIME,
+                                              OCI_HOOK_CREATE_CONTAINER, OCI_HOOK_START_CONTAINER};
+    const struct oci_linux *l = &c->linux_;
+    const struct oci_i64 *limit = &l->resources.pids_limit;
+
+    for (size_t i = 0; i < ARRAY_N(told); i++)
+        if (c->hooks[told[i]].n > 0)
+            return false;
+    return l->ns[OCI_NS_PID].mode == OCI_NS_JOIN && l->ns[OCI_NS_MOUNT].mode == OCI_NS_NEW &&
+           f->root && !f->network && (!limit->set || limit->v <= 0 || limit->v >= MAKERS_MAX);
+}

@@ -17,6 +17,7 @@ struct err;
 struct init;
 struct maker;
 struct oci_config;
+struct plan_facts;
 
 /* What container_look found. */
 struct container_view {
@@ -36,5 +37,11 @@ must_check int join_follow_init(struct maker *m, struct err *err);
 
 /* Can a process of the container get hold of the one that is to join it, before it has? */
 bool join_is_seen(const struct init *in);
+
+/* Is a container that joins others' pid namespace, but no user namespace, to be made outside of it
+ * (steps_pid.c)? Only with mounts of its own is there a host to leave. Hooks are told the process
+ * before, and the helper of a network holds on to it; and a limit of one or two processes leaves
+ * nobody to make it: such a container is seen. */
+bool join_hides(const struct oci_config *c, const struct plan_facts *f);
 
 #endif

@@ -259,6 +259,14 @@ enum init_groups maker_groups(const struct maker *m)
     return m->groups_denied || m->groups_denied_to_us ? INIT_GROUPS_DENIED : INIT_GROUPS_SET;
 }
 
+/* That the process is cloned into; -1: the maker's, or it is entered later. */
+static int pid_ns_of(const struct maker *m, int flags)
+{
+    if (m->init.join_fd >= 0 && (flags & CLONE_NEWPID) != 0)
+        return m->init.join_fd;
+    return m->plan.enters_late ? -1 : m->init.ns_fds[OCI_NS_PID];
+}
+
 int maker_clone(struct maker *m, struct err *err)
 {
     struct init *in = &m->init;
@@ -287,9 +295,7 @@ int maker_clone(struct maker *m, struct err *err)
     } else {
         if (exec)
             in->join_flags &= ~CLONE_NEWPID;
-        if (clone_plain(m,
-                        exec && (flags & CLONE_NEWPID) != 0 ? in->join_fd : in->ns_fds[OCI_NS_PID],
-                        err) < 0)
+        if (clone_plain(m, pid_ns_of(m, flags), err) < 0)
             return -1;
     }
     fd_close(&in->sync_fd);

@@ -65,6 +65,19 @@ static int note_moved(struct maker *m, struct err *err)
                : sync_send(m->sync_fd, SYNC_GO, 0, -1, err);
 }
 
+/* The process has made the one that goes on for it, in the pid namespace, and ends. */
+static int take_over(struct maker *m, struct sync_msg *msg, struct err *err)
+{
+    if (!m->plan.enters_late || msg->fd < 0 || msg->number <= 0)
+        return err_set(err, EBADMSG, "an unexpected message from the container's process");
+    while (waitpid(m->child.pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    fd_close(&m->child.pid_fd);
+    m->child.pid = msg->number;
+    m->child.pid_fd = take_fd(&msg->fd);
+    return maker_write_state(m, err) < 0 ? -1 : sync_send(m->sync_fd, SYNC_GO, 0, -1, err);
+}
+
 #define EVENTS_MAX 4096
 
 /* Did the kernel kill somebody in the container's group for want of memory? */
@@ -169,8 +182,11 @@ static int serve_one(struct maker *m, struct sync_msg *msg, struct err *err)
         (void)err_set(err, 0, "%s", msg->text);
         err->code = msg->number;
         return -1;
-    case SYNC_GO:
+    case SYNC_ENTER:
+        return sync_send(m->sync_fd, SYNC_GO, 0, -1, err) < 0 ? -1 : 1;
     case SYNC_STAGE:
+        return take_over(m, msg, err) < 0 ? -1 : 1;
+    case SYNC_GO:
         break;
     }
     return err_set(err, EBADMSG, "an unexpected message from the container's process");
@@ -194,8 +210,9 @@ static bool only_listens(const struct maker *m)
 
     if (c != NULL && (c->hooks[OCI_HOOK_PRESTART].n > 0 || c->hooks[OCI_HOOK_CREATE_RUNTIME].n > 0))
         return false;
-    return !m->facts.wait && !m->facts.no_pivot && m->init.process != NULL &&
-           !m->init.process->terminal && (m->seccomp == NULL || m->seccomp->listener_path == NULL);
+    return !m->facts.wait && !m->facts.no_pivot && !m->plan.enters_late &&
+           m->init.process != NULL && !m->init.process->terminal &&
+           (m->seccomp == NULL || m->seccomp->listener_path == NULL);
 }
 
 /* It says that it is ready a moment before it executes: to be woken twice would take a processor

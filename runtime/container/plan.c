@@ -12,6 +12,7 @@
 
 #include "runtime/base/arena.h"
 #include "runtime/base/err.h"
+#include "runtime/container/join.h"
 #include "runtime/kernel/cgroup.h"
 #include "runtime/spec/oci.h"
 
@@ -114,6 +115,7 @@ static void decide_flags(struct draft *d)
         d->plan->clone_flags |= CLONE_NEWNS;
     d->plan->new_user_ns = is_new(d, OCI_NS_USER);
     d->plan->user_ns = joined || d->plan->new_user_ns;
+    d->plan->enters_late = !d->plan->user_ns && join_hides(d->c, d->f);
     d->plan->side_by_side = may_go_ahead(d);
     /* On v2 it is in the group already, which would be charged for what the namespaces need. */
     if (d->plan->side_by_side && !d->f->unified) {
@@ -237,7 +239,7 @@ static void push_namespaces(struct draft *d)
         if (i != OCI_NS_PID && i != OCI_NS_USER && mode(d, (enum oci_ns_kind)i) == OCI_NS_JOIN)
             push(d, STEP_JOIN, (size_t)i);
     push_if(d, d->plan->user_ns, STEP_BECOME_ROOT);
-    push(d, STEP_SESSION, 0);
+    push_if(d, !d->plan->enters_late, STEP_SESSION);
     push_if(d, !d->f->no_new_keyring, STEP_KEYRING);
     if (!d->plan->side_by_side)
         push_if(d, (d->plan->unshare_flags & CLONE_NEWCGROUP) != 0, STEP_UNSHARE_CGROUP);
@@ -316,6 +318,8 @@ static void push_root(struct draft *d)
     push_each(d, STEP_READONLY, d->c->linux_.readonly_paths.n);
     push_if(d, d->c->linux_.rootfs_propagation != 0, STEP_ROOT_PROPAGATION);
     push_if(d, d->plan->leaves, STEP_LEAVE);
+    push_if(d, d->plan->enters_late, STEP_ENTER_PID);
+    push_if(d, d->plan->enters_late, STEP_SESSION);
 }
 
 /* From here on create and exec are alike. */

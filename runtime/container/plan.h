@@ -51,6 +51,7 @@ enum step_kind {
     STEP_UNSHARE,
     STEP_JOIN, /* index: enum oci_ns_kind */
     STEP_BECOME_ROOT,
+    STEP_ENTER_PID, /* of others: by another process, when the host has been left */
     STEP_SESSION,
     STEP_KEYRING,
     STEP_UNSHARE_CGROUP,
@@ -138,7 +139,8 @@ struct plan {
     bool side_by_side; /* the child makes namespaces and mounts while its maker sees to cgroups */
     bool user_ns;      /* in a new or joined one */
     bool new_user_ns;
-    bool leaves; /* the mounts are made in a namespace that is left for the runtime's own */
+    bool enters_late; /* the pid namespace, by one more process; see join_hides */
+    bool leaves;      /* the mounts are made in a namespace that is left for the runtime's own */
 };
 
 must_check int plan_make(struct arena *a, const struct oci_config *c, const struct plan_facts *f,

@@ -32,6 +32,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_UNSHARE] = "make namespaces",
     [STEP_JOIN] = "join namespace",
     [STEP_BECOME_ROOT] = "become root of the user namespace",
+    [STEP_ENTER_PID] = "enter the pid namespace",
     [STEP_SESSION] = "start a session",
     [STEP_KEYRING] = "join a new keyring",
     [STEP_UNSHARE_CGROUP] = "unshare cgroup",

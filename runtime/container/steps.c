@@ -102,6 +102,7 @@ init_step *const init_steps[STEP_KINDS] = {
     [STEP_CGROUP_ENTER] = step_cgroup_enter,
     [STEP_JOIN] = step_join,
     [STEP_BECOME_ROOT] = step_become_root,
+    [STEP_ENTER_PID] = step_enter_pid,
     [STEP_SESSION] = step_session,
     [STEP_KEYRING] = step_keyring,
     [STEP_UNSHARE_CGROUP] = step_unshare_cgroup,

@@ -17,6 +17,7 @@
 struct device;
 struct err;
 struct init;
+struct mount_new;
 struct oci_config;
 
 /* steps_ns.c */
@@ -63,6 +64,11 @@ int step_readonly(struct init *in, size_t index, struct err *err);
 int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err);
 /* Does the container see its group as the top of the tree, and may it write there? */
 bool may_divide_cgroup(const struct oci_config *c);
+
+/* steps_pid.c */
+int step_enter_pid(struct init *in, size_t index, struct err *err);
+/* A procfs of the pid namespace that is entered later; its descriptor. */
+int pid_mount_proc(const struct init *in, const struct mount_new *n, struct err *err);
 
 /* steps_process.c */
 int step_terminal(struct init *in, size_t index, struct err *err);

@@ -329,7 +329,9 @@ static int mount_fresh(const struct init *in, const struct oci_mount *m, int tar
                           .context = label_of(in, m),
                           .sb_flags = m->ms_set,
                           .attrs = attrs};
-    own_fd int fd = mount_new(&n, err);
+    own_fd int fd = in->plan->enters_late && strcmp(m->type, "proc") == 0
+                        ? pid_mount_proc(in, &n, err)
+                        : mount_new(&n, err);
 
     if (fd < 0 || (tmpfs && furnish_tmpfs(m, fd, target_fd, err) < 0) ||
         label_queue(in, m, fd, err) < 0 || mount_set(fd, MOUNT_ONE, &ro, err) < 0 ||

@@ -17,7 +17,8 @@
 
 enum sync_kind {
     SYNC_GO = 'g',       /* to the child: go on; number: enum init_groups */
-    SYNC_STAGE = 's',    /* from the stage before the child: number is its pid, with a pidfd */
+    SYNC_STAGE = 's',    /* from a process before the child: number is its pid, with a pidfd */
+    SYNC_ENTER = 'n',    /* may the pid namespace be entered? answered by go */
     SYNC_CONSOLE = 'c',  /* with the master of the terminal */
     SYNC_MOVED = 'm',    /* the root was moved, not pivoted to; answered by go */
     SYNC_HOOKS = 'h',    /* run the hooks of the runtime now, then say go */

@@ -164,6 +164,39 @@ def test_no_exec_is_seen_before_it_is_inside(attacked, bundle, own_rootfs, tmp_p
     assert ("through" in said.read_text()) != attacked.defended, said.read_text()
 
 
+@both("stage")
+@pytest.mark.parametrize("how", ["run", "create"])
+def test_nor_a_container_that_joins_its_pid_namespace(attacked, bundle, own_rootfs, tmp_path, how):
+    """A member of the pod is made while another one, which may look into all it sees, watches."""
+    def start(second):
+        if how == "run":
+            return attacked.run(second)
+        name = attacked.new_id()
+        with open(tmp_path / "out", "wb") as out:  # a pipe would be waited for
+            r = attacked("create", "-b", second.save().path, name, capture_output=False, text=None, stdout=out, stderr=out)
+        attacked("delete", "--force", name)
+        return r
+
+    with_attacker(own_rootfs)
+    (tmp_path / "of-the-host").touch()
+    (tmp_path / "second").mkdir()
+    second = Bundle(tmp_path / "second", copy.deepcopy(bundle.config)).args("true").namespaces("pid")
+    for kind in ("bounding", "effective", "permitted"):
+        bundle.process["capabilities"][kind].append("CAP_SYS_PTRACE")
+    name = attacked.start_detached(bundle.args("/attacker", "lurk", str(tmp_path / "of-the-host")))
+    second.linux["namespaces"].append({"type": "pid", "path": f"/proc/{attacked.state(name)['pid']}/ns/pid"})
+    said = bundle.path / "out"
+    wait(lambda: "ready" in said.read_text(), "the attacker")
+    for _ in range(EXECS // 3):
+        made = start(second).returncode == 0
+        if "through" in said.read_text():
+            break
+        assert made
+    (own_rootfs / "stop").touch()
+    wait(lambda: "through" in said.read_text() or "nothing" in said.read_text(), "the attacker to end")
+    assert ("through" in said.read_text()) != attacked.defended, said.read_text()
+
+
 @both("dumpable")
 @pytest.mark.parametrize("idmap", [False, True])
 def test_nor_one_that_gets_a_user_namespace(attacked, bundle, own_rootfs, tmp_path, idmap):
@@ -181,6 +214,9 @@ def test_nor_one_that_gets_a_user_namespace(attacked, bundle, own_rootfs, tmp_pa
     else:
         second.linux["namespaces"].append({"type": "user"})
         second.linux["uidMappings"] = second.linux["gidMappings"] = ids
+    name = f"v{os.getpid()}{idmap}"  # processes of others are seen, too
+    attacked.program = shutil.copy(attacked.program, tmp_path / name)
+    bundle.process["env"].append(f"NAME={name}")
     attacked.start_detached(bundle.namespaces("pid").args("/attacker", "lurk", str(tmp_path / "of-the-host")))
     said = bundle.path / "out"
     wait(lambda: "ready" in said.read_text(), "the attacker")

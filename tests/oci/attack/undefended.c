@@ -135,6 +135,14 @@ bool __wrap_join_is_seen(const struct init *in)
     return !is_off("stage") && __real_join_is_seen(in);
 }
 
+bool __real_join_hides(const struct oci_config *c, const struct plan_facts *f);
+bool __wrap_join_hides(const struct oci_config *c, const struct plan_facts *f);
+
+bool __wrap_join_hides(const struct oci_config *c, const struct plan_facts *f)
+{
+    return !is_off("stage") && __real_join_hides(c, f);
+}
+
 int __real_prctl(int op, ...);
 int __wrap_prctl(int op, ...);
 

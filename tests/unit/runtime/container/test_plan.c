@@ -13,6 +13,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/own.h"
 #include "runtime/container/init.h"
+#include "runtime/container/join.h"
 #include "runtime/container/plan.h"
 #include "runtime/spec/oci.h"
 
@@ -128,6 +129,43 @@ static void everything_at_once_without_no_new_privs(void **state)
     arena_free(a);
 }
 
+/* Who is in a pid namespace already sees nobody there that has not left the host. */
+static void a_pid_namespace_of_others_is_entered_when_the_root_is_the_containers(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct oci_config *c = oci_default(a, OCI_DEFAULT, 0, 0);
+    struct plan_facts f = {.root = true, .cgroup = true, .wait = true};
+
+    (void)state;
+    c->linux_.ns[OCI_NS_PID].mode = OCI_NS_JOIN;
+    c->linux_.ns[OCI_NS_PID].path = "/proc/1/ns/pid";
+    check("joined_pid", c, &f);
+    arena_free(a);
+}
+
+static void where_the_process_is_told_of_before_it_is_seen(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct oci_config *c = oci_default(a, OCI_DEFAULT, 0, 0);
+    struct plan_facts f = {.root = true};
+
+    (void)state;
+    assert_false(join_hides(c, &f)); /* a namespace of its own */
+    c->linux_.ns[OCI_NS_PID].mode = OCI_NS_JOIN;
+    assert_true(join_hides(c, &f));
+    c->hooks[OCI_HOOK_CREATE_RUNTIME].n = 1;
+    assert_false(join_hides(c, &f));
+    c->hooks[OCI_HOOK_CREATE_RUNTIME].n = 0;
+    c->linux_.resources.pids_limit.set = true;
+    c->linux_.resources.pids_limit.v = 2;
+    assert_false(join_hides(c, &f));
+    c->linux_.resources.pids_limit.v = -1;
+    assert_true(join_hides(c, &f));
+    f.network = true;
+    assert_false(join_hides(c, &f));
+    arena_free(a);
+}
+
 /* Its mounts are made in a namespace all the same, which is left before the process begins. */
 static void without_a_mount_namespace_nothing_is_mounted_in_the_runtime_s(void **state)
 {
@@ -170,6 +208,8 @@ int main(void)
         cmocka_unit_test(the_default_of_an_ordinary_user),
         cmocka_unit_test(a_network_is_connected_before_the_process_goes_on),
         cmocka_unit_test(everything_at_once_without_no_new_privs),
+        cmocka_unit_test(a_pid_namespace_of_others_is_entered_when_the_root_is_the_containers),
+        cmocka_unit_test(where_the_process_is_told_of_before_it_is_seen),
         cmocka_unit_test(without_a_mount_namespace_nothing_is_mounted_in_the_runtime_s),
         cmocka_unit_test(every_kind_of_step_has_a_name),
         cmocka_unit_test(every_step_of_the_new_process_has_a_function),
