@@ -37,6 +37,29 @@ static int add_arches(scmp_filter_ctx ctx, const struct seccomp_rules *r, struct
     return 0;
 }
 
+/* libseccomp takes one condition for an argument. */
+static bool has_argument_twice(const struct seccomp_rule *rule)
+{
+    for (size_t i = 0; i < rule->args_n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (rule->args[i].arg == rule->args[k].arg)
+                return true;
+    return false;
+}
+
+/* Two conditions for one argument are alternatives, and so are then all of the rule, as runc and
+ * crun have it since engines wrote such profiles. */
+static int add_conditions(scmp_filter_ctx ctx, const struct seccomp_rule *rule, int nr)
+{
+    int e = 0;
+
+    if (!has_argument_twice(rule))
+        return seccomp_rule_add_array(ctx, rule->action, nr, (unsigned)rule->args_n, rule->args);
+    for (size_t i = 0; i < rule->args_n && (e == 0 || e == -EEXIST); i++)
+        e = seccomp_rule_add_array(ctx, rule->action, nr, 1, &rule->args[i]);
+    return e;
+}
+
 static int add_name(scmp_filter_ctx ctx, const struct seccomp_rule *rule, const char *name,
                     struct err *err)
 {
@@ -44,7 +67,7 @@ static int add_name(scmp_filter_ctx ctx, const struct seccomp_rule *rule, const 
 
     if (nr == __NR_SCMP_ERROR)
         return 0;
-    e = seccomp_rule_add_array(ctx, rule->action, nr, (unsigned)rule->args_n, rule->args);
+    e = add_conditions(ctx, rule, nr);
     /* EFAULT, EDOM, EOPNOTSUPP: this system call does not exist (in that form) where it was to be
      * added. */
     if (e != 0 && e != -EEXIST && e != -EDOM && e != -EOPNOTSUPP)
