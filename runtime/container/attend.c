@@ -76,6 +76,7 @@ static void make_raw(struct attend *t)
         return;
     raw = t->terminal;
     cfmakeraw(&raw);
+    raw.c_oflag |= OPOST; /* the container's terminal leaves line ends to this one */
     t->raw = tcsetattr(0, TCSANOW, &raw) == 0;
     follow_size(t);
 }

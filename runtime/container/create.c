@@ -54,7 +54,12 @@ int maker_write_state(struct maker *m, struct err *err)
 static int start_hooks(struct maker *m, struct err *err)
 {
     struct hook_moment now = {
-        .state = &m->hook_state, .status = "running", .pid = m->child.pid, .files = &m->hook_files};
+        .state = &m->hook_state,
+        .status = "running",
+        .pid = m->child.pid,
+        .dir = m->state.public.bundle,
+        .files = &m->hook_files,
+    };
 
     return hooks_run(m->config, OCI_HOOK_POSTSTART, &now, err);
 }
@@ -140,7 +145,8 @@ void maker_undo(struct maker *m)
  * hooks included. They also take back what hooks did before a later step failed. */
 static void undo_hooks(const struct maker *m, struct err *err)
 {
-    struct hook_moment now = {.state = &m->hook_state, .status = "stopped"};
+    struct hook_moment now = {
+        .state = &m->hook_state, .status = "stopped", .dir = m->state.public.bundle};
 
     if (m->hooks_ran || err->code == HOOK_FAILED)
         hooks_run_all(m->config, OCI_HOOK_POSTSTOP, &now, m->env);

@@ -88,7 +88,8 @@ static int poststop(struct arena *a, const struct container_env *env, const stru
 {
     struct hook_state text;
     struct hook_files files = HOOK_FILES_NONE;
-    struct hook_moment now = {.state = &text, .status = "stopped", .pid = 0, .files = &files};
+    struct hook_moment now = {
+        .state = &text, .status = "stopped", .dir = s->public.bundle, .files = &files};
 
     if (c == NULL || c->hooks[OCI_HOOK_POSTSTOP].n == 0)
         return 0;

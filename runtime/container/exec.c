@@ -62,8 +62,7 @@ static int pick_one(struct maker *m, struct str spec, struct err *err)
     if (check_controllers(m, controllers, err) < 0)
         return -1;
     if (path_has_dotdot(path))
-        return err_set(err, EINVAL, "cgroup '%.*s': `..` components are not allowed",
-                       STR_ARG(spec));
+        return err_set(err, 0, "bad sub cgroup path: %.*s is not a sub cgroup path", STR_ARG(spec));
     for (size_t i = 0; i < m->cgroup.n; i++) {
         struct cgroup_hier h = m->state.cgroup.v[i];
 
@@ -113,6 +112,7 @@ static int inherit(struct maker *m, const struct oci_process *of_exec, const str
     }
     m->init.process = p;
     m->init.memory_policy = &c->linux_.memory_policy;
+    m->init.personality = c->linux_.personality;
     if (m->state.root_moved && init_may_unmount(&m->init))
         return err_set(err, 0,
                        "the container's root covers that of the host (--no-pivot), and with "
@@ -182,7 +182,8 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
                                    .exec_cpus = cpus,
                                    .exec_filter = c->linux_.seccomp.set,
                                    .exec_rdt = c->linux_.rdt.set,
-                                   .exec_mempolicy = c->linux_.memory_policy.set};
+                                   .exec_mempolicy = c->linux_.memory_policy.set,
+                                   .exec_personality = c->linux_.personality_set};
     if (!m->facts.exec_user_ns)
         maker_warn_caps(m, in->process);
     maker_warn_memlock(m, in->process);

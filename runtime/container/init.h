@@ -41,6 +41,7 @@ struct init {
     const struct oci_config *config; /* NULL for an exec */
     const struct oci_process *process;
     const struct oci_memory_policy *memory_policy;
+    unsigned long personality;
     const struct plan *plan;
     const struct container_io *io;
     const char *mount_label;     /* NULL: none, or nobody enforces it */
@@ -79,7 +80,8 @@ struct init {
     bool in_container;    /* after the pivot, or from the start in an exec */
     mode_t callers_umask; /* it is 0 while the plan is walked */
     bool cwd_later;
-    int dev_fd; /* /dev of the container while it is furnished, reached by no link */
+    bool cpus_kept; /* the kernel gave none */
+    int dev_fd;     /* /dev of the container while it is furnished, reached by no link */
     int mask_fd;
     int null_fd;
     struct tty tty;

@@ -18,6 +18,7 @@
 #include "runtime/base/child.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
+#include "runtime/base/map.h"
 #include "runtime/base/own.h"
 #include "runtime/container/pid_file.h"
 #include "runtime/kernel/caps.h"
@@ -105,14 +106,36 @@ int maker_check_io(struct maker *m, const struct container_io *io, struct err *e
     return fill_stdio(err);
 }
 
+static struct str name_of(const char *variable)
+{
+    struct str name = str_of(variable), ignored;
+
+    (void)str_cut(name, '=', &name, &ignored); /* without one it is all name */
+    return name;
+}
+
+/* Of a variable that is set twice programs see the first or the last, as they please: the last it
+ * is, and the only one. */
+static size_t copy_env(const char **to, const struct oci_strings *env)
+{
+    struct map *last = map_new();
+    size_t n = 0;
+
+    for (size_t i = 0; i < env->n; i++)
+        (void)map_put(last, name_of(env->v[i]), (void *)(uintptr_t)(i + 1));
+    for (size_t i = 0; i < env->n; i++)
+        if ((uintptr_t)map_get(last, name_of(env->v[i])) == i + 1)
+            to[n++] = env->v[i];
+    map_free(last);
+    return n;
+}
+
 int maker_env(struct maker *m, const struct oci_process *p, struct err *err)
 {
     m->init.env = arena_array(m->arena, p->env.n + INIT_ENV_SPARE + 1, sizeof *m->init.env);
     if (m->init.env == NULL)
         return err_set(err, ENOMEM, "the environment");
-    if (p->env.n > 0)
-        memcpy(m->init.env, p->env.v, p->env.n * sizeof *m->init.env);
-    m->init.env_n = p->env.n;
+    m->init.env_n = copy_env(m->init.env, &p->env);
     return 0;
 }
 

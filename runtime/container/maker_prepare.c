@@ -214,6 +214,7 @@ static int prepare_init(struct maker *m, struct err *err)
     in->config = m->config;
     in->process = &m->config->process;
     in->memory_policy = &m->config->linux_.memory_policy;
+    in->personality = m->config->linux_.personality;
     in->plan = &m->plan;
     in->io = m->io;
     in->mount_label = lsm_is_on(LSM_SELINUX) ? m->config->linux_.mount_label : NULL;

@@ -47,7 +47,12 @@ static int take_console(struct maker *m, int *fd, struct err *err)
 static int runtime_hooks(struct maker *m, struct err *err)
 {
     struct hook_moment now = {
-        .state = &m->hook_state, .status = "created", .pid = m->child.pid, .files = &m->hook_files};
+        .state = &m->hook_state,
+        .status = "created",
+        .pid = m->child.pid,
+        .dir = m->state.public.bundle,
+        .files = &m->hook_files,
+    };
 
     m->hooks_ran = true;
     if (hooks_run(m->config, OCI_HOOK_PRESTART, &now, err) < 0 ||

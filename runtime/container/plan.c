@@ -278,6 +278,30 @@ static bool has_hooks(const struct draft *d, enum oci_hook_kind kind)
     return d->c->hooks[kind].n > 0;
 }
 
+static bool is_above(const char *dir, const char *path)
+{
+    size_t n = strlen(dir);
+
+    return strncmp(dir, path, n) == 0 && (path[n] == '/' || (n > 0 && dir[n - 1] == '/'));
+}
+
+/* A file system that is to be read-only, with something in it that is still to be made: devices,
+ * or the place of a later mount. */
+static bool is_filled_first(const struct oci_config *c, size_t i)
+{
+    const struct oci_mount *m = &c->mounts[i];
+
+    if (oci_mount_is_bind(m) || (m->ms_set & MS_RDONLY) == 0 || (m->ms_set & MS_REMOUNT) != 0 ||
+        strcmp(m->type, "tmpfs") != 0)
+        return false;
+    if (starts_with_dev(m->destination))
+        return true;
+    for (size_t k = i + 1; k < c->mounts_n; k++)
+        if (is_above(m->destination, c->mounts[k].destination))
+            return true;
+    return false;
+}
+
 /* The groups are to be seen in it, or its content is to be charged to them. */
 static bool needs_cgroups(const struct oci_mount *m)
 {
@@ -296,7 +320,7 @@ static void push_mounts(struct draft *d)
             outside = false;
         }
         if (i < d->c->mounts_n)
-            push(d, STEP_MOUNT, i);
+            push(d, is_filled_first(d->c, i) ? STEP_MOUNT_WRITABLE : STEP_MOUNT, i);
     }
 }
 
@@ -312,6 +336,9 @@ static void push_root(struct draft *d)
     push_if(d, has_hooks(d, OCI_HOOK_CREATE_CONTAINER), STEP_HOOKS_CONTAINER);
     push_each(d, STEP_SYSCTL, d->c->linux_.sysctl.n);
     push_if(d, d->c->root.readonly && d->p->set && strcmp(d->p->cwd, "/") != 0, STEP_MAKE_CWD);
+    for (size_t i = 0; i < d->c->mounts_n; i++)
+        if (is_filled_first(d->c, i))
+            push(d, STEP_MOUNT_READONLY, i);
     push_if(d, d->c->root.readonly, STEP_ROOT_READONLY);
     push(d, d->f->no_pivot ? STEP_MOVE_ROOT : STEP_PIVOT, 0);
     push_each(d, STEP_MASK, d->c->linux_.masked_paths.n);
@@ -330,10 +357,11 @@ static void push_process(struct draft *d, bool filter, bool start_hooks)
      */
     bool look = d->f->wait && d->p->args.n > 0;
 
+    push_if(d, !d->f->exec_cpus, STEP_CPUS);
     push(d, STEP_HOME, 0);
     push(d, STEP_STDIO, 0);
     push_each(d, STEP_RLIMIT, d->p->rlimits_n);
-    push_if(d, d->c->linux_.personality_set, STEP_PERSONALITY);
+    push_if(d, d->c->linux_.personality_set || d->f->exec_personality, STEP_PERSONALITY);
     push_if(d, d->p->scheduler.set, STEP_SCHEDULER);
     push_if(d, d->p->ioprio.set, STEP_IOPRIO);
     push_if(d, d->c->linux_.memory_policy.set || d->f->exec_mempolicy, STEP_MEMPOLICY);
@@ -352,8 +380,8 @@ static void push_process(struct draft *d, bool filter, bool start_hooks)
     push_if(d, d->f->wait, STEP_WAIT);
     /* Hooks of the container are programs of the image: they get no more than its process will. */
     push_if(d, !early, STEP_DESCRIPTORS);
-    push_if(d, start_hooks, STEP_HOOKS_START);
     push_if(d, filter && !early, STEP_FILTER);
+    push_if(d, start_hooks, STEP_HOOKS_START);
     push(d, STEP_EXEC, 0);
 }
 
@@ -381,7 +409,7 @@ int plan_make(struct arena *a, const struct oci_config *c, const struct plan_fac
     struct draft d = {.c = c, .p = &c->process, .f = f, .plan = out};
     /* Every list once, and each other kind at most once. */
     size_t n = STEP_KINDS + 1 + 2 * l->net_devices_n + l->devices_n + OCI_NS_KINDS + PLAN_DEVICES +
-               PLAN_LINKS + 2 * c->mounts_n + l->devices_n + l->sysctl.n + l->masked_paths.n +
+               PLAN_LINKS + 3 * c->mounts_n + l->devices_n + l->sysctl.n + l->masked_paths.n +
                l->readonly_paths.n + c->process.rlimits_n;
 
     if (reserve(a, n, out, err) < 0)

@@ -62,8 +62,9 @@ enum step_kind {
     STEP_DOMAINNAME,
     STEP_PROPAGATION,
     STEP_ROOT,
-    STEP_MOUNT,   /* index */
-    STEP_UNMOUNT, /* index */
+    STEP_MOUNT,          /* index */
+    STEP_MOUNT_WRITABLE, /* index; STEP_MOUNT_READONLY follows */
+    STEP_UNMOUNT,        /* index */
     STEP_CHECK_DEV,
     STEP_DEVICE,      /* index into the default devices, or beyond them those of the config */
     STEP_DEVICE_BIND, /* the same, in a user namespace */
@@ -73,6 +74,7 @@ enum step_kind {
     STEP_HOOKS_CONTAINER, /* createContainer */
     STEP_SYSCTL,          /* index */
     STEP_MAKE_CWD,
+    STEP_MOUNT_READONLY, /* index: of a mount that was given content first */
     STEP_ROOT_READONLY,
     STEP_PIVOT,
     STEP_MOVE_ROOT,
@@ -80,6 +82,7 @@ enum step_kind {
     STEP_READONLY, /* index */
     STEP_ROOT_PROPAGATION,
     STEP_LEAVE, /* of a container that shares the runtime's mount namespace */
+    STEP_CPUS,
     STEP_HOME,
     STEP_STDIO,
     STEP_RLIMIT, /* index */
@@ -124,8 +127,9 @@ struct plan_facts {
     bool exec_filter;  /* and a system call filter */
     /* CPUs of its own, which count from when it is in the cgroup: the maker puts it in */
     bool exec_cpus;
-    bool exec_mempolicy; /* and a memory policy */
-    bool exec_rdt;       /* and a group of resctrl */
+    bool exec_mempolicy;   /* and a memory policy */
+    bool exec_personality; /* and a personality */
+    bool exec_rdt;         /* and a group of resctrl */
 };
 
 struct plan {

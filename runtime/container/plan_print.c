@@ -44,6 +44,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_PROPAGATION] = "keep mounts from spreading",
     [STEP_ROOT] = "mount the root",
     [STEP_MOUNT] = "mount",
+    [STEP_MOUNT_WRITABLE] = "mount, writable at first,",
     [STEP_UNMOUNT] = "unmount",
     [STEP_CHECK_DEV] = "look at /dev",
     [STEP_DEVICE] = "make device",
@@ -54,6 +55,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_HOOKS_CONTAINER] = "hooks createContainer",
     [STEP_SYSCTL] = "set sysctl",
     [STEP_MAKE_CWD] = "make directory",
+    [STEP_MOUNT_READONLY] = "make read-only the mount",
     [STEP_ROOT_READONLY] = "make the root read-only",
     [STEP_PIVOT] = "pivot into the root",
     [STEP_MOVE_ROOT] = "change root without pivot",
@@ -61,6 +63,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_READONLY] = "make read-only",
     [STEP_ROOT_PROPAGATION] = "set the root's propagation",
     [STEP_LEAVE] = "return to the runtime's mount namespace",
+    [STEP_CPUS] = "take all CPUs of the cgroup",
     [STEP_HOME] = "look up HOME",
     [STEP_STDIO] = "set stdin, stdout, stderr",
     [STEP_RLIMIT] = "limit",
@@ -96,8 +99,8 @@ static void print_mount(const struct oci_mount *m, struct buf *out)
 
 static void print_of_config(const struct oci_config *c, const struct step *s, struct buf *out)
 {
-    if (s->kind == STEP_MOUNT || s->kind == STEP_UNMOUNT || s->kind == STEP_OPEN_SOURCE ||
-        s->kind == STEP_IDMAP)
+    if (s->kind == STEP_MOUNT || s->kind == STEP_MOUNT_WRITABLE || s->kind == STEP_MOUNT_READONLY ||
+        s->kind == STEP_UNMOUNT || s->kind == STEP_OPEN_SOURCE || s->kind == STEP_IDMAP)
         print_mount(&c->mounts[s->index], out);
     else if (s->kind == STEP_MAKE_CWD)
         buf_printf(out, " %s", c->process.cwd);

@@ -99,7 +99,12 @@ static int poststart(struct arena *a, const struct state *s, struct err *err)
     struct hook_state text;
     struct hook_files files = HOOK_FILES_NONE;
     struct hook_moment now = {
-        .state = &text, .status = "running", .pid = s->public.pid, .files = &files};
+        .state = &text,
+        .status = "running",
+        .pid = s->public.pid,
+        .dir = s->public.bundle,
+        .files = &files,
+    };
     int r = 0;
 
     if ((s->needs_config & STATE_FOR_START) == 0)

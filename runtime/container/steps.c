@@ -22,12 +22,20 @@ static int step_hooks_runtime(struct init *in, size_t index, struct err *err)
     return sync_wait_go(in->sync_fd, &ignored, err);
 }
 
+/* Where runc has them: createContainer hooks in the container's root, which is not "/" yet. */
+static const char *hooks_dir(const struct init *in)
+{
+    if (in->in_container)
+        return NULL;
+    return in->in_chroot ? "/" : in->rootfs;
+}
+
 static int run_hooks(struct init *in, enum oci_hook_kind kind, struct err *err)
 {
     struct hook_moment m = {.state = in->hook_state,
                             .status = "created",
                             .pid = getpid(),
-                            .dir = in->in_container ? NULL : in->bundle,
+                            .dir = hooks_dir(in),
                             .files = in->hook_files,
                             .env = in->in_container ? in->env : NULL};
 
@@ -114,6 +122,8 @@ init_step *const init_steps[STEP_KINDS] = {
     [STEP_PROPAGATION] = step_propagation,
     [STEP_ROOT] = step_root,
     [STEP_MOUNT] = step_mount,
+    [STEP_MOUNT_WRITABLE] = step_mount_writable,
+    [STEP_MOUNT_READONLY] = step_mount_readonly,
     [STEP_UNMOUNT] = step_unmount,
     [STEP_CHECK_DEV] = step_check_dev,
     [STEP_DEVICE] = step_device,
@@ -130,6 +140,7 @@ init_step *const init_steps[STEP_KINDS] = {
     [STEP_READONLY] = step_readonly,
     [STEP_ROOT_PROPAGATION] = step_root_propagation,
     [STEP_LEAVE] = step_leave,
+    [STEP_CPUS] = step_cpus,
     [STEP_HOME] = step_home,
     [STEP_STDIO] = step_stdio,
     [STEP_RLIMIT] = step_rlimit,

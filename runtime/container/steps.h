@@ -41,6 +41,8 @@ int step_sysctl(struct init *in, size_t index, struct err *err);
 int step_propagation(struct init *in, size_t index, struct err *err);
 int step_root(struct init *in, size_t index, struct err *err);
 int step_mount(struct init *in, size_t index, struct err *err);
+int step_mount_writable(struct init *in, size_t index, struct err *err);
+int step_mount_readonly(struct init *in, size_t index, struct err *err);
 int step_unmount(struct init *in, size_t index, struct err *err);
 int step_root_readonly(struct init *in, size_t index, struct err *err);
 int step_pivot(struct init *in, size_t index, struct err *err);
@@ -72,6 +74,7 @@ int pid_mount_proc(const struct init *in, const struct mount_new *n, struct err 
 
 /* steps_process.c */
 int step_terminal(struct init *in, size_t index, struct err *err);
+int step_cpus(struct init *in, size_t index, struct err *err);
 int step_home(struct init *in, size_t index, struct err *err);
 int step_stdio(struct init *in, size_t index, struct err *err);
 int step_rlimit(struct init *in, size_t index, struct err *err);

@@ -277,18 +277,35 @@ static int open_target(const struct init *in, const struct oci_mount *m, struct 
     return dir_make_beneath(in->root_fd, m->destination, DIR_DIRECTORY, err);
 }
 
-/* A tmpfs takes the mode of the directory it covers, as other runtimes have it, unless one is
- * given; with tmpcopyup its content too. */
-static int furnish_tmpfs(const struct oci_mount *m, int fd, int target_fd, struct err *err)
+/* Where a new file system goes. */
+struct place {
+    int fd;
+    bool mode_counts; /* it was there before, and the file system takes its mode */
+};
+
+static int open_place(const struct init *in, const struct oci_mount *m, struct place *out,
+                      struct err *err)
+{
+    bool asks =
+        strcmp(m->type, "tmpfs") == 0 && (m->data == NULL || strstr(m->data, "mode=") == NULL);
+    own_fd int before_fd = asks ? dir_try_beneath(in->root_fd, m->destination, O_PATH) : -1;
+
+    out->fd = open_target(in, m, err);
+    out->mode_counts = before_fd >= 0;
+    return out->fd < 0 ? -1 : 0;
+}
+
+/* A tmpfs takes the mode of the directory it covers, as with runc, unless one is given or the
+ * directory was made for it; with tmpcopyup its content too. */
+static int furnish_tmpfs(const struct oci_mount *m, const struct place *at, int fd, struct err *err)
 {
     struct stat st;
 
-    if ((m->data == NULL || strstr(m->data, "mode=") == NULL) && fstat(target_fd, &st) == 0 &&
-        fchmodat(fd, ".", st.st_mode & 07777, 0) < 0)
+    if (at->mode_counts && fstat(at->fd, &st) == 0 && fchmodat(fd, ".", st.st_mode & 07777, 0) < 0)
         return err_set(err, errno, "set the mode of the tmpfs");
     if (!m->tmpcopyup)
         return 0;
-    return copyup(target_fd, fd, err) < 0 ? err_wrap(err, "copy up") : 0;
+    return copyup(at->fd, fd, err) < 0 ? err_wrap(err, "copy up") : 0;
 }
 
 /* procfs and sysfs label their files by themselves, and a message queue takes no such option: its
@@ -316,13 +333,13 @@ static int label_queue(const struct init *in, const struct oci_mount *m, int fd,
     return lsm_set_file(dir_fd, label, err);
 }
 
-static int mount_fresh(const struct init *in, const struct oci_mount *m, int target_fd,
-                       struct err *err)
+static int mount_fresh(const struct init *in, const struct oci_mount *m, const struct place *at,
+                       unsigned long readonly, struct err *err)
 {
     bool tmpfs = strcmp(m->type, "tmpfs") == 0;
     /* Read-only comes after the content. */
     uint64_t attrs = mount_attrs(m->ms_set & ~(unsigned long)MS_RDONLY);
-    struct mount_change ro = {.set = mount_attrs(m->ms_set & MS_RDONLY)};
+    struct mount_change ro = {.set = mount_attrs(readonly)};
     struct mount_new n = {.type = m->type,
                           .source = m->source,
                           .data = m->data,
@@ -333,28 +350,50 @@ static int mount_fresh(const struct init *in, const struct oci_mount *m, int tar
                         ? pid_mount_proc(in, &n, err)
                         : mount_new(&n, err);
 
-    if (fd < 0 || (tmpfs && furnish_tmpfs(m, fd, target_fd, err) < 0) ||
-        label_queue(in, m, fd, err) < 0 || mount_set(fd, MOUNT_ONE, &ro, err) < 0 ||
-        set_recursive(fd, m, err) < 0 || mount_attach(fd, target_fd, err) < 0)
+    if (fd < 0 || (tmpfs && furnish_tmpfs(m, at, fd, err) < 0) || label_queue(in, m, fd, err) < 0 ||
+        mount_set(fd, MOUNT_ONE, &ro, err) < 0 || set_recursive(fd, m, err) < 0 ||
+        mount_attach(fd, at->fd, err) < 0)
         return -1;
     return set_propagation(fd, m, err);
+}
+
+/* readonly: MS_RDONLY if it is to be so from the start, else 0. */
+static int mount_at_place(struct init *in, size_t index, unsigned long readonly, struct err *err)
+{
+    const struct oci_mount *m = &in->config->mounts[index];
+    struct place at = {.fd = -1};
+    own_fd int fd = open_place(in, m, &at, err) < 0 ? -1 : at.fd;
+
+    if (fd < 0)
+        return -1;
+    if (strcmp(m->type, "cgroup") == 0)
+        return mount_cgroup(in, index, fd, err);
+    return mount_fresh(in, m, &at, readonly, err);
 }
 
 int step_mount(struct init *in, size_t index, struct err *err)
 {
     const struct oci_mount *m = &in->config->mounts[index];
-    own_fd int target_fd = -1;
 
     if ((m->ms_set & MS_REMOUNT) != 0)
         return remount(in, m, err);
     if (oci_mount_is_bind(m))
         return bind(in, index, err);
-    target_fd = open_target(in, m, err);
-    if (target_fd < 0)
-        return -1;
-    if (strcmp(m->type, "cgroup") == 0)
-        return mount_cgroup(in, index, target_fd, err);
-    return mount_fresh(in, m, target_fd, err);
+    return mount_at_place(in, index, m->ms_set & MS_RDONLY, err);
+}
+
+int step_mount_writable(struct init *in, size_t index, struct err *err)
+{
+    return mount_at_place(in, index, 0, err);
+}
+
+int step_mount_readonly(struct init *in, size_t index, struct err *err)
+{
+    struct mount_change ro = {.set = MOUNT_ATTR_RDONLY};
+    own_fd int fd = dir_open_beneath(in->root_fd, in->config->mounts[index].destination,
+                                     O_PATH | O_DIRECTORY, err);
+
+    return fd < 0 ? -1 : mount_set(fd, MOUNT_ONE, &ro, err);
 }
 
 /* The mount is named by its descriptor, through the host's procfs: a path could lead elsewhere by

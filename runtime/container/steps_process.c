@@ -23,6 +23,7 @@
 #include "runtime/kernel/cred.h"
 #include "runtime/kernel/device.h"
 #include "runtime/kernel/dir.h"
+#include "runtime/kernel/idlist.h"
 #include "runtime/kernel/lsm.h"
 #include "runtime/kernel/sched.h"
 
@@ -50,6 +51,8 @@ int step_terminal(struct init *in, size_t index, struct err *err)
     if (tty_open(in->root_fd, &in->tty, err) < 0)
         return -1;
     r = size_terminal(in, err);
+    if (r == 0 && in->io->console_socket == NULL)
+        r = tty_keep_lines(in->tty.slave_fd, err);
     if (r == 0 && in->config != NULL)
         r = tty_bind_console(in->root_fd, in->tty.slave_fd, err);
     if (r == 0)
@@ -203,12 +206,14 @@ int step_descriptors(struct init *in, size_t index, struct err *err)
 
 /* --- environment ------------------------------------------------------------------------------ */
 
-static bool has_env(const struct init *in, const char *name_eq)
+/* Its place, or one after the last. */
+static size_t find_env(const struct init *in, const char *name_eq)
 {
-    for (size_t i = 0; i < in->env_n; i++)
-        if (strncmp(in->env[i], name_eq, strlen(name_eq)) == 0)
-            return true;
-    return false;
+    size_t i = 0;
+
+    while (i < in->env_n && strncmp(in->env[i], name_eq, strlen(name_eq)) != 0)
+        i++;
+    return i;
 }
 
 /* "name:password:uid:gid:gecos:home:shell": the home, if the uid is that one. */
@@ -293,11 +298,14 @@ static void look_up_home(struct init *in)
 
 int step_home(struct init *in, size_t index, struct err *err)
 {
+    size_t home = find_env(in, "HOME=");
+
     (void)index;
     (void)err;
-    if (!has_env(in, "HOME=")) {
+    if (home == in->env_n || strcmp(in->env[home], "HOME=") == 0) {
         look_up_home(in);
-        in->env[in->env_n++] = in->home;
+        in->env[home] = in->home;
+        in->env_n += home == in->env_n;
     }
     if (in->listen_pid) {
         (void)snprintf(in->listen_text, sizeof in->listen_text, "LISTEN_PID=%d", getpid());
@@ -334,7 +342,21 @@ int step_rlimit(struct init *in, size_t index, struct err *err)
 int step_personality(struct init *in, size_t index, struct err *err)
 {
     (void)index;
-    return personality(in->config->linux_.personality) < 0 ? err_set(err, errno, "personality") : 0;
+    return personality(in->personality) < 0 ? err_set(err, errno, "personality") : 0;
+}
+
+/* A service manager may have bound an engine to some CPUs; its containers have their own say in
+ * that, by $.linux.resources.cpu.cpus. What the kernel does not give stays as it was. */
+int step_cpus(struct init *in, size_t index, struct err *err)
+{
+    struct idlist all;
+    struct err ignored;
+
+    (void)index;
+    (void)err;
+    idlist_fill(&all);
+    in->cpus_kept = sched_cpus_set(0, &all, &ignored) < 0;
+    return 0;
 }
 
 int step_scheduler(struct init *in, size_t index, struct err *err)

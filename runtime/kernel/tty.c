@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "runtime/base/err.h"
@@ -30,6 +31,16 @@ int tty_open(int root_fd, struct tty *out, struct err *err)
         return err_set(err, errno, "open the terminal's other side");
     *out = (struct tty){.master_fd = take_fd(&master_fd), .slave_fd = slave_fd};
     return 0;
+}
+
+int tty_keep_lines(int fd, struct err *err)
+{
+    struct termios t;
+
+    if (tcgetattr(fd, &t) < 0)
+        return err_set(err, errno, "read the terminal's settings");
+    t.c_oflag &= ~(tcflag_t)ONLCR;
+    return tcsetattr(fd, TCSANOW, &t) < 0 ? err_set(err, errno, "set the terminal's line ends") : 0;
 }
 
 int tty_resize(int fd, uint16_t rows, uint16_t cols, struct err *err)

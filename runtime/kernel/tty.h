@@ -24,6 +24,9 @@ struct tty {
 
 /* Opens a pair of the devpts at dev/pts beneath root_fd. The caller closes both. */
 must_check int tty_open(int root_fd, struct tty *out, struct err *err);
+/* Line ends pass as the program wrote them: not as CR LF, which a terminal further out makes of
+ * them if there is one, and which a file or a pipe should not get. */
+must_check int tty_keep_lines(int fd, struct err *err);
 must_check int tty_resize(int fd, uint16_t rows, uint16_t cols, struct err *err);
 /* The slave becomes the controlling terminal of this session leader, and its descriptors 0 to 2. */
 must_check int tty_adopt(int slave_fd, struct err *err);
