@@ -252,10 +252,13 @@ static int look(struct cmd *c, const struct exec_opts *o, struct container_view 
     if (container_look(&c->env, c->args[0], c->arena, view, err) < 0)
         return -1;
     now = container_view_state(*view)->status;
-    if (now == CONTAINER_CREATING || now == CONTAINER_STOPPED)
+    if (now == CONTAINER_STOPPED)
+        return err_set(err, 0, "cannot exec in a stopped container");
+    if (now == CONTAINER_CREATING)
         return err_set(err, 0, "the container is %s, not running", container_status_names[now]);
     if (now == CONTAINER_PAUSED && !o->ignore_paused.on)
-        return err_set(err, 0, "the container is paused (--ignore-paused waits until it goes on)");
+        return err_set(
+            err, 0, "cannot exec in a paused container (--ignore-paused waits until it goes on)");
     return 0;
 }
 

@@ -61,19 +61,49 @@ struct kill_ctx {
     enum container_whom whom;
 };
 
+/* containerd looks for these words, which are runc's, to know that all is well. */
+static int not_running(struct err *err)
+{
+    return err_set(err, 0, "container not running");
+}
+
+/* Without a pid namespace of its own the others do not die with the first, and outlive it. */
+static bool are_on_their_own(struct arena *a, const struct state *s)
+{
+    struct oci_config *c = NULL;
+    struct err ignored;
+
+    return s->cgroup.n > 0 && s->public.status != CONTAINER_CREATING &&
+           state_load_config(s, a, &c, &ignored) == 0 &&
+           c->linux_.ns[OCI_NS_PID].mode != OCI_NS_NEW;
+}
+
+/* All of them. Of a container that is over there may be some left, or none. */
+static int kill_all(struct arena *a, const struct state *s, struct err *err)
+{
+    pid_t *pids = NULL;
+    size_t n = 0;
+
+    if (s->public.status == CONTAINER_STOPPED &&
+        (cgroup_pids(&s->cgroup, a, &pids, &n, err) < 0 || n == 0))
+        return not_running(err);
+    return cgroup_signal(&s->cgroup, SIGKILL, err);
+}
+
 static int kill_one(struct arena *a, const struct state *s, void *ctx, struct err *err)
 {
     const struct kill_ctx *k = ctx;
     own_fd int pid_fd = -1;
 
-    (void)a;
     if (k->whom == CONTAINER_ALL)
         return need_cgroup(s, err) < 0 ? -1 : cgroup_signal(&s->cgroup, k->signo, err);
-    if (need_alive(s, err) < 0)
-        return -1;
+    if (k->signo == SIGKILL && are_on_their_own(a, s))
+        return kill_all(a, s, err);
+    if (s->public.status == CONTAINER_STOPPED || s->public.status == CONTAINER_CREATING)
+        return not_running(err);
     pid_fd = proc_pidfd(s->public.pid, s->public.pid_start, err);
     if (pid_fd < 0)
-        return err->code == ESRCH ? err_set(err, 0, "the container is stopped, not running") : -1;
+        return err->code == ESRCH ? not_running(err) : -1;
     if (pidfd_send_signal(pid_fd, k->signo, NULL, 0) < 0)
         return err_set(err, errno, "send signal %d", k->signo);
     return 0;

@@ -90,12 +90,15 @@ static int add_swap(struct list *l, const struct oci_memory *m, struct err *err)
         x->v2_value = "max";
         return 0;
     }
-    if (!m->limit.set || m->limit.v < 0 || m->limit.v > m->swap.v)
-        return err_set(
-            err, 0,
-            "$.linux.resources.memory.swap: counts memory and swap together, so it needs "
-            "$.linux.resources.memory.limit, which must not be above it");
-    x->v2_value = number(l, m->swap.v - m->limit.v);
+    if (m->limit.set && m->limit.v > m->swap.v)
+        return err_set(err, 0,
+                       "$.linux.resources.memory.swap: counts memory and swap together, so it must "
+                       "not be below $.linux.resources.memory.limit");
+    if (!m->limit.set) /* v1 needs none, for it has one already */
+        x->v2_lacks = "$.linux.resources.memory.swap: counts memory and swap together, so it needs "
+                      "$.linux.resources.memory.limit";
+    else /* beside memory without a limit it can only mean swap */
+        x->v2_value = number(l, m->limit.v < 0 ? m->swap.v : m->swap.v - m->limit.v);
     return 0;
 }
 

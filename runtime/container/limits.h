@@ -34,6 +34,7 @@ struct limit {
     const char *v1_other; /* where the first file is missing; NULL: none */
     const char *v2_other;
     const char *v2_other_value;
+    const char *v2_lacks; /* why there is no value for v2, nor one for v1 if it fails; or NULL */
 };
 
 struct limits {

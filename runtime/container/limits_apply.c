@@ -108,6 +108,8 @@ static int apply_one(const struct cgroup *g, const struct limit *l, struct err *
     if (file == NULL)
         return err_set(err, ENOTSUP, "cgroup %s cannot do '%s'", h->v2 ? "v2" : "v1",
                        h->v2 ? l->v1_file : l->v2_file);
+    if (h->v2 && l->v2_lacks != NULL)
+        return err_set(err, 0, "%s", l->v2_lacks);
     if (cgroup_write(h, file, h->v2 ? l->v2_value : l->v1_value, err) == 0)
         return 0;
     file = h->v2 ? l->v2_other : l->v1_other;
@@ -142,6 +144,8 @@ static int tell_what(const struct cgroup *g, const struct limit *l, struct err *
         (void)tell_controller(g, l, err);
     if (err->code == EBUSY && strcmp(l->section, "memory") == 0)
         (void)err_wrap(err, "the processes of the container hold more than that");
+    if (err->code == EINVAL && l->v2_lacks != NULL)
+        (void)err_wrap(err, "%s", l->v2_lacks);
     if (err->code == EINVAL && l->v1_file != NULL && strcmp(l->v1_file, "cpu.rt_runtime_us") == 0)
         (void)err_wrap(err, "the group above has not that much realtime left");
     return err_wrap(err, "resources.%s", l->section);

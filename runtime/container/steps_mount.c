@@ -283,7 +283,7 @@ struct place {
     bool mode_counts; /* it was there before, and the file system takes its mode */
 };
 
-static int open_place(const struct init *in, const struct oci_mount *m, struct place *out,
+static int find_place(const struct init *in, const struct oci_mount *m, struct place *out,
                       struct err *err)
 {
     bool asks =
@@ -362,7 +362,7 @@ static int mount_at_place(struct init *in, size_t index, unsigned long readonly,
 {
     const struct oci_mount *m = &in->config->mounts[index];
     struct place at = {.fd = -1};
-    own_fd int fd = open_place(in, m, &at, err) < 0 ? -1 : at.fd;
+    own_fd int fd = find_place(in, m, &at, err) < 0 ? -1 : at.fd;
 
     if (fd < 0)
         return -1;

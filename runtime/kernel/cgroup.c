@@ -71,9 +71,11 @@ static int check_existing(const struct cgroup_hier *h, struct err *err)
     if (cgroup_read(h, "cgroup.procs", &text, err) < 0)
         return -1;
     if (text.n > 0)
-        return err_set(err, EBUSY, "cgroup '%s%s' exists and holds processes", h->mount, h->path);
+        return err_set(err, EBUSY, "container's cgroup is not empty: '%s%s' holds processes",
+                       h->mount, h->path);
     if (cgroup_hier_is_frozen(h))
-        return err_set(err, EBUSY, "cgroup '%s%s' exists and is frozen", h->mount, h->path);
+        return err_set(err, EBUSY, "container's cgroup unexpectedly frozen: '%s%s'", h->mount,
+                       h->path);
     return 0;
 }
 

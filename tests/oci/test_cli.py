@@ -480,6 +480,24 @@ def test_a_terminal_in_the_foreground(runtime, bundle):
     os.close(master)
 
 
+def test_a_terminal_gives_a_pipe_the_line_ends_of_the_program(runtime, bundle):
+    out = runtime.run(bundle.terminal(True).shell("tty; echo two"))
+    assert out.stdout.splitlines(keepends=True)[1] == "two\n", out
+    name = runtime.start_detached(bundle.terminal(False).args("sleep", "60"))
+    assert runtime.ok("exec", "--tty", name, "echo", "word", text=False) == b"word\n"
+
+
+def test_a_terminal_of_a_terminal_shows_whole_lines(runtime, bundle):
+    bundle.terminal(True).shell("echo one; echo two").save()
+    master, slave = pty.openpty()
+    with subprocess.Popen(runtime.command("run", "--bundle", bundle.path, runtime.new_id()),
+                          stdin=slave, stdout=slave, stderr=slave, start_new_session=True) as process:
+        os.close(slave)
+        assert b"one\r\ntwo\r\n" in read_until(master, b"two\r\n")
+        assert process.wait(20) == 0
+    os.close(master)
+
+
 def test_a_terminal_needs_somebody_to_serve_it(runtime, bundle):
     bundle.terminal(True).save()
     result = runtime("run", "-d", "--bundle", bundle.path, runtime.new_id())

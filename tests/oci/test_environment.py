@@ -228,3 +228,21 @@ def test_features_are_accepted_where_they_belong(runtime, bundle):
     assert runtime.run(bundle).returncode == 0
     bundle.process["capabilities"] = {"bounding": f["linux"]["capabilities"]}
     assert "unknown" not in runtime.run(bundle).stderr
+
+
+def test_of_a_variable_that_is_set_twice_the_last_counts(runtime, bundle):
+    bundle.process["env"] = ["A=1", "HOME=/h", "B=2", "A=", "HOME=/i", "ALONE", "A=3"]
+    assert runtime.run(bundle.args("/bin/env")).stdout.split() == ["B=2", "HOME=/i", "ALONE", "A=3"]
+
+
+def test_an_empty_home_is_looked_up(runtime, bundle):
+    bundle.process["env"] = ["HOME=/h", "HOME="]
+    assert runtime.run(bundle.args("/bin/env")).stdout == "HOME=/root\n"
+
+
+def test_exec_has_the_personality_too(runtime, bundle):
+    if os.uname().machine != "x86_64":
+        pytest.skip("the name of the other machine is that of x86")
+    bundle.linux["personality"] = {"domain": "LINUX32"}
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    assert runtime.ok("exec", name, "uname", "-m") == "i686\n"

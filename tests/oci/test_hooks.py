@@ -68,12 +68,26 @@ def test_but_in_the_container_it_has_that_of_the_process(runtime, bundle, own_ro
     assert "MARK" not in (own_rootfs / "env").read_text()
 
 
-def test_createContainer_sees_the_mounts_of_the_root_in_its_bundle(runtime, bundle, own_rootfs, tmp_path):
+def test_createContainer_sees_the_mounts_of_the_root_and_is_in_it(runtime, bundle, own_rootfs, tmp_path):
     bundle.config["hooks"] = {"createContainer": [
-        hook(f"pwd > {tmp_path}/dir; test -e {own_rootfs}/proc/self && mount -t tmpfs -o size=4k none {own_rootfs}/run")]}
+        hook(f"pwd > {tmp_path}/dir; test -e {own_rootfs}/proc/self && test -e proc/self && mount -t tmpfs -o size=4k none ./run")]}
     out = runtime.run(bundle.shell("grep ' /run ' /proc/mounts"))
     assert out.returncode == 0, out.stderr
-    assert (tmp_path / "dir").read_text().strip() == str(bundle.path)
+    assert (tmp_path / "dir").read_text().strip() == str(own_rootfs)
+
+
+def test_the_hooks_of_the_host_are_in_the_bundle(runtime, bundle, tmp_path):
+    bundle.config["hooks"] = {k: [hook(f"pwd > {tmp_path}/{k}")] for k in KINDS if "Container" not in k}
+    assert runtime.run(bundle, cwd="/").returncode == 0
+    for kind in bundle.config["hooks"]:
+        assert (tmp_path / kind).read_text().strip() == str(bundle.path), kind
+        (tmp_path / kind).unlink()
+    name = runtime.create(bundle)
+    runtime.ok("start", name, cwd="/")
+    runtime.wait_for(name, "stopped")
+    runtime.ok("delete", name, cwd="/")
+    for kind in bundle.config["hooks"]:
+        assert (tmp_path / kind).read_text().strip() == str(bundle.path), kind
 
 
 def test_a_failing_poststop_is_a_warning(runtime, bundle, tmp_path):

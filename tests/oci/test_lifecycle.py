@@ -297,3 +297,37 @@ def test_a_create_in_the_background_is_waited_for(runtime, bundle):
             runtime.ok("start", name)
             assert creating.wait(20) == 0
         assert runtime.state(name)["status"] == "running"
+
+
+# --- signals -------------------------------------------------------------------------------------
+
+def test_what_is_over_is_not_running(runtime, bundle):
+    name = runtime.start_detached(bundle)
+    runtime.wait_for(name, "stopped")
+    for signal in ("TERM", "KILL"):
+        out = runtime("kill", name, signal)
+        assert out.returncode == 1 and "container not running" in out.stderr  # the words that containerd knows
+    assert "cannot exec in a stopped container" in runtime("exec", name, "true").stderr
+
+
+@pytest.mark.parametrize("first_is_gone", [False, True])
+def test_SIGKILL_is_for_all_where_the_first_process_is_nobody_s_init(runtime, bundle, first_is_gone):
+    name = runtime.start_detached(bundle.namespaces("pid").args("sleep", "60"))
+    for _ in range(3):
+        runtime.ok("exec", "-d", name, "sleep", "60", capture_output=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    pids = json.loads(runtime.ok("ps", "--format", "json", name))
+    assert len(pids) == 4
+    if first_is_gone:
+        os.kill(runtime.state(name)["pid"], 9)
+        runtime.wait_for(name, "stopped")
+    runtime.ok("kill", name, "KILL")
+    runtime.wait_for(name, "stopped")
+    assert json.loads(runtime.ok("ps", "--format", "json", name)) in ([], None)
+
+
+def test_other_signals_are_for_the_first_process(runtime, bundle):
+    name = runtime.start_detached(bundle.namespaces("pid").args("sleep", "60"))
+    runtime.ok("exec", "-d", name, "sleep", "60", capture_output=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    runtime.ok("kill", name, "TERM")
+    runtime.wait_for(name, "stopped")
+    assert len(json.loads(runtime.ok("ps", "--format", "json", name))) == 1

@@ -28,6 +28,30 @@ def test_a_file_and_a_directory_are_bound(runtime, bundle, own_rootfs, tmp_path)
     assert (tmp_path / "new").read_text() == "new\n"
 
 
+def read_only(bundle, target):
+    for m in bundle.config["mounts"]:
+        if m["destination"] == target:
+            m["options"] = [*(o for o in m["options"] if o != "rw"), "ro"]
+            return bundle
+    raise KeyError(target)
+
+
+def test_a_read_only_dev_has_its_devices_and_mounts(runtime, bundle):
+    read_only(bundle, "/dev").shell("test -c /dev/null && test -d /dev/pts && echo x > /dev/null && echo y > /dev/shm/y && echo z > /dev/z")
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "/dev/z: Read-only" in out.stderr
+    assert "ro" in options_of(runtime, bundle, "/dev")
+
+
+@pytest.mark.parametrize("target", ["/run", "/run/"])
+def test_a_read_only_tmpfs_has_the_places_of_mounts_in_it(runtime, bundle, target):
+    bundle.mount(destination=target, type="tmpfs", source="tmpfs", options=["ro", "nosuid"])
+    bundle.mount(destination="/run/lock", type="tmpfs", source="tmpfs", options=["rw"])
+    out = runtime.run(bundle.shell("echo x > /run/lock/x && echo y > /run/y"))
+    assert out.returncode == 1 and "/run/y: Read-only" in out.stderr
+    assert {"ro", "nosuid"} <= set(options_of(runtime, bundle, "/run"))
+
+
 def test_a_relative_source_lies_in_the_bundle(runtime, bundle, own_rootfs):
     (bundle.path / "here").write_text("beside the config\n")
     bundle.mount(destination="/f", source="here", options=["bind"])
@@ -198,6 +222,13 @@ def test_other_options_go_to_the_file_system(runtime, bundle, own_rootfs):
     bundle.mount(destination="/m", type="tmpfs", source="tmpfs", options=["size=64k", "mode=1751", "nr_inodes=20", "uid=5"])
     out = runtime.run(bundle.shell("stat -c '%a %u' /m; grep ' /m ' /proc/mounts"))
     assert out.stdout.startswith("1751 5\n") and "size=64k" in out.stdout and "nr_inodes=20" in out.stdout
+
+
+def test_a_tmpfs_is_everybody_s_unless_a_directory_was_there(runtime, bundle, own_rootfs):
+    (own_rootfs / "there").mkdir(mode=0o710)
+    for target in ("/there", "/missing/too"):
+        bundle.mount(destination=target, type="tmpfs", source="tmpfs")
+    assert runtime.run(bundle.args("stat", "-c", "%a", "/there", "/missing/too")).stdout == "710\n1777\n"
 
 
 def test_mappings_need_each_other(runtime, bundle, own_rootfs, tmp_path):

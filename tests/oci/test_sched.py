@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from ocilib import wait
+
 SHOW = "cut -d ' ' -f 19,41 /proc/self/stat; ionice"
 
 
@@ -135,3 +137,27 @@ def test_a_node_that_is_not_there_is_told(runtime, bundle):
     bundle.linux["memoryPolicy"] = {"mode": "MPOL_BIND", "nodes": "700"}
     out = runtime.run(bundle)
     assert out.returncode == 1 and "set the memory policy" in out.stderr
+
+
+def test_what_binds_the_runtime_to_cpus_does_not_bind_the_container(runtime, bundle):
+    cpus = sorted(os.sched_getaffinity(0))
+    if len(cpus) < 2:
+        pytest.skip("needs two CPUs")
+    bundle.shell("grep Cpus_allowed_list /proc/self/status; sleep 60").save()
+    name = runtime.new_id()
+
+    def bound(*args):
+        with open(bundle.path / "out", "wb") as out:
+            subprocess.run(["taskset", "-c", str(cpus[0]), *runtime.command(*args)], stdin=subprocess.DEVNULL,
+                           stdout=out, timeout=60, check=True)
+        wait(lambda: (bundle.path / "out").read_text(), "the output")
+        return cpus_of((bundle.path / "out").read_text())
+
+    free = cpus_of(open("/proc/self/status", encoding="ascii").read())
+    assert bound("run", "-d", "--bundle", bundle.path, name) == free
+    assert bound("exec", name, "grep", "Cpus_allowed_list", "/proc/self/status") == free
+
+
+def test_but_its_cpuset_does(runtime, bundle):
+    bundle.linux["resources"]["cpu"] = {"cpus": "0"}
+    assert cpus_of(runtime.run(bundle.args("cat", "/proc/self/status")).stdout) == "0"

@@ -35,6 +35,23 @@ def test_an_argument_decides(runtime, bundle):
     assert out.stdout == "1\n0\n"
 
 
+def test_two_conditions_for_one_argument_are_alternatives(runtime, bundle):
+    bundle.linux["seccomp"] = profile(
+        "SCMP_ACT_ERRNO", "kill", args=[{"index": 1, "value": v, "op": "SCMP_CMP_EQ"} for v in (17, 28)])
+    out = runtime.run(bundle.shell("; ".join(f"kill -{s} $$ || echo {s}" for s in SIGNALS)))
+    assert out.stdout == "17\n28\n", out.stderr
+
+
+@pytest.mark.parametrize("nnp", [True, False])
+def test_a_startContainer_hook_has_the_filter_of_its_process(runtime, bundle, nnp):
+    bundle.process["noNewPrivileges"] = nnp
+    bundle.linux["seccomp"] = profile("SCMP_ACT_ERRNO", "mkdir", "mkdirat", errnoRet=5)
+    bundle.config["hooks"] = {"startContainer": [
+        {"path": "/bin/sh", "args": ["sh", "-c", "! mkdir /dev/shm/x && grep Seccomp: /proc/self/status >&2; exit 4"]}]}
+    out = runtime.run(bundle)
+    assert out.returncode == 1 and "Input/output error" in out.stderr and "Seccomp: 2" in out.stderr
+
+
 # What these signals do by default is nothing; 17, 18, 23 and 28.
 SIGNALS = (17, 18, 23, 28)
 

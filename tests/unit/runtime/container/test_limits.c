@@ -40,6 +40,10 @@ static void both_versions_get_what_they_understand(void **state)
           "memory.limit_in_bytes=100 memory.max=100\n"
           "memory.soft_limit_in_bytes=50 memory.low=50\n"
           "memory.memsw.limit_in_bytes=150 memory.swap.max=50\n");
+    check("{\"memory\": {\"limit\": -1, \"swap\": 70}}",
+          "memory.limit_in_bytes=-1 memory.max=max\n"
+          "memory.memsw.limit_in_bytes=70 memory.swap.max=70\n");
+    check("{\"memory\": {\"swap\": 70}}", "memory.memsw.limit_in_bytes=70 memory.swap.max=-\n");
     check("{\"memory\": {\"limit\": -1, \"swap\": -1}}",
           "memory.limit_in_bytes=-1 memory.max=max\n"
           "memory.memsw.limit_in_bytes=-1 memory.swap.max=max\n");
