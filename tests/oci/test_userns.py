@@ -111,9 +111,11 @@ def test_an_ordinary_user_gets_a_user_namespace_where_none_is_asked_for(ordinary
     call = ("./runtime", "--root", f"{ordinary}/state")
     out = as_user(ordinary, *call, "--rootless", "false", "run", "c1")
     assert out.returncode == 1 and "there is no user namespace" not in out.stderr
-    out = as_user(ordinary, *call, "create", "c1")
+    # The container keeps what create was given for its outputs.
+    out = as_user(ordinary, "sh", "-c", 'exec "$@" > /dev/null 2> warnings', "sh", *call, "create", "c1")
     try:
-        assert out.returncode == 0 and "there is no user namespace" in out.stderr, out.stderr
+        with open(f"{ordinary}/warnings", encoding="utf-8") as f:
+            assert "there is no user namespace" in f.read() and out.returncode == 0
         assert as_user(ordinary, *call, "start", "c1").returncode == 0
         out = as_user(ordinary, *call, "exec", "c1", "sh", "-c", "id -u; cat /proc/1/uid_map")
         assert out.stdout.split() == ["0", "0", "12345", "1"], out.stderr
