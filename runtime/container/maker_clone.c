@@ -147,6 +147,9 @@ static int clone_by_stage(struct maker *m, int user_fd, int pid_ns_fd, int flags
                                             : err_set(err, EPIPE, "join the user namespace");
 }
 
+/* Entered later: a cgroup namespace in the group, a time namespace by who shares no memory. */
+#define LATER_FLAGS (CLONE_NEWCGROUP | CLONE_NEWTIME)
+
 /* What is to become an exec in the container, but is not in its pid namespace yet. The label is set
  * here, and inherited, so that nothing need be kept by which the host's /proc could be reached. */
 static no_return void run_entry(struct maker *m, struct err *err)
@@ -155,7 +158,7 @@ static no_return void run_entry(struct maker *m, struct err *err)
 
     if (step_label(in, 0, err) == 0) {
         fd_close(&in->proc_fd);
-        if (join_container(in, in->join_flags & ~CLONE_NEWCGROUP, err) == 0)
+        if (join_container(in, in->join_flags & ~LATER_FLAGS, err) == 0)
             m->child.pid = clone_into(m, CLONE_PARENT, &m->child.pid_fd);
     }
     if (m->child.pid == 0)

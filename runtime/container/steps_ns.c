@@ -154,6 +154,17 @@ static int enter_time(struct init *in, struct err *err)
     return setns(fd, CLONE_NEWTIME) < 0 ? err_set(err, errno, "enter the new time namespace") : 0;
 }
 
+/* The files of an undumpable process in a user namespace belong to somebody whom that does not map.
+ * While the process is alone in its pid namespace nobody is there who could make use of the moment. */
+static int set_dumpable(const struct init *in, bool on, struct err *err)
+{
+    if (!in->plan->user_ns || in->config->linux_.ns[OCI_NS_PID].mode != OCI_NS_NEW)
+        return 0;
+    return prctl(PR_SET_DUMPABLE, on ? 1UL : 0UL, 0UL, 0UL, 0UL) < 0
+               ? err_set(err, errno, "change whether it is dumpable")
+               : 0;
+}
+
 int step_unshare_time(struct init *in, size_t index, struct err *err)
 {
     const struct oci_linux *l = &in->config->linux_;
@@ -161,9 +172,8 @@ int step_unshare_time(struct init *in, size_t index, struct err *err)
     (void)index;
     if (unshare(CLONE_NEWTIME) < 0)
         return err_set(err, errno, "unshare");
-    if (set_offset(in, "monotonic", &l->monotonic, err) < 0)
-        return -1;
-    if (set_offset(in, "boottime", &l->boottime, err) < 0)
+    if (set_dumpable(in, true, err) < 0 || set_offset(in, "monotonic", &l->monotonic, err) < 0 ||
+        set_offset(in, "boottime", &l->boottime, err) < 0 || set_dumpable(in, false, err) < 0)
         return -1;
     return enter_time(in, err);
 }

@@ -93,6 +93,19 @@ def test_offsets_are_as_written(runtime, bundle, offsets):
     assert set(seen) == {"monotonic", "boottime"}
 
 
+@pytest.mark.parametrize("user", [False, True])
+def test_exec_has_the_clocks_of_the_container(runtime, bundle, own_rootfs, user):
+    bundle.linux["namespaces"].append({"type": "time"})
+    bundle.linux["timeOffsets"] = {"boottime": {"secs": 1000000}}
+    if user:
+        bundle.linux["namespaces"].append({"type": "user"})
+        ids = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+        bundle.linux.update({"uidMappings": ids, "gidMappings": ids})
+        own_rootfs.chmod(0o755)
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    assert float(runtime.ok("exec", name, "cat", "/proc/uptime").split()[0]) > 1000000
+
+
 def test_the_oom_score(runtime, bundle):
     bundle.process["oomScoreAdj"] = 321
     assert runtime.run(bundle.shell("cat /proc/self/oom_score_adj")).stdout == "321\n"
