@@ -28,11 +28,13 @@ struct globals {
     const char *rootless;
     const char *criu;
     struct opt_flag systemd_cgroup;
+    const char *log_level;
     struct opt_flag debug;
     struct opt_flag version;
 };
 
 static const char *const log_formats[] = {"text", "json", NULL};
+static const char *const log_levels[] = {"error", "warning", "debug", NULL};
 static const char *const cgroup_managers[] = {"cgroupfs", "systemd", "disabled", NULL};
 static const char *const rootless_modes[] = {"auto", "true", "false", NULL};
 
@@ -45,6 +47,8 @@ static const struct opt global_rows[] = {
                "text (default) or json"),
     OPT_CHOICE(globals, cgroup_manager, "cgroup-manager", 0, "HOW", cgroup_managers,
                "cgroupfs (default), systemd or disabled"),
+    OPT_CHOICE(globals, log_level, "log-level", 0, "LEVEL", log_levels,
+               "error, warning (default) or debug, which is the same as --debug"),
     OPT_FLAG(globals, debug, "debug", 0, "log what is done"),
     OPT_FLAG(globals, version, "version", 'v', "print the version"),
     OPT_CHOICE(globals, rootless, "rootless", 0, "MODE", rootless_modes,
@@ -219,7 +223,10 @@ static int set_up(struct cmd *c, const struct globals *g, struct err *err)
  * reads what went wrong in the log that it named. */
 static int set_up_report(struct cmd *c, const struct globals *g, struct err *err)
 {
-    c->report->debug = g->debug.on;
+    const char *level = g->log_level != NULL ? g->log_level : "warning";
+
+    c->report->debug = g->debug.on || strcmp(level, "debug") == 0;
+    c->report->errors_only = !g->debug.on && strcmp(level, "error") == 0;
     c->report->json = g->log_format != NULL && strcmp(g->log_format, "json") == 0;
     return report_open(c->report, g->log, err);
 }

@@ -135,7 +135,7 @@ void report_line(const struct report *r, enum report_level level, const char *gi
     own_buf struct buf formatted = BUF_INIT(LINE_MAX_);
     own_buf struct buf plain = BUF_INIT(LINE_MAX_);
 
-    if (level == REPORT_DEBUG && !r->debug)
+    if ((level == REPORT_DEBUG && !r->debug) || (level == REPORT_WARN && r->errors_only))
         return;
     clean(&cleaned, str_of(given));
     text = buf_c(&cleaned);

@@ -5,7 +5,9 @@
  * An error goes to standard error as "mailbox-run: TEXT" and, with --log, into that file in the
  * format engines read (text: time="..." level=error msg="..."; json: one object a line with level,
  * msg, time). Without --log, --log-format json applies to standard error. Warnings and debug lines
- * go to the log file if there is one, else to standard error; debug lines only with --debug.
+ * go to the log file if there is one, else to standard error; debug lines only with --debug, and
+ * with
+ * --log-level error no warnings.
  *
  * Tests:     tests/unit/runtime/cli/test_report.c, tests/oci/test_cli.py
  */
@@ -30,6 +32,7 @@ struct report {
     int log_fd; /* -1: none */
     bool json;
     bool debug;
+    bool errors_only;
 };
 
 /* path NULL: no log file. The file is appended to, made with mode 0644. */

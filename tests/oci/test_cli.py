@@ -86,6 +86,15 @@ def test_the_log_is_used_also_when_an_option_behind_it_is_wrong(tmp_path):
     assert json.loads(log.read_text())["msg"] == "unknown option '--frob'"
 
 
+def test_spec_may_be_called_otherwise(tmp_path):
+    assert call("spec", "-b", tmp_path, "-f", "other.json").returncode == 0
+    assert call("spec", "-b", tmp_path, "--file", tmp_path / "third.json").returncode == 0
+    assert [json.loads((tmp_path / name).read_text())["ociVersion"] for name in ("other.json", "third.json")]
+    assert not (tmp_path / "config.json").exists()
+    for name, said in (("other.json", f"'{tmp_path}/other.json' exists"), (tmp_path / "third.json", f"'{tmp_path}/third.json' exists")):
+        assert said in call("spec", "-b", tmp_path, "-f", name).stderr
+
+
 def test_spec_writes_what_it_can_load(tmp_path):
     assert call("spec", cwd=tmp_path).returncode == 0
     config = json.loads((tmp_path / "config.json").read_text())
@@ -563,6 +572,27 @@ def test_a_link_in_place_of_dev_is_refused(runtime, bundle, own_rootfs, tmp_path
     out = runtime.run(bundle)
     assert out.returncode == 1 and "/dev" in out.stderr
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("level, warned, debugged", [("error", False, False), ("warning", True, False), ("debug", True, True)])
+def test_how_much_is_told(runtime, bundle, level, warned, debugged):
+    bundle.linux["mountLabel"] = "system_u:object_r:container_file_t:s0"
+    if pathlib.Path("/sys/fs/selinux/enforce").exists():
+        pytest.skip("a kernel with SELinux does not warn of a label")
+    runtime.options = [*runtime.options, "--log-level", level]
+    said = runtime.run(bundle).stderr
+    assert ("$.linux.mountLabel" in said) == warned and ("maker: clone" in said) == debugged
+    assert "option '--log-level'" in call("--log-level", "trace", "list").stderr
+
+
+def test_all_can_be_killed_without_a_group_by_the_first_process(runtime, bundle):
+    need_cgroupfs()
+    bundle.config["linux"].pop("resources", None)
+    runtime.options = ["--cgroup-manager", "disabled"]
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    assert "no cgroup" in runtime("kill", "--all", name, "USR1").stderr
+    runtime.ok("kill", "--all", name, "KILL")
+    runtime.wait_for(name, "stopped")
 
 
 def test_what_was_cut_off_is_deleted_by_force(runtime, bundle):
