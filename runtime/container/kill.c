@@ -90,12 +90,18 @@ static int kill_all(struct arena *a, const struct state *s, struct err *err)
     return cgroup_signal(&s->cgroup, SIGKILL, err);
 }
 
+/* Without a group, too, all of a pid namespace go with its first process. */
+static bool ends_with_init(const struct state *s, int signo)
+{
+    return s->cgroup.n == 0 && s->public.own_pid_ns && signo == SIGKILL;
+}
+
 static int kill_one(struct arena *a, const struct state *s, void *ctx, struct err *err)
 {
     const struct kill_ctx *k = ctx;
     own_fd int pid_fd = -1;
 
-    if (k->whom == CONTAINER_ALL)
+    if (k->whom == CONTAINER_ALL && !ends_with_init(s, k->signo))
         return need_cgroup(s, err) < 0 ? -1 : cgroup_signal(&s->cgroup, k->signo, err);
     if (k->signo == SIGKILL && are_on_their_own(a, s))
         return kill_all(a, s, err);
