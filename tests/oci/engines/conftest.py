@@ -64,7 +64,7 @@ def docker(root_tar, init_path):
         daemon = session.daemon("dockerd", "--config-file", base / "daemon.json")
         engine = Engine(session, ["docker", "-H", f"unix://{base}/docker.sock"], {"DOCKER_API_VERSION": "1.41"})
         try:
-            wait(lambda: daemon.poll() is not None or engine("version").returncode == 0, "dockerd", 40)
+            wait(lambda: daemon.poll() is not None or engine("version").returncode == 0, "dockerd", 90)
             if daemon.poll() is not None:
                 pytest.skip("dockerd does not start here: " + session.tail())
             engine.ok("import", root_tar, IMAGE)
@@ -97,7 +97,7 @@ def ctr(root_tar):
         with tarfile.open(root_tar) as tar:
             tar.extractall(engine.root)
         try:
-            wait(lambda: daemon.poll() is not None or engine("version").returncode == 0, "containerd", 40)
+            wait(lambda: daemon.poll() is not None or engine("version").returncode == 0, "containerd", 90)
             if daemon.poll() is not None:
                 pytest.skip("containerd does not start here: " + session.tail())
             yield engine

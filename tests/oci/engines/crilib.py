@@ -37,7 +37,7 @@ BY_SANDBOX, BY_CONTAINER = {"pod_sandbox_id": 1}, {"container_id": 1}
 CALLS = {
     "Version": ({}, {"runtime_name": 2, "runtime_version": 3}),
     "RunPodSandbox": ({"config": (1, SANDBOX), "runtime_handler": 2}, BY_SANDBOX),
-    "PodSandboxStatus": (BY_SANDBOX, {"status": (1, {"id": 1, "state": 3, "runtime_handler": 9})}),
+    "PodSandboxStatus": (BY_SANDBOX, {"status": (1, {"id": 1, "state": 3, "network": (5, {"ip": 1})})}),
     "ListPodSandbox": ({}, {"items": (1, {"id": 1, "state": 3})}),
     "StopPodSandbox": (BY_SANDBOX, {}),
     "RemovePodSandbox": (BY_SANDBOX, {}),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """containerd's CRI plugin with mailbox-run as a Kubernetes node has it: runtime/README.md's configuration, pods without a kubelet."""
 import contextlib
+import os
 import uuid
 
 import pytest
@@ -9,7 +10,7 @@ from crilib import CONTAINER, EXITED, NODE, NOTREADY, POD, READY, RUNNING, Cri, 
 from enginelib import IMAGE, RUNTIME, Engine, Session, group_value, groups_below, need_program, remove_groups, wait
 
 PAUSE = "localhost/pause:test"
-# No CNI here, so pods have the host's network; what a machine may lack (huge pages, a lower oom_score_adj) is not asked for.
+# What a machine may lack (huge pages, a lower oom_score_adj) is not asked for.
 CONFIG = """
 version = 2
 root = "{base}/data"
@@ -23,7 +24,8 @@ state = "{base}/state"
   restrict_oom_score_adj = true
   tolerate_missing_hugetlb_controller = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    conf_dir = "{base}/none"
+    bin_dir = "{cni}"
+    conf_dir = "{base}/net"
 [plugins."io.containerd.grpc.v1.cri".containerd]
   snapshotter = "native"
   default_runtime_name = "mailbox-run"
@@ -32,6 +34,12 @@ state = "{base}/state"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.mailbox-run.options]
       BinaryName = "{runtime}"
 """
+NETWORK = """
+{"cniVersion": "0.4.0", "name": "pods", "plugins": [
+  {"type": "bridge", "bridge": "pods0", "isGateway": true,
+   "ipam": {"type": "host-local", "dataDir": "BASE/ipam", "ranges": [[{"subnet": "10.99.0.0/24"}]]}}]}
+"""
+CNI = "/usr/lib/cni"
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +48,13 @@ def cri(root_tar):
         need_program(name)
     with Session() as session:
         base = session.base
-        (base / "config.toml").write_text(CONFIG.format(base=base, pause=PAUSE, runtime=RUNTIME))
+        (base / "net").mkdir()
+        (base / "net/pods.conflist").write_text(NETWORK.replace("BASE", str(base)))
+        (base / "config.toml").write_text(CONFIG.format(base=base, pause=PAUSE, runtime=RUNTIME, cni=CNI))
         daemon = session.daemon("containerd", "--config", base / "config.toml")
         client = Cri(session, base / "sock")
         try:
-            wait(lambda: daemon.poll() is not None or answers(client), "containerd", 40)
+            wait(lambda: daemon.poll() is not None or answers(client), "containerd", 90)
             if daemon.poll() is not None:
                 pytest.skip("containerd does not start here: " + session.tail())
             ctr = Engine(session, ["ctr", "--address", base / "sock", "--namespace", "k8s.io"])
@@ -54,7 +64,7 @@ def cri(root_tar):
             remove_all(client)
             assert groups_below(base.name) == []
             session.stop_daemons()
-            session.assert_clean()
+            session.assert_clean("^pods0$")
         finally:
             session.end()
             remove_groups(base.name)
@@ -76,9 +86,9 @@ def remove_all(cri):
 class Pod(contextlib.AbstractContextManager):
     """A sandbox, and the containers in it."""
 
-    def __init__(self, cri, pid=CONTAINER, privileged=0):
+    def __init__(self, cri, pid=CONTAINER, network=NODE, privileged=0):
         self.cri = cri
-        self.security = {"namespace_options": {"network": NODE, "pid": pid, "ipc": POD}, "privileged": privileged}
+        self.security = {"namespace_options": {"network": network, "pid": pid, "ipc": POD}, "privileged": privileged}
         name = f"p{uuid.uuid4().hex[:12]}"
         self.logs = cri.session.base / name
         self.logs.mkdir()
@@ -164,6 +174,18 @@ def test_containers_of_a_pod_share_namespaces(cri):
         first_one, second = (pod.start("sleep", seconds)[0] for seconds in ("61", "62"))
         one, two = (pod.exec(container, *look)[0].split() for container in (first_one, second))
         assert one[:3] == two[:3] and one[3] != two[3]
+
+
+def test_a_pod_has_an_address(cri):
+    if not os.access(f"{CNI}/bridge", os.X_OK):
+        pytest.skip(f"no {CNI}/bridge (containernetworking-plugins)")
+    with Pod(cri, network=POD) as pod:
+        address = first(cri("PodSandboxStatus", pod_sandbox_id=pod.id), "status", "network", "ip")
+        server, _ = pod.start("sh", "-c", "echo served > /tmp/x; exec httpd -f -p 80 -h /tmp")
+        client, _ = pod.start("sleep", "60")
+        wait(lambda: pod.exec(client, "wget", "-qO-", "http://127.0.0.1/x")[0] == "served\n", "the server")
+        assert cri.session("busybox", "wget", "-qO-", f"http://{address}/x") == "served\n"
+        assert f"inet {address}/24" in pod.exec(server, "ip", "address", "show", "eth0")[0]
 
 
 def test_limits_and_their_update(cri):
