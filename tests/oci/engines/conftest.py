@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from enginelib import (  # noqa: E402
-    IMAGE, Engine, Session, containers_home, docker_config, groups, groups_below, make_root_tar, need_busybox,
+    IMAGE, Engine, Session, assert_no_groups, containers_home, docker_config, groups, make_root_tar, need_busybox,
     need_program, need_root, need_runtime, remove_groups, wait
 )
 
@@ -71,7 +71,7 @@ def docker(root_tar, init_path):
             yield engine
             for name in engine("ps", "-aq").stdout.split():
                 engine("rm", "-f", name)
-            assert groups_below(base.name) == []
+            assert_no_groups(base.name)
             session.stop_daemons()
             # For --network host it keeps a handle of the network namespace it is in.
             session.assert_clean("^docker0$", "netns/default$", "^default$")
@@ -105,7 +105,7 @@ def ctr(root_tar):
                 engine("tasks", "kill", "-s", "9", name)
                 engine("tasks", "delete", "-f", name)
                 engine("containers", "rm", name)
-            assert groups_below(base.name) == []
+            assert_no_groups(base.name)
             session.stop_daemons()
             session.assert_clean()
         finally:

@@ -348,8 +348,16 @@ def groups(name):
 
 
 def groups_below(name):
-    """The groups of containers below that name."""
-    return sorted(str(d) for top in groups(name) for d in top.rglob("*") if d.is_dir())
+    """The groups of containers below that name, which may go meanwhile."""
+    return sorted(f"{path}/{d}" for top in groups(name) for path, below, _ in os.walk(top) for d in below)
+
+
+def assert_no_groups(name):
+    """No container's group may be left; an engine says that one has ended before it has it deleted."""
+    with contextlib.suppress(AssertionError):
+        wait(lambda: not groups_below(name), "the end of the groups", 10)
+    left = groups_below(name)
+    assert left == [], f"an engine or its runtime left behind: {left}"
 
 
 def group_value(name, v1, v2):

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from crilib import CONTAINER, EXITED, NODE, NOTREADY, POD, READY, RUNNING, Cri, Refused, first, image_archive
-from enginelib import IMAGE, RUNTIME, Engine, Session, group_value, groups_below, need_program, remove_groups, wait
+from enginelib import IMAGE, RUNTIME, Engine, Session, assert_no_groups, group_value, need_program, remove_groups, wait
 
 PAUSE = "localhost/pause:test"
 # What a machine may lack (huge pages, a lower oom_score_adj) is not asked for.
@@ -62,7 +62,7 @@ def cri(root_tar):
                 ctr.ok("images", "import", image_archive(base / "image.tar", name, root_tar, command))
             yield client
             remove_all(client)
-            assert groups_below(base.name) == []
+            assert_no_groups(base.name)
             session.stop_daemons()
             session.assert_clean("^pods0$")
         finally:
