@@ -185,3 +185,8 @@ int sig_parse(const char *name, struct err *err)
     signo = find(str_istarts(s, STR("SIG")) ? str_skip(s, 3) : s);
     return signo < 0 ? err_set(err, EINVAL, "signal '%s'", name) : signo;
 }
+
+bool sig_asks_for_the_end(int signo)
+{
+    return signo == SIGTERM || signo == SIGINT || signo == SIGHUP || signo == SIGQUIT;
+}

@@ -10,6 +10,8 @@
 #ifndef MR_BASE_SIG_H
 #define MR_BASE_SIG_H
 
+#include <stdbool.h>
+
 #include "runtime/base/attr.h"
 #include "runtime/base/loop.h"
 
@@ -28,5 +30,8 @@ void sig_reset(void);
 /* "SIGTERM", "TERM", "term" or "15" to a number; -1 with err. And back: "SIGTERM". */
 must_check int sig_parse(const char *name, struct err *err);
 const char *sig_name(int signo);
+
+/* SIGTERM, SIGINT, SIGHUP, SIGQUIT: by these somebody asks a process to end. */
+bool sig_asks_for_the_end(int signo);
 
 #endif

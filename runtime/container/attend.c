@@ -16,9 +16,11 @@
 #include <unistd.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/sig.h"
 #include "runtime/base/slim.h"
 #include "runtime/container/container.h"
 #include "runtime/container/notify.h"
+#include "runtime/kernel/proc.h"
 #include "runtime/kernel/self.h"
 
 /* One direction: what was read and not yet written. */
@@ -41,6 +43,8 @@ struct attend {
     struct flow output;
     bool notify_open;
     bool settled; /* nothing happened for a while */
+    bool early;   /* what is read now came before there was a program */
+    int ended_by; /* the signal in whose place SIGKILL was sent, or 0 */
 };
 
 #define DRAIN_MS  10000 /* for somebody to take what a container said at last */
@@ -126,6 +130,27 @@ static bool is_ours(int signo)
            signo == SIGTTOU;
 }
 
+/* The kernel keeps from the first process of a namespace what it has no handler for, and a program
+ * that has just been executed has none yet: who asked for the end of what was being made would not
+ * be heard. Where that cannot be found out, it goes the usual way. */
+static bool would_be_lost(const struct attend *t, int signo)
+{
+    struct proc_stat st;
+    struct err ignored;
+
+    return t->early && sig_asks_for_the_end(signo) &&
+           proc_stat(t->child->pid, &st, &ignored) == 0 && (st.heeds >> (signo - 1) & 1) == 0;
+}
+
+static void forward(struct attend *t, int signo)
+{
+    if (would_be_lost(t, signo)) {
+        t->ended_by = signo;
+        signo = SIGKILL;
+    }
+    (void)pidfd_send_signal(t->child->pid_fd, signo, NULL, 0);
+}
+
 static void forward_signals(struct attend *t)
 {
     struct signalfd_siginfo info;
@@ -136,8 +161,9 @@ static void forward_signals(struct attend *t)
         if (signo == SIGWINCH && t->child->console_fd >= 0)
             follow_size(t);
         else if (!is_ours(signo))
-            (void)pidfd_send_signal(t->child->pid_fd, signo, NULL, 0);
+            forward(t, signo);
     }
+    t->early = false;
 }
 
 static struct pollfd flow_poll(const struct flow *f)
@@ -258,32 +284,36 @@ static int turn(struct attend *t, struct err *err)
     return fds[AT_PROCESS].revents != 0;
 }
 
-static int reap(const struct container_child *child, int *status, struct err *err)
+static int reap(const struct attend *t, int *status, struct err *err)
 {
     siginfo_t info = {.si_pid = 0};
     int r = 0;
 
     do
-        r = waitid(P_PIDFD, (id_t)child->pid_fd, &info, WEXITED | __WALL);
+        r = waitid(P_PIDFD, (id_t)t->child->pid_fd, &info, WEXITED | __WALL);
     while (r < 0 && errno == EINTR);
     if (r < 0)
         return err_set(err, errno, "wait for the container's process");
     *status = info.si_code == CLD_EXITED   ? (info.si_status & 0xff) << 8
               : info.si_code == CLD_DUMPED ? info.si_status | 0x80
                                            : info.si_status;
+    if (*status == SIGKILL && t->ended_by != 0)
+        *status = t->ended_by;
     return 0;
 }
 
 int container_attend(const struct container_child *child, int *status, struct err *err)
 {
-    struct attend t = {.child = child, .signal_fd = -1};
+    struct attend t = {.child = child, .signal_fd = -1, .early = true};
     int r = begin(&t, err);
 
+    if (r == 0)
+        forward_signals(&t);
     while (r == 0)
         r = turn(&t, err);
     if (r > 0) {
         drain(&t);
-        r = reap(child, status, err);
+        r = reap(&t, status, err);
     }
     restore(&t);
     return r < 0 ? -1 : 0;

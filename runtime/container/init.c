@@ -13,6 +13,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/base/sig.h"
 #include "runtime/base/str.h"
 #include "runtime/container/sync.h"
 #include "runtime/kernel/program.h"
@@ -62,14 +63,22 @@ static int walk(struct init *in, struct err *err)
     return err_set(err, 0, "the plan has no end");
 }
 
+static void end_by(int signo)
+{
+    _exit(128 + signo);
+}
+
 /* Handlers are gone after execve, but ignored and blocked signals stay: the container's process
- * begins with none of either. */
+ * begins with none of either. The kernel keeps from the first process of a namespace what it has
+ * no handler for: a container that was created and not started could not be told to end. */
 static void reset_signals(void)
 {
+    const bool is_first = getpid() == 1;
     sigset_t none;
 
+    /* SIGKILL and SIGSTOP refuse, which is fine. */
     for (int signo = 1; signo < SIGRTMIN; signo++)
-        (void)signal(signo, SIG_DFL); /* SIGKILL and SIGSTOP refuse, which is fine */
+        (void)signal(signo, is_first && sig_asks_for_the_end(signo) ? end_by : SIG_DFL);
     (void)sigemptyset(&none);
     (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }

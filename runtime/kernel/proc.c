@@ -25,6 +25,9 @@
 #define STAT_STATE     1
 #define STAT_FLAGS     7
 #define STAT_START     20
+#define STAT_BLOCKED   30
+#define STAT_IGNORED   31
+#define STAT_CAUGHT    32
 #define STAT_EXIT      50
 
 #define FORKED_NO_EXEC 0x40 /* PF_FORKNOEXEC of the kernel's flags of a process */
@@ -113,6 +116,7 @@ int proc_stat_parse(struct str text, struct proc_stat *out, struct err *err)
     out->start = number[STAT_START];
     out->executed = (number[STAT_FLAGS] & FORKED_NO_EXEC) == 0;
     out->status = (int)number[STAT_EXIT];
+    out->heeds = number[STAT_BLOCKED] | number[STAT_IGNORED] | number[STAT_CAUGHT];
     return 0;
 }
 

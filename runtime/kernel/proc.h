@@ -37,6 +37,7 @@ struct proc_stat {
     uint64_t start; /* clock ticks from boot to its start */
     bool executed;  /* since it was forked; of a zombie, too */
     int status;     /* of a zombie, as waitpid gives it; 0 where the caller may not see it */
+    uint64_t heeds; /* signals that it blocks, ignores or catches: N is bit N - 1; below 32 */
 };
 
 /* Of the text of /proc/PID/stat; pure. */

@@ -445,6 +445,23 @@ def test_signals_are_forwarded_from_the_first_moment_on(runtime, bundle):
             assert process.wait(20) == 4
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_an_end_that_was_asked_for_during_the_start_comes(runtime, bundle, tmp_path, name):
+    """Also if the program, the first of its namespace, never handles the signal."""
+    script = f"touch {tmp_path}/on; while test -e {tmp_path}/wait; do sleep 0.02; done"
+    bundle.args("sleep", "60").config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", script]}]}
+    bundle.save()
+    (tmp_path / "wait").touch()
+    with subprocess.Popen(runtime.command("run", "--bundle", bundle.path, runtime.new_id()), stdin=subprocess.DEVNULL) as process:
+        try:
+            wait(lambda: (tmp_path / "on").exists(), "the hook")
+            process.send_signal(signal.Signals[name])
+            (tmp_path / "wait").unlink()
+            assert process.wait(20) == 128 + signal.Signals[name]
+        finally:
+            process.kill()
+
+
 def test_no_signal_is_blocked_inside(runtime, bundle):
     out = runtime.run(bundle.shell("grep SigBlk /proc/self/status")).stdout
     assert out.split()[1] == "0" * 16

@@ -36,6 +36,18 @@ def test_a_created_container_can_be_killed_and_deleted(runtime, bundle):
     runtime.ok("delete", name)
 
 
+@pytest.mark.parametrize("signal, ends", [("TERM", True), ("INT", True), ("HUP", True), ("USR1", False), ("WINCH", False)])
+def test_a_created_container_hears_who_asks_for_its_end(runtime, bundle, signal, ends):
+    """The kernel would keep from it, as the first process of a namespace, what it has no handler for."""
+    name = runtime.create(bundle.args("sleep", "60"))
+    runtime.ok("kill", name, signal)
+    if ends:
+        runtime.wait_for(name, "stopped")
+    else:
+        runtime.ok("start", name)
+        assert runtime.state(name)["status"] == "running"
+
+
 def test_only_a_created_container_is_started(runtime, bundle):
     name = runtime.start_detached(bundle.args("sleep", "60"))
     out = runtime("start", name)

@@ -95,6 +95,18 @@ static void reset_unblocks_everything(void **state)
     assert_true(signal(SIGPIPE, SIG_DFL) == SIG_DFL);
 }
 
+static void an_end_is_asked_for_by_four(void **state)
+{
+    int n = 0;
+
+    (void)state;
+    for (int signo = 0; signo <= 64; signo++)
+        n += sig_asks_for_the_end(signo);
+    assert_int_equal(n, 4);
+    assert_true(sig_asks_for_the_end(SIGTERM));
+    assert_false(sig_asks_for_the_end(SIGKILL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +114,7 @@ int main(void)
         cmocka_unit_test(what_is_no_signal_is_refused),
         cmocka_unit_test(signals_arrive_through_the_loop),
         cmocka_unit_test(reset_unblocks_everything),
+        cmocka_unit_test(an_end_is_asked_for_by_four),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

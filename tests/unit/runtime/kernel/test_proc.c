@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +34,42 @@ static void a_process_is_known_by_pid_and_start(void **state)
     assert_int_equal(err.code, ESRCH);
     fd = proc_pidfd(getpid(), st.start, &err);
     assert_true(fd >= 0);
+}
+
+static void abort_by(int signo)
+{
+    (void)signo;
+    abort();
+}
+
+static bool heeds(int signo)
+{
+    struct proc_stat st;
+    struct err err = {0};
+
+    assert_ok(proc_stat(getpid(), &st, &err), &err);
+    return (st.heeds >> (signo - 1) & 1) != 0;
+}
+
+static void what_is_blocked_ignored_or_caught_is_heeded(void **state)
+{
+    sigset_t set;
+
+    (void)state;
+    assert_false(heeds(SIGUSR1));
+    assert_false(heeds(SIGUSR2));
+    (void)signal(SIGUSR1, SIG_IGN);
+    assert_true(heeds(SIGUSR1));
+    (void)signal(SIGUSR1, SIG_DFL);
+    assert_false(heeds(SIGUSR1));
+    (void)signal(SIGUSR1, abort_by);
+    assert_true(heeds(SIGUSR1));
+    (void)signal(SIGUSR1, SIG_DFL);
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGUSR2);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    assert_true(heeds(SIGUSR2));
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static void a_zombie_is_not_alive(void **state)
@@ -85,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_is_known_by_pid_and_start),
+        cmocka_unit_test(what_is_blocked_ignored_or_caught_is_heeded),
         cmocka_unit_test(a_zombie_is_not_alive),
         cmocka_unit_test(nothing_is_written_outside_of_proc),
         cmocka_unit_test(every_id_of_a_list_is_among_it_and_no_other),
