@@ -5,7 +5,8 @@ runtime.py BUILD [--rounds N] [--many N] [--parallel N] [--runc PATH] [--crun PA
     - what mailbox-run costs, beside runc, crun and a bare C program
 
 The bundle is busybox with the configuration that `spec` prints: six namespaces, a cgroup, and a seccomp profile of 400
-system calls. All are started by timer.c in turn, round after round in one run, so that what disturbs one disturbs all;
+system calls. All are started by timer.c in one run, round after round and each round in another order, so that what disturbs
+one disturbs all: behind runc or crun, which leave the kernel something to do, the bare program takes a seventh longer;
 the figures are medians. Ratios are to the bare program (bare.c). Needs root; what is not installed is left out. Another
 runc or crun than the installed one is named by --runc and --crun, or BENCH_RUNC and BENCH_CRUN for `make bench`.
 
@@ -105,15 +106,16 @@ class Bench:
 
     def timer(self, lines, rounds):
         """{name: (milliseconds, KiB, milliseconds)}: the median, the largest peak, the least."""
+        lines = list(lines)
         text = "".join(line + "\n" for line in lines)
         out = subprocess.run([self.build / "bench/timer", str(rounds)], input=text, capture_output=True, text=True,
                              timeout=TIMEOUT, check=False)
         if out.returncode != 0:
             sys.exit(out.stderr)
-        found = {}
+        found = {line.split()[0]: [] for line in lines}
         for line in out.stdout.splitlines():
             name, ns, kib = line.split()
-            found.setdefault(name, []).append((int(ns) / 1e6, int(kib)))
+            found[name].append((int(ns) / 1e6, int(kib)))
         return {name: (statistics.median(t for t, _ in v), max(k for _, k in v), min(t for t, _ in v))
                 for name, v in found.items()}
 

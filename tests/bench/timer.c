@@ -7,9 +7,11 @@
  * A line of COMMANDS is words separated by spaces: "NAME WORD... [; WORD...]", its parts run one
  * after the other. A part that begins with "!" is not timed (it prepares, or cleans up). One that
  * begins with "@" is run where no unified cgroup hierarchy is to be seen, for programs that refuse
- * a hybrid one. Every round runs every line once, so that what disturbs one disturbs all. Standard
- * output gets "NAME NANOSECONDS KIBIBYTES" for each: the time of the timed parts together, and the
- * largest peak of resident memory among them. The commands' own output goes to /dev/null.
+ * a hybrid one. Every round runs every line once, so that what disturbs one disturbs all, and in
+ * another order, for what a command leaves to the kernel to clear away is paid by the next one; the
+ * orders are the same each time. Standard output gets "NAME NANOSECONDS KIBIBYTES" for each: the
+ * time of the timed parts together, and the largest peak of resident memory among them. The
+ * commands' own output goes to /dev/null.
  */
 #include <err.h>
 #include <errno.h>
@@ -175,8 +177,24 @@ static void run_line(const struct line *l)
     (void)printf("%s %lld %ld\n", l->name, (long long)sum, peak);
 }
 
+/* Any order as likely as any other, as far as a plain generator goes. */
+static void shuffle(size_t order[LINES_MAX])
+{
+    static uint64_t x = 1;
+
+    for (size_t i = lines_n; i > 1; i--) {
+        size_t k = 0, last = order[i - 1];
+
+        x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        k = (size_t)(x >> 33) % i;
+        order[i - 1] = order[k];
+        order[k] = last;
+    }
+}
+
 int main(int argc, char **argv)
 {
+    size_t order[LINES_MAX];
     uint32_t rounds = 0;
     struct err error;
 
@@ -190,8 +208,12 @@ int main(int argc, char **argv)
         for (size_t k = 0; k < lines[i].n; k++)
             if (lines[i].parts[k].pure && pure_ns < 0)
                 pure_ns = make_pure_ns();
-    while (rounds-- > 0)
+    for (size_t i = 0; i < lines_n; i++)
+        order[i] = i;
+    while (rounds-- > 0) {
+        shuffle(order);
         for (size_t i = 0; i < lines_n; i++)
-            run_line(&lines[i]);
+            run_line(&lines[order[i]]);
+    }
     return 0;
 }
