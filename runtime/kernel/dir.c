@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/own.h"
 #include "runtime/kernel/sys.h"
 
@@ -172,6 +173,7 @@ static int step(struct walk *w, const char *name, enum dir_kind last, int *out_f
     if (dir_fd < 0)
         return err_set(err, errno, "open '/%s' beneath the root", w->done);
     fd = open_entry(dir_fd, name, is_last(w) ? last : DIR_DIRECTORY, err);
+    fd_close(&dir_fd); /* before a link is read, which may be that of this descriptor in procfs */
     if (fd < 0)
         return -1;
     if (fstat(fd, &st) < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -148,6 +149,21 @@ static void a_directory_that_others_may_write_to_is_not_private(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, tmpdir_setup, tmpdir_teardown)
 
+/* The walk opens directories itself: none of them may be what a link of procfs leads to. */
+static void no_descriptor_of_the_walk_is_followed(void **state)
+{
+    own_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct err err;
+    char path[64];
+
+    (void)state;
+    assert_true(root >= 0);
+    for (int n = 3; n < 16; n++) {
+        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", n);
+        assert_int_equal(dir_make_beneath(root, path, DIR_DIRECTORY, &err), -1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +174,7 @@ int main(void)
         TEST(the_parent_and_the_name_are_split),
         TEST(a_link_may_be_what_is_opened),
         TEST(a_directory_that_others_may_write_to_is_not_private),
+        TEST(no_descriptor_of_the_walk_is_followed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
