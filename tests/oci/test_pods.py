@@ -73,9 +73,8 @@ def test_descriptors_and_masks(runtime, member, tmp_path):
     (tmp_path / "given").write_text("given\n")
     fd = os.open(tmp_path / "given", os.O_RDONLY)
     try:
-        os.dup2(fd, 3)
         out = runtime.run(member.shell("cat <&3; cat /proc/keys | wc -c; (echo x >/proc/sys/kernel/hostname); cat /proc/sys/kernel/hostname; hostname"),
-                          "--preserve-fds", "1", pass_fds=(3,))
+                          "--preserve-fds", "1", close_fds=False, preexec_fn=lambda: os.dup2(fd, 3))  # 3 is not ours in this process
     finally:
         os.close(fd)
     given, masked, *names = out.stdout.splitlines()
