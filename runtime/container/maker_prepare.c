@@ -41,6 +41,34 @@ static int resolve(struct maker *m, const char *path, const char **out, struct e
     return *out == NULL ? err_set(err, ENOMEM, "'%s'", path) : 0;
 }
 
+/* To join a namespace that one is in already is to have none of one's own: all that is not done to
+ * the host's is not done to it under another name either. A user namespace is told apart later. */
+static int see_through_paths(struct maker *m, struct err *err)
+{
+    static const char *const names[OCI_NS_KINDS] = {
+        [OCI_NS_CGROUP] = "cgroup", [OCI_NS_IPC] = "ipc", [OCI_NS_UTS] = "uts",
+        [OCI_NS_NETWORK] = "net",   [OCI_NS_PID] = "pid", [OCI_NS_MOUNT] = "mnt",
+        [OCI_NS_TIME] = "time",
+    };
+    struct oci_config *seen = NULL;
+
+    for (int i = 0; i < OCI_NS_KINDS; i++) {
+        const struct oci_namespace *ns = &m->config->linux_.ns[i];
+
+        if (ns->mode != OCI_NS_JOIN || names[i] == NULL || !proc_is_own_ns(ns->path, names[i]))
+            continue;
+        if (seen == NULL) {
+            seen = arena_alloc(m->arena, sizeof *seen);
+            if (seen == NULL)
+                return err_set(err, ENOMEM, "the configuration");
+            *seen = *m->config;
+            m->config = seen;
+        }
+        seen->linux_.ns[i] = (struct oci_namespace){.mode = OCI_NS_HOST};
+    }
+    return 0;
+}
+
 static int load_config(struct maker *m, struct str *text, struct err *err)
 {
     struct oci_config *c = NULL;
@@ -62,7 +90,8 @@ static int load_config(struct maker *m, struct str *text, struct err *err)
             return -1;
         m->config = c;
     }
-    if (buf_check(&raw, "the configuration", err) < 0 || oci_check(m->config, err) < 0)
+    if (buf_check(&raw, "the configuration", err) < 0 || see_through_paths(m, err) < 0 ||
+        oci_check(m->config, err) < 0)
         return -1;
     *text = arena_str(m->arena, buf_str(&raw));
     return 0;

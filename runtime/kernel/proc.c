@@ -200,6 +200,16 @@ int proc_open_ns(pid_t pid, const char *name, struct err *err)
     return fd >= 0 ? fd : err_set(err, errno, "open '%s'", path);
 }
 
+bool proc_is_own_ns(const char *path, const char *name)
+{
+    char own[64];
+    struct stat theirs, ours;
+
+    (void)snprintf(own, sizeof own, "/proc/self/ns/%s", name);
+    return stat(path, &theirs) == 0 && stat(own, &ours) == 0 && theirs.st_dev == ours.st_dev &&
+           theirs.st_ino == ours.st_ino;
+}
+
 bool proc_is_among(pid_t pid, const pid_t *sorted, size_t n)
 {
     while (n > 0) {

@@ -57,6 +57,9 @@ must_check int proc_open_root(int proc_fd, pid_t pid, uint64_t start, struct err
 /* Opens /proc/PID/ns/NAME. */
 must_check int proc_open_ns(pid_t pid, const char *name, struct err *err);
 
+/* Is what the path leads to the namespace NAME that this process is in? */
+bool proc_is_own_ns(const char *path, const char *name);
+
 /* Ids in ascending order. */
 bool proc_is_among(pid_t pid, const pid_t *sorted, size_t n);
 

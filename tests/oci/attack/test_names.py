@@ -9,7 +9,7 @@ import time
 import pytest
 
 from attacklib import both
-from ocilib import RUNTIME, cgroups_named, wait
+from ocilib import RUNTIME, cgroups_named, need_program, wait
 
 IDS = ["", ".", "..", "../x", "a/b", "/x", "a/../../x", ".x", "...", "a b", "a\n", "a\x01", "a:b", "a%b", "\u00e4", "x" * 1025]
 
@@ -221,6 +221,36 @@ def test_what_a_hook_makes_is_not_for_everybody_to_write_to(attacked, bundle, ow
     bundle.process["user"] = {"uid": 1234, "gid": 1234}
     out = attacked.run(bundle.shell("echo mine >/etc/ld.so.cache; cat /etc/ld.so.cache"), umask=0o022)
     assert (out.stdout == "of-root\n") == attacked.defended, out.stdout + out.stderr
+
+
+def in_namespaces_of_its_own(attacked, bundle, flags, script):
+    """The runtime, whose own namespaces are not the machine's, and then the script there."""
+    need_program("unshare")
+    bundle.save()
+    words = attacked.command("run", "--bundle", bundle.path, attacked.new_id())
+    return subprocess.run(["unshare", *flags, "sh", "-c", '"$@" >&2 </dev/null; ' + script, "sh", *words],
+                          capture_output=True, text=True, timeout=60, check=False)
+
+
+@both("own")
+def test_a_path_to_the_runtimes_own_network_is_none(attacked, bundle):
+    bundle.namespaces("network")
+    bundle.linux["namespaces"].append({"type": "network", "path": "/proc/self/ns/net"})
+    bundle.linux["sysctl"] = {"net.ipv4.ip_default_ttl": "77"}
+    out = in_namespaces_of_its_own(attacked, bundle.args("true"), ["--net"], "cat /proc/sys/net/ipv4/ip_default_ttl")
+    assert (out.stdout != "77\n") == attacked.defended, out.stderr
+    assert not attacked.defended or "needs a network namespace" in out.stderr
+
+
+@both("own")
+def test_nor_is_one_to_its_own_mounts(attacked, bundle, tmp_path):
+    """There the container's root would become everybody's."""
+    bundle.namespaces("mount")
+    bundle.linux["namespaces"].append({"type": "mount", "path": "/proc/self/ns/mnt"})
+    (tmp_path / "of-the-host").touch()
+    script = f"test -e {tmp_path}/of-the-host && echo untouched"
+    out = in_namespaces_of_its_own(attacked, bundle.args("true"), ["--mount"], script)
+    assert ("untouched" in out.stdout) == attacked.defended, out.stderr
 
 
 FREEZE = ("cd /sys/fs/cgroup/freezer && mkdir s && (sleep 1000 & echo $! >s/cgroup.procs) && echo FROZEN >s/freezer.state;"

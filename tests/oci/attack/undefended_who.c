@@ -174,6 +174,14 @@ int __wrap_checkpoint_forget_log(const struct container_checkpoint *c, const cha
     return is_off("criulog") ? 0 : __real_checkpoint_forget_log(c, name, err);
 }
 
+bool __real_proc_is_own_ns(const char *path, const char *name);
+bool __wrap_proc_is_own_ns(const char *path, const char *name);
+
+bool __wrap_proc_is_own_ns(const char *path, const char *name)
+{
+    return !is_off("own") && __real_proc_is_own_ns(path, name);
+}
+
 /* --- ids, state ------------------------------------------------------------------------------- */
 
 int __real_container_id_check(const char *id, struct err *err);
