@@ -38,7 +38,9 @@ def podman(root_tar, init_path):
     need_program("podman")
     before = groups("libpod_parent")
     with Session() as session:
-        engine = Engine(session, ["podman", "--tmpdir", session.base / "tmp"], containers_home(session, init_path))
+        # conmon leaves a file where podman was called, if a container ends for lack of memory.
+        engine = Engine(session, ["env", "-C", session.base, "podman", "--tmpdir", session.base / "tmp"],
+                        containers_home(session, init_path))
         # The first container of a pod is made of the same image, and has no command of its own.
         result = engine("import", "--change", 'CMD ["/bin/sleep", "1000000"]', root_tar, IMAGE)
         if result.returncode != 0:

@@ -37,7 +37,6 @@ from ocilib import (  # noqa: F401
 
 IMAGE = "localhost/busybox:test"
 TIMEOUT = 60
-CGROUP_V2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
 # The default number of open files is more than some machines permit; the infra container is made of the test's image.
 CONTAINERS_CONF = f"""
 [containers]
