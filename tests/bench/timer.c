@@ -194,7 +194,7 @@ static void shuffle(size_t order[LINES_MAX])
 
 int main(int argc, char **argv)
 {
-    size_t order[LINES_MAX];
+    size_t order[LINES_MAX] = {0};
     uint32_t rounds = 0;
     struct err error;
 
