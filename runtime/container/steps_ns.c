@@ -155,7 +155,8 @@ static int enter_time(struct init *in, struct err *err)
 }
 
 /* The files of an undumpable process in a user namespace belong to somebody whom that does not map.
- * While the process is alone in its pid namespace nobody is there who could make use of the moment. */
+ * While the process is alone in its pid namespace nobody is there who could make use of the moment.
+ */
 static int set_dumpable(const struct init *in, bool on, struct err *err)
 {
     if (!in->plan->user_ns || in->config->linux_.ns[OCI_NS_PID].mode != OCI_NS_NEW)
