@@ -3,12 +3,14 @@
  * exec: the process is the one of --process, or the container's own; options then change it.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/base/arena.h"
 #include "runtime/base/num.h"
 #include "runtime/base/str.h"
 #include "runtime/cli/launch.h"
+#include "runtime/cli/report.h"
 #include "runtime/spec/oci.h"
 
 struct exec_opts {
@@ -262,6 +264,15 @@ static int look(struct cmd *c, const struct exec_opts *o, struct container_view 
     return 0;
 }
 
+static void log_process(struct cmd *c, const struct oci_process *p)
+{
+    char text[ERR_TEXT_MAX];
+
+    (void)snprintf(text, sizeof text, "process: execute %s in %s as %u:%u", p->args.v[0], p->cwd,
+                   p->user.uid, p->user.gid); /* cut if too long */
+    report_line(c->report, REPORT_DEBUG, text);
+}
+
 static int run(struct cmd *c, struct err *err)
 {
     const struct exec_opts *o = c->opts;
@@ -275,6 +286,7 @@ static int run(struct cmd *c, struct err *err)
         load_process(c, o, view, &p, err) < 0 ||
         launch_check_console(&p, o->console_socket, how, err) < 0)
         return -1;
+    log_process(c, &p);
     e.view = view;
     e.process = &p;
     e.cgroups = o->cgroups.v;

@@ -186,6 +186,7 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
                                    .exec_personality = c->linux_.personality_set};
     if (!m->facts.exec_user_ns)
         maker_warn_caps(m, in->process);
+    maker_warn_ambient(m, in->process);
     maker_warn_memlock(m, in->process);
     if (maker_env(m, in->process, err) < 0)
         return -1;

@@ -192,6 +192,19 @@ void maker_warn_caps(const struct maker *m, const struct oci_process *p)
     maker_warn(m, arena_printf(m->arena, "$.process.capabilities:%s", buf_c(&text)));
 }
 
+void maker_warn_ambient(const struct maker *m, const struct oci_process *p)
+{
+    const uint64_t *mask = p->caps.mask;
+    uint64_t lost = mask[OCI_CAP_AMBIENT] & ~(mask[OCI_CAP_PERMITTED] & mask[OCI_CAP_INHERITABLE]);
+
+    for (int cap = 0; p->caps.set && oci_cap_name(cap) != NULL; cap++)
+        if ((lost >> cap & 1) != 0)
+            maker_warn(m, arena_printf(m->arena,
+                                       "$.process.capabilities: can't raise ambient capability %s: "
+                                       "it is not permitted and inheritable",
+                                       oci_cap_name(cap)));
+}
+
 void maker_warn_memlock(const struct maker *m, const struct oci_process *p)
 {
     struct rlimit now;

@@ -94,6 +94,8 @@ void maker_warn(const struct maker *m, const char *text);
 void maker_warn_labels(const struct maker *m);
 /* Of capabilities that the process will not have because this one has not. */
 void maker_warn_caps(const struct maker *m, const struct oci_process *p);
+/* Of the ambient ones that the kernel cannot give. */
+void maker_warn_ambient(const struct maker *m, const struct oci_process *p);
 /* Of a limit of locked memory that this process may not grant, and that is lowered. */
 void maker_warn_memlock(const struct maker *m, const struct oci_process *p);
 

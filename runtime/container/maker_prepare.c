@@ -187,6 +187,7 @@ static int decide(struct maker *m, struct err *err)
     m->groups_kept = oci_annotation_is_on(m->config, OCI_KEEP_GROUPS);
     if (m->config->linux_.ns[OCI_NS_USER].mode == OCI_NS_HOST)
         maker_warn_caps(m, &m->config->process);
+    maker_warn_ambient(m, &m->config->process);
     maker_warn_memlock(m, &m->config->process);
     sources_borrow_sysfs(m);
     return plan_make(m->arena, m->config, &m->facts, &m->plan, err);

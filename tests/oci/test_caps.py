@@ -71,3 +71,11 @@ def test_what_the_runtime_does_not_hold_is_warned_about(runtime, bundle, tmp_pat
     assert out.returncode == 0, out.stderr
     log = (tmp_path / "log").read_text()
     assert "level=warning" in log and "CAP_SYS_TIME" in log and "CAP_KILL" not in log
+
+
+def test_what_cannot_be_ambient_is_warned_about(runtime, bundle):
+    some = ["CAP_KILL", "CAP_CHOWN"]
+    bundle.process["capabilities"] = {"bounding": some, "permitted": some, "effective": some, "inheritable": ["CAP_KILL"], "ambient": some}
+    out = runtime.run(bundle.args("grep", "CapAmb", "/proc/self/status"))
+    assert out.stdout.split() == ["CapAmb:", f"{1 << 5:016x}"]
+    assert "can't raise ambient capability CAP_CHOWN" in out.stderr and "CAP_KILL" not in out.stderr

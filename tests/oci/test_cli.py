@@ -524,6 +524,12 @@ def test_a_terminal_of_a_terminal_shows_whole_lines(runtime, bundle):
     os.close(master)
 
 
+def test_debug_says_what_exec_does(runtime, bundle, tmp_path):
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    runtime.ok("--debug", "--log", tmp_path / "log", "exec", "--user", "3:4", name, "true")
+    assert 'level=debug msg="process: execute true in / as 3:4"' in (tmp_path / "log").read_text()
+
+
 def test_a_terminal_needs_somebody_to_serve_it(runtime, bundle):
     bundle.terminal(True).save()
     result = runtime("run", "-d", "--bundle", bundle.path, runtime.new_id())
