@@ -2,8 +2,10 @@
 #include "runtime/kernel/seccomp.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -86,8 +88,94 @@ static int add_rule(scmp_filter_ctx ctx, const struct seccomp_rules *r,
     return 0;
 }
 
-static int export(scmp_filter_ctx ctx, struct seccomp_program *out, struct err *err)
+/* --- system calls that the profile is too old for ----------------------------------------------
+ */
+
+#define X32_BIT    0x40000000U
+#define PART_MAX   8 /* instructions for one architecture */
+#define ARCHES_MAX 32
+
+/* What goes before the program of libseccomp. */
+struct front {
+    struct sock_filter code[1 + ARCHES_MAX * PART_MAX];
+    unsigned n;
+};
+
+static void put(struct front *f, unsigned code, uint32_t k, unsigned jt, unsigned jf)
 {
+    f->code[f->n++] = (struct sock_filter){(uint16_t)code, (uint8_t)jt, (uint8_t)jf, k};
+}
+
+/* The highest number that the profile has a name for, or -1. */
+static int highest(const struct seccomp_rules *r, uint32_t arch)
+{
+    int top = -1;
+
+    for (size_t i = 0; i < r->n; i++)
+        for (size_t k = 0; k < r->v[i].names_n; k++) {
+            int nr = seccomp_syscall_resolve_name_arch(arch, r->v[i].names[k]);
+
+            top = nr > top ? nr : top;
+        }
+    return top;
+}
+
+static void put_limit(struct front *f, int top)
+{
+    put(f, BPF_JMP | BPF_JGT | BPF_K, (uint32_t)top, 0, 1);
+    put(f, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
+}
+
+/* x32 is x86-64 with a bit in the number. */
+static void put_arch(struct front *f, const struct seccomp_rules *r, uint32_t arch, bool x32)
+{
+    const int top = highest(r, arch), top_x32 = x32 ? highest(r, SCMP_ARCH_X32) : -1;
+    const unsigned jump = f->n;
+
+    if (top < 0)
+        return;
+    put(f, BPF_JMP | BPF_JEQ | BPF_K, arch, 0, 0);
+    put(f, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
+    if (arch == SCMP_ARCH_X86_64)
+        put(f, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0);
+    put_limit(f, top);
+    if (top_x32 >= 0)
+        put_limit(f, top_x32);
+    put(f, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+    f->code[jump].jf = (uint8_t)(f->n - jump - 1);
+}
+
+static bool has_arch(const struct seccomp_rules *r, uint32_t arch)
+{
+    for (size_t i = 0; i < r->arches_n; i++)
+        if (r->arches[i] == arch)
+            return true;
+    return false;
+}
+
+/* A C library tries new system calls first and takes ENOSYS for a reason to use the old ones; any
+ * other error it passes on. So, as with runc, a call that is newer than all that a profile of
+ * permitted calls speaks of does not exist. */
+static void make_front(const struct seccomp_rules *r, struct front *f)
+{
+    const uint32_t native = seccomp_arch_native();
+    const bool x32 = has_arch(r, SCMP_ARCH_X32);
+
+    f->n = 0;
+    if ((r->default_action & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO ||
+        r->arches_n >= ARCHES_MAX)
+        return;
+    put(f, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
+    put_arch(f, r, native, x32);
+    for (size_t i = 0; i < r->arches_n; i++)
+        if (r->arches[i] != native && r->arches[i] != SCMP_ARCH_X32)
+            put_arch(f, r, r->arches[i], x32);
+}
+
+static int export(scmp_filter_ctx ctx, const struct front *f, struct seccomp_program *out,
+                  struct err *err)
+{
+    const size_t front_size = f->n * sizeof f->code[0];
     struct stat st;
     own_fd int fd = memfd_create("filter", MFD_CLOEXEC);
     own_free struct sock_filter *code = NULL;
@@ -100,13 +188,14 @@ static int export(scmp_filter_ctx ctx, struct seccomp_program *out, struct err *
         return err_set(err, -e, "make the system call filter");
     if (fstat(fd, &st) < 0 || lseek(fd, 0, SEEK_SET) < 0)
         return err_set(err, errno, "read the system call filter");
-    if (st.st_size <= 0 || (size_t)st.st_size > BPF_MAXINSNS * sizeof *code)
+    if (st.st_size <= 0 || (size_t)st.st_size > BPF_MAXINSNS * sizeof *code - front_size)
         return err_set(err, E2BIG, "the system call filter has %lld bytes, the kernel takes %zu",
                        (long long)st.st_size, BPF_MAXINSNS * sizeof *code);
-    code = mem_new((size_t)st.st_size);
-    if (fd_read_full(fd, code, (size_t)st.st_size, err) != st.st_size)
+    code = mem_new(front_size + (size_t)st.st_size);
+    memcpy(code, f->code, front_size);
+    if (fd_read_full(fd, code + f->n, (size_t)st.st_size, err) != st.st_size)
         return err_wrap(err, "read the system call filter");
-    out->n = (unsigned short)((size_t)st.st_size / sizeof *code);
+    out->n = (unsigned short)((front_size + (size_t)st.st_size) / sizeof *code);
     out->code = take_ptr(&code);
     return 0;
 }
@@ -119,6 +208,7 @@ bool seccomp_knows(const char *name)
 int seccomp_compile(const struct seccomp_rules *r, struct seccomp_program *out, struct err *err)
 {
     scmp_filter_ctx ctx __attribute__((cleanup(release))) = seccomp_init(r->default_action);
+    struct front front;
 
     if (ctx == NULL)
         return err_set(err, EINVAL, "start a system call filter");
@@ -128,7 +218,8 @@ int seccomp_compile(const struct seccomp_rules *r, struct seccomp_program *out, 
     for (size_t i = 0; i < r->n; i++)
         if (add_rule(ctx, r, &r->v[i], err) < 0)
             return -1;
-    return export(ctx, out, err);
+    make_front(r, &front);
+    return export(ctx, &front, out, err);
 }
 
 static void add_rule_key(const struct seccomp_rule *rule, struct buf *out)
@@ -152,7 +243,7 @@ void seccomp_key(const struct seccomp_rules *r, struct buf *out)
 {
     const struct scmp_version *v = seccomp_version();
 
-    buf_printf(out, "mailbox-run " MR_VERSION " libseccomp %u.%u.%u\n", v->major, v->minor,
+    buf_printf(out, "mailbox-run " MR_VERSION " front 1 libseccomp %u.%u.%u\n", v->major, v->minor,
                v->micro);
     buf_append_be32(out, seccomp_arch_native());
     buf_append_be32(out, r->default_action);
