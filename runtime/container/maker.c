@@ -194,15 +194,18 @@ void maker_warn_caps(const struct maker *m, const struct oci_process *p)
 
 void maker_warn_ambient(const struct maker *m, const struct oci_process *p)
 {
+    own_buf struct buf text = BUF_INIT(ERR_TEXT_MAX);
     const uint64_t *mask = p->caps.mask;
     uint64_t lost = mask[OCI_CAP_AMBIENT] & ~(mask[OCI_CAP_PERMITTED] & mask[OCI_CAP_INHERITABLE]);
 
     for (int cap = 0; p->caps.set && oci_cap_name(cap) != NULL; cap++)
         if ((lost >> cap & 1) != 0)
-            maker_warn(m, arena_printf(m->arena,
-                                       "$.process.capabilities: can't raise ambient capability %s: "
-                                       "it is not permitted and inheritable",
-                                       oci_cap_name(cap)));
+            buf_printf(&text, "%s %s", text.n > 0 ? "," : "", oci_cap_name(cap));
+    if (text.n > 0)
+        maker_warn(m, arena_printf(m->arena,
+                                   "$.process.capabilities: can't raise ambient capability%s: not "
+                                   "permitted and inheritable",
+                                   buf_c(&text)));
 }
 
 void maker_warn_memlock(const struct maker *m, const struct oci_process *p)

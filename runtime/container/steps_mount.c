@@ -272,7 +272,7 @@ static int open_target(const struct init *in, const struct oci_mount *m, struct 
     if (fd >= 0)
         return fd;
     if (errno != ENOENT)
-        return err_set(err, errno, "open '%s', which must be a directory and no link",
+        return err_set(err, errno, "'%s' must be mounted on ordinary directory, and no link",
                        m->destination);
     return dir_make_beneath(in->root_fd, m->destination, DIR_DIRECTORY, err);
 }
