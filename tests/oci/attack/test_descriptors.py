@@ -221,7 +221,11 @@ def test_nor_one_that_gets_a_user_namespace(attacked, bundle, own_rootfs, tmp_pa
     said = bundle.path / "out"
     wait(lambda: "ready" in said.read_text(), "the attacker")
     for _ in range(EXECS // 2):
-        assert attacked.run(second).returncode == 0
+        out = attacked.run(second)
+        if "map the ids" in out.stderr:
+            (own_rootfs / "stop").touch()
+            pytest.skip("no id-mapped mounts on this file system")
+        assert out.returncode == 0, out.stderr
         if "through" in said.read_text():
             break
     (own_rootfs / "stop").touch()
