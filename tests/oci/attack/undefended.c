@@ -275,6 +275,14 @@ int __wrap_tty_open(int root_fd, struct tty *out, struct err *err)
     return out->slave_fd < 0 ? err_set(err, errno, "open '%s'", name) : 0;
 }
 
+int __real_tty_keep_lines(int fd, struct err *err);
+int __wrap_tty_keep_lines(int fd, struct err *err);
+
+int __wrap_tty_keep_lines(int fd, struct err *err)
+{
+    return is_off("pts") ? 0 : __real_tty_keep_lines(fd, err);
+}
+
 int __real_tty_adopt(int slave_fd, struct err *err);
 int __wrap_tty_adopt(int slave_fd, struct err *err);
 
