@@ -75,6 +75,14 @@ static int add_swap(struct list *l, const struct oci_memory *m, struct err *err)
 {
     struct limit *x = NULL;
 
+    /* v1 holds memory back that is to have no limit while there is one of both together. */
+    if (!m->swap.set && m->limit.set && m->limit.v < 0) {
+        x = add(l, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max");
+        x->v1_value = "-1";
+        x->v2_value = "max";
+        x->optional = true;
+        return 0;
+    }
     /* 0 with a limit of memory is how some say that nothing is said about swap. */
     if (!m->swap.set || (m->swap.v == 0 && m->limit.set))
         return 0;

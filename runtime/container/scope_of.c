@@ -194,6 +194,8 @@ int scope_of(struct arena *a, const struct oci_resources *r, bool unified,
                          m->swap.v < 0    ? UINT64_MAX
                          : m->limit.v < 0 ? (uint64_t)m->swap.v
                                           : (uint64_t)(m->swap.v - m->limit.v));
+    if (unified && !m->swap.set && m->limit.set && m->limit.v < 0)
+        (void)add_number(&l, "MemorySwapMax", UINT64_MAX);
     if (unified && m->swap.set && m->swap.v == 0 && !m->limit.set)
         (void)add_number(&l, "MemorySwapMax", 0);
     add_cpu(&l, &r->cpu, unified);

@@ -67,6 +67,15 @@ def test_swap_alone_is_changed_where_the_kernel_counts_it_with_memory(runtime, b
         assert runtime.ok("exec", name, "cat", "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes").strip() == "50331648"
 
 
+def test_memory_without_a_limit_is_without_one_of_swap_too(runtime, bundle):
+    need("memory")
+    bundle.linux["resources"].update({"memory": {"limit": 33554432, "swap": 50331648}})
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    runtime.ok("update", "--memory", "-1", name)
+    files = (group_file("memory/memory.limit_in_bytes", "memory.max"), group_file("memory/memory.memsw.limit_in_bytes", "memory.swap.max"))
+    assert set(runtime.ok("exec", name, "cat", *files).split()) == {"max" if UNIFIED else "9223372036854771712"}
+
+
 def test_swap_has_a_limit_beside_memory_without_one(runtime, bundle):
     need("memory")
     if not UNIFIED:
