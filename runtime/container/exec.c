@@ -62,7 +62,11 @@ static int pick_one(struct maker *m, struct str spec, struct err *err)
     if (check_controllers(m, controllers, err) < 0)
         return -1;
     if (path_has_dotdot(path))
-        return err_set(err, 0, "bad sub cgroup path: %.*s is not a sub cgroup path", STR_ARG(spec));
+        return err_set(
+            err, 0,
+            "bad sub cgroup path: %.*s is not a sub cgroup path: `..` components are not "
+            "allowed",
+            STR_ARG(spec));
     for (size_t i = 0; i < m->cgroup.n; i++) {
         struct cgroup_hier h = m->state.cgroup.v[i];
 

@@ -22,20 +22,12 @@ static int step_hooks_runtime(struct init *in, size_t index, struct err *err)
     return sync_wait_go(in->sync_fd, &ignored, err);
 }
 
-/* Where runc has them: createContainer hooks in the container's root, which is not "/" yet. */
-static const char *hooks_dir(const struct init *in)
-{
-    if (in->in_container)
-        return NULL;
-    return in->in_chroot ? "/" : in->rootfs;
-}
-
 static int run_hooks(struct init *in, enum oci_hook_kind kind, struct err *err)
 {
     struct hook_moment m = {.state = in->hook_state,
                             .status = "created",
                             .pid = getpid(),
-                            .dir = hooks_dir(in),
+                            .dir = in->in_container ? NULL : in->bundle,
                             .files = in->hook_files,
                             .env = in->in_container ? in->env : NULL};
 

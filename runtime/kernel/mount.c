@@ -74,7 +74,8 @@ int mount_clone(int dir_fd, const char *path, enum mount_reach reach, struct err
                            : err_set(err, errno, "bind '%s'", path);
 }
 
-/* A sentence of the file system about what it did not like, if it has one: "e text". */
+/* A sentence of the file system about what it did not like, if it has one: "e text". It comes last,
+ * after the error as mount(8) and crun write it, which their users look for. */
 static int fail(int fs_fd, int code, const char *what, struct err *err)
 {
     char text[256];
@@ -84,7 +85,9 @@ static int fail(int fs_fd, int code, const char *what, struct err *err)
         return err_set(err, code, "%s", what);
     if (text[n - 1] == '\n')
         n--;
-    return err_set(err, code, "%s: %.*s", what, (int)(n - 2), text + 2);
+    (void)err_set(err, 0, "%s: %s (%.*s)", what, strerrordesc_np(code), (int)(n - 2), text + 2);
+    err->code = code;
+    return -1;
 }
 
 static int set_option(int fs_fd, const char *option, size_t n, struct err *err)

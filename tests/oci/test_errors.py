@@ -87,7 +87,7 @@ STARTS = {
                     "mount /etc/passwd (bind): attach the mount: a directory onto something else: not a directory"),
     "file-system": (mount(destination="/tmp", type="nosuch", source="x"), "open file system 'nosuch': no such device"),
     "option": (mount(destination="/tmp", type="tmpfs", source="x", options=["nosuch=1"]),
-               "mount /tmp (tmpfs): mount option 'nosuch': set: tmpfs: Unknown parameter 'nosuch'"),
+               "mount /tmp (tmpfs): mount option 'nosuch': set: Invalid argument (tmpfs: Unknown parameter 'nosuch')"),
     "value": (mount(destination="/tmp", type="tmpfs", source="x", options=["size=abc"]), "tmpfs: Bad value for 'size'"),
     "device": (linux(devices=[{"path": "/etc/passwd", "type": "c", "major": 1, "minor": 3}]),
                "'/etc/passwd' is there and is not that device"),

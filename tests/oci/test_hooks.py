@@ -68,16 +68,16 @@ def test_but_in_the_container_it_has_that_of_the_process(runtime, bundle, own_ro
     assert "MARK" not in (own_rootfs / "env").read_text()
 
 
-def test_createContainer_sees_the_mounts_of_the_root_and_is_in_it(runtime, bundle, own_rootfs, tmp_path):
+def test_createContainer_sees_the_mounts_of_the_root(runtime, bundle, own_rootfs):
     bundle.config["hooks"] = {"createContainer": [
-        hook(f"pwd > {tmp_path}/dir; test -e {own_rootfs}/proc/self && test -e proc/self && mount -t tmpfs -o size=4k none ./run")]}
+        hook(f"test -e {own_rootfs}/proc/self && mount -t tmpfs -o size=4k none {own_rootfs}/run")]}
     out = runtime.run(bundle.shell("grep ' /run ' /proc/mounts"))
     assert out.returncode == 0, out.stderr
-    assert (tmp_path / "dir").read_text().strip() == str(own_rootfs)
 
 
 def test_the_hooks_of_the_host_are_in_the_bundle(runtime, bundle, tmp_path):
-    bundle.config["hooks"] = {k: [hook(f"pwd > {tmp_path}/{k}")] for k in KINDS if "Container" not in k}
+    # That of createContainer, too, as crun has it: runc starts it in the root.
+    bundle.config["hooks"] = {k: [hook(f"pwd > {tmp_path}/{k}")] for k in KINDS if k != "startContainer"}
     assert runtime.run(bundle, cwd="/").returncode == 0
     for kind in bundle.config["hooks"]:
         assert (tmp_path / kind).read_text().strip() == str(bundle.path), kind
