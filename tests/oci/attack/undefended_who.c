@@ -469,15 +469,18 @@ int __wrap_plan_make_exec(struct arena *a, const struct oci_process *p, const st
 int __wrap_plan_make_exec(struct arena *a, const struct oci_process *p, const struct plan_facts *f,
                           struct plan *out, struct err *err)
 {
-    struct oci_process *alone = NULL;
     struct plan_facts g = *f;
 
     g.exec_filter = g.exec_filter && !is_off("execfilter");
     if (is_off("inherit")) {
-        memcpy(&alone, &p, sizeof alone); /* the maker's own */
-        alone->caps = asked->caps;
-        alone->apparmor_profile = asked->apparmor_profile;
-        alone->selinux_label = asked->selinux_label;
+        union {
+            const struct oci_process *given;
+            struct oci_process *own; /* it is the maker's */
+        } u = {.given = p};
+
+        u.own->caps = asked->caps;
+        u.own->apparmor_profile = asked->apparmor_profile;
+        u.own->selinux_label = asked->selinux_label;
     }
     return __real_plan_make_exec(a, p, &g, out, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -119,6 +120,19 @@ static void every_id_of_a_list_is_among_it_and_no_other(void **state)
             assert_int_equal(proc_is_among(pid, ids, n), pid % 3 == 1 && (size_t)(pid / 3) < n);
 }
 
+static void a_path_to_the_own_namespace_is_seen_through(void **state)
+{
+    char path[64];
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "/proc/%d/ns/uts", getpid());
+    assert_true(proc_is_own_ns(path, "uts"));
+    assert_true(proc_is_own_ns("/proc/thread-self/ns/uts", "uts"));
+    assert_false(proc_is_own_ns(path, "ipc"));
+    assert_false(proc_is_own_ns("/proc/self", "uts"));
+    assert_false(proc_is_own_ns("/no/such", "uts"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +141,7 @@ int main(void)
         cmocka_unit_test(a_zombie_is_not_alive),
         cmocka_unit_test(nothing_is_written_outside_of_proc),
         cmocka_unit_test(every_id_of_a_list_is_among_it_and_no_other),
+        cmocka_unit_test(a_path_to_the_own_namespace_is_seen_through),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
