@@ -80,8 +80,7 @@ struct init {
     bool in_container;    /* after the pivot, or from the start in an exec */
     mode_t callers_umask; /* it is 0 while the plan is walked */
     bool cwd_later;
-    bool cpus_kept; /* the kernel gave none */
-    int dev_fd;     /* /dev of the container while it is furnished, reached by no link */
+    int dev_fd; /* /dev of the container while it is furnished, reached by no link */
     int mask_fd;
     int null_fd;
     struct tty tty;

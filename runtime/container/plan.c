@@ -141,12 +141,8 @@ static bool is_above_root(const struct draft *d, const char *path)
  * to stay a peer of the host's mount; and where the copy would hold the container's own mounts. */
 static bool is_maker_s(const struct draft *d, const struct oci_mount *o)
 {
-    bool shared = false;
-
-    for (size_t i = 0; i < o->propagation_n; i++)
-        shared |= (o->propagation[i] & MS_SHARED) != 0;
     return d->plan->user_ns || o->idmap != OCI_MOUNT_NO_IDMAP ||
-           (shared && (d->c->linux_.rootfs_propagation & MS_SHARED) != 0) ||
+           (oci_mount_is_shared(o) && (d->c->linux_.rootfs_propagation & MS_SHARED) != 0) ||
            ((o->ms_set & MS_REC) != 0 && (o->source == NULL || is_above_root(d, o->source)));
 }
 

@@ -86,14 +86,6 @@ int sources_detach(const struct oci_config *c, int mount_fd, bool shared, struct
     return mount_set(mount_fd, MOUNT_TREE, &x, err);
 }
 
-bool sources_shared(const struct oci_mount *m)
-{
-    for (size_t i = 0; i < m->propagation_n; i++)
-        if ((m->propagation[i] & MS_SHARED) != 0)
-            return true;
-    return false;
-}
-
 /* A link itself, if the path is one. */
 static int clone_link(const char *path, enum mount_reach reach, struct err *err)
 {
@@ -115,7 +107,7 @@ int sources_clone(const struct init *in, const struct oci_mount *o, struct err *
     fd = (o->links & (OCI_LINK_SOURCE | OCI_LINK_COPY)) != 0
              ? clone_link(path, reach, err)
              : mount_clone(AT_FDCWD, path, reach, err);
-    if (fd < 0 || sources_detach(in->config, fd, sources_shared(o), err) < 0)
+    if (fd < 0 || sources_detach(in->config, fd, oci_mount_is_shared(o), err) < 0)
         return -1;
     return take_fd(&fd);
 }

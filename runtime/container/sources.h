@@ -40,7 +40,5 @@ must_check int sources_idmap(struct maker *m, size_t index, struct err *err);
  * where the container's root asks for that. */
 must_check int sources_detach(const struct oci_config *c, int mount_fd, bool shared,
                               struct err *err);
-/* The mount asks for shared propagation. */
-bool sources_shared(const struct oci_mount *m);
 
 #endif

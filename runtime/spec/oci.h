@@ -210,6 +210,8 @@ must_check int oci_bind_mount(struct arena *a, const char *source, const char *d
                               struct oci_mount *out, struct err *err);
 /* MS_BIND was asked for by option or by type. */
 bool oci_mount_is_bind(const struct oci_mount *m);
+/* It asks for shared propagation. */
+bool oci_mount_is_shared(const struct oci_mount *m);
 
 /* --- hooks ------------------------------------------------------------------------------------ */
 

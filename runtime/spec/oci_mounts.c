@@ -124,6 +124,14 @@ bool oci_mount_is_bind(const struct oci_mount *m)
     return (m->ms_set & MS_BIND) != 0;
 }
 
+bool oci_mount_is_shared(const struct oci_mount *m)
+{
+    for (size_t i = 0; i < m->propagation_n; i++)
+        if ((m->propagation[i] & MS_SHARED) != 0)
+            return true;
+    return false;
+}
+
 int oci_bind_mount(struct arena *a, const char *source, const char *destination,
                    struct oci_mount *out, struct err *err)
 {
