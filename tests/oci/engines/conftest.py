@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from enginelib import (  # noqa: E402
-    IMAGE, Engine, Session, assert_no_groups, containers_home, docker_config, groups, make_root_tar, need_busybox,
+    IMAGE, Engine, Session, all_groups, assert_no_groups, containers_home, docker_config, make_root_tar, need_busybox,
     need_program, need_root, need_runtime, remove_groups, wait
 )
 
@@ -36,7 +36,7 @@ def init_path():
 @pytest.fixture(scope="module")
 def podman(root_tar, init_path):
     need_program("podman")
-    before = groups("libpod_parent")
+    before = all_groups("libpod_parent")
     with Session() as session:
         # conmon leaves a file where podman was called, if a container ends for lack of memory.
         engine = Engine(session, ["env", "-C", session.base, "podman", "--tmpdir", session.base / "tmp"],

@@ -372,11 +372,17 @@ def group_value(name, v1, v2):
 
 
 def remove_groups(name, keep=frozenset()):
-    """Engines never remove the parent of their containers' groups: a test does."""
-    for top in groups(name) - set(keep):
-        for directory, _, _ in os.walk(top, topdown=False):
+    """Engines never remove the parent of their containers' groups, nor podman those of its pods: a test does, but for those to keep
+    and those that somebody is in."""
+    for path in sorted(groups_below(name) + [str(top) for top in groups(name)], reverse=True):
+        if path not in keep:
             with contextlib.suppress(OSError):
-                os.rmdir(directory)
+                os.rmdir(path)
+
+
+def all_groups(name):
+    """What is there before a test, for remove_groups to keep."""
+    return {*groups_below(name), *map(str, groups(name))}
 
 
 def containers_home(session, init_path):

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from enginelib import RUNTIME, Engine, Session, containers_home, groups, need_program, remove_groups
+from enginelib import RUNTIME, Engine, Session, all_groups, containers_home, need_program, remove_groups
 
 CONTAINERFILE = """
 FROM scratch
@@ -21,7 +21,7 @@ CMD cat /made
 @pytest.fixture(scope="module")
 def buildah(root_tar):
     need_program("buildah")
-    before = groups("buildah")
+    before = all_groups("buildah")
     with Session() as session:
         engine = Engine(session, ["buildah"], containers_home(session, None))
         shutil.copy(root_tar, session.base / "root.tar")
