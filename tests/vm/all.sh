@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# all.sh BUILD: what `make test-vm` runs: a boot of the guest for each part of suite.sh that VM_PARTS (base systemd selinux) names.
+# all.sh BUILD: what `make test-vm` runs: a boot of the guest for each part of suite.sh that VM_PARTS (base systemd selinux engines)
+# names.
 #
 # The last line is "N passed, N failed, N skipped", summed over all of them. Exit status 1 if anything failed. Each boot is bounded
-# (VM_TIME, if it is set; else 3000, 1800 and 300 seconds), and ends with this process.
+# (VM_TIME, if it is set; else 3000, 1800, 300 and 600 seconds), and ends with this process.
 set -u
 
 build=$1
-read -r -a parts <<<"${VM_PARTS:-base systemd selinux}"
-declare -A init=([systemd]=systemd) lsm=([selinux]=selinux) seconds=([base]=3000 [systemd]=1800 [selinux]=300)
+read -r -a parts <<<"${VM_PARTS:-base systemd selinux engines}"
+declare -A init=([systemd]=systemd) lsm=([selinux]=selinux) seconds=([base]=3000 [systemd]=1800 [selinux]=300 [engines]=600)
 total=(0 0 0)
 lines=()
 log=$(mktemp) || exit 1

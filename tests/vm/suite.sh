@@ -3,9 +3,10 @@
 #
 # suite.sh BUILD: what runs in the guest. VM_PART names which:
 #   base     the runtime's unit tests, the container tests (with AppArmor), the stack's; the engines' tests are left out: they try
-#            the engine more than the kernel, and take longest
+#            the engine more than the kernel, and take longest; a sample of them is a part of its own
 #   systemd  the container tests with systemd's groups (--systemd-cgroup), as root and as a user with a manager of its own; podman
 #   selinux  the tests of labels, under a policy of our own
+#   engines  ten sessions of docker, ten of ctr, and some of containerd's CRI: those that meet the groups and devices of cgroup v2
 #
 # The last line is "N passed, N failed, N skipped", summed over all of them. Exit status 1 if anything failed.
 # VM_TESTS: other files or directories for pytest; VM_UNIT=no: no unit tests; PYTEST_ARGS: more arguments for pytest, quoted
@@ -31,6 +32,14 @@ systemd)
 selinux)
     export MR_SELINUX=load
     tests=(tests/oci/test_selinux.py tests/oci/test_labels.py)
+    ;;
+engines)
+    of=tests/oci/engines
+    tests=("$of"/test_commands.py::test_{run_output_input_and_status,detached_exec_logs_kill_and_stop,pause_kills_nothing_and_unpause_goes_on}"[docker]"
+        "$of"/test_commands.py::test_{stats_and_update,a_terminal,an_end_by_lack_of_memory_is_told,a_published_port}"[docker]"
+        "$of"/test_options.py::test_{privileged,devices,cpus}"[docker]"
+        "$of/test_containerd.py" "$of"/test_containerd_tty.py::test_{a_terminal,the_size_follows,an_exec_with_a_terminal}
+        "$of"/test_containerd_cri.py::test_{the_life_of_a_pod,limits_and_their_update,lack_of_memory_is_the_reason})
     ;;
 *)
     echo "no part '$part'" >&2
