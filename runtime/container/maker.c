@@ -118,16 +118,15 @@ static struct str name_of(const char *variable)
  * is, and the only one. */
 static size_t copy_env(const char **to, const struct oci_strings *env)
 {
-    struct map *last = map_new();
-    size_t n = 0;
+    struct map *seen = map_new();
+    size_t from = env->n;
 
-    for (size_t i = 0; i < env->n; i++)
-        (void)map_put(last, name_of(env->v[i]), (void *)(uintptr_t)(i + 1));
-    for (size_t i = 0; i < env->n; i++)
-        if ((uintptr_t)map_get(last, name_of(env->v[i])) == i + 1)
-            to[n++] = env->v[i];
-    map_free(last);
-    return n;
+    for (size_t i = env->n; i-- > 0;)
+        if (map_put(seen, name_of(env->v[i]), seen) == NULL)
+            to[--from] = env->v[i];
+    map_free(seen);
+    memmove(to, to + from, (env->n - from) * sizeof *to);
+    return env->n - from;
 }
 
 int maker_env(struct maker *m, const struct oci_process *p, struct err *err)
