@@ -104,9 +104,13 @@ static void no_service_may_reach_for_more(void **state)
 
         assert_ok(profile_merge(a, i, &s, &err), &err);
         assert_ok(filter_make(a, NULL, &s, &p, &err), &err);
-        for (size_t k = 0; k < ARRAY_N(never); k++)
-            if (ask(&p, never[k]) != (SECCOMP_RET_ERRNO | EPERM))
+        for (size_t k = 0; k < ARRAY_N(never); k++) {
+            uint32_t answer = ask(&p, never[k]);
+
+            /* What is newer than all that the list names does not exist. */
+            if (answer != (SECCOMP_RET_ERRNO | EPERM) && answer != (SECCOMP_RET_ERRNO | ENOSYS))
                 fail_msg("%s may call %s", specs_get(i)->name, never[k]);
+        }
         seccomp_done(&p);
         arena_free(a);
     }
