@@ -165,10 +165,13 @@ int __wrap_step_home(struct init *in, size_t index, struct err *err);
 
 int __wrap_step_home(struct init *in, size_t index, struct err *err)
 {
-    own_fd int fd =
+    int fd =
         is_off("passwd") ? dir_try_beneath(in->root_fd, "etc/passwd", O_RDONLY | O_NONBLOCK) : -1;
+    int r = __real_step_home(in, index, err);
 
-    return __real_step_home(in, index, err);
+    if (fd >= 0)
+        (void)close(fd);
+    return r;
 }
 
 int __real_step_keyring(struct init *in, size_t index, struct err *err);
