@@ -656,8 +656,9 @@ def in_group(name):
 
 
 def test_a_runtime_killed_before_it_wrote_the_state_leaves_what_force_finds(runtime, bundle, tmp_path):
-    """The program runs by then, and nobody has written down its process."""
+    """The program runs by then, and nobody has written down its process. (Of a scope: test_systemd.)"""
     need_program("strace")
+    need_cgroupfs()
     name = runtime.new_id()
     bundle.args("sleep", "60").save()
     held = ["strace", "-D", "-qq", "-o", "/dev/null", "-e", "inject=renameat:delay_enter=4000000"]
