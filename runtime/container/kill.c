@@ -68,14 +68,9 @@ static int not_running(struct err *err)
 }
 
 /* Without a pid namespace of its own the others do not die with the first, and outlive it. */
-static bool are_on_their_own(struct arena *a, const struct state *s)
+static bool are_on_their_own(const struct state *s)
 {
-    struct oci_config *c = NULL;
-    struct err ignored;
-
-    return s->cgroup.n > 0 && s->public.status != CONTAINER_CREATING &&
-           state_load_config(s, a, &c, &ignored) == 0 &&
-           c->linux_.ns[OCI_NS_PID].mode != OCI_NS_NEW;
+    return s->cgroup.n > 0 && s->public.status != CONTAINER_CREATING && !s->public.own_pid_ns;
 }
 
 /* All of them. Of a container that is over there may be some left, or none. */
@@ -103,7 +98,7 @@ static int kill_one(struct arena *a, const struct state *s, void *ctx, struct er
 
     if (k->whom == CONTAINER_ALL && !ends_with_init(s, k->signo))
         return need_cgroup(s, err) < 0 ? -1 : cgroup_signal(&s->cgroup, k->signo, err);
-    if (k->signo == SIGKILL && are_on_their_own(a, s))
+    if (k->signo == SIGKILL && are_on_their_own(s))
         return kill_all(a, s, err);
     if (s->public.status == CONTAINER_STOPPED || s->public.status == CONTAINER_CREATING)
         return not_running(err);

@@ -257,14 +257,20 @@ FREEZE = ("cd /sys/fs/cgroup/freezer && mkdir s && (sleep 1000 & echo $! >s/cgro
           "cat s/freezer.state; sleep 1000")
 
 
-@both("thaw")
-def test_what_a_container_has_frozen_dies_with_it(attacked, bundle):
-    """On v1 a frozen process does not die, nor then does the init of its pid namespace."""
+def start_frozen(runtime, bundle):
+    """A container that has frozen a process of its own."""
     next(m for m in bundle.config["mounts"] if m["type"] == "cgroup")["options"].remove("ro")
     if not os.path.exists("/sys/fs/cgroup/freezer/cgroup.procs"):
         pytest.skip("there is no v1 freezer")
-    name = attacked.start_detached(bundle.shell(FREEZE))
+    name = runtime.start_detached(bundle.shell(FREEZE))
     wait(lambda: "FR" in (bundle.path / "out").read_text(), "what is to be frozen")
+    return name
+
+
+@both("thaw")
+def test_what_a_container_has_frozen_dies_with_it(attacked, bundle):
+    """On v1 a frozen process does not die, nor then does the init of its pid namespace."""
+    name = start_frozen(attacked, bundle)
     try:
         out = attacked("delete", "--force", name)
         assert (out.returncode == 0) == attacked.defended, out.stderr
@@ -275,10 +281,6 @@ def test_what_a_container_has_frozen_dies_with_it(attacked, bundle):
 
 
 def test_also_where_a_signal_reaches_each(runtime, bundle):
-    next(m for m in bundle.config["mounts"] if m["type"] == "cgroup")["options"].remove("ro")
-    if not os.path.exists("/sys/fs/cgroup/freezer/cgroup.procs"):
-        pytest.skip("there is no v1 freezer")
-    name = runtime.start_detached(bundle.shell(FREEZE))
-    wait(lambda: "FR" in (bundle.path / "out").read_text(), "what is to be frozen")
+    name = start_frozen(runtime, bundle)
     runtime.ok("kill", "--all", name, "KILL")
     runtime.ok("delete", name)
