@@ -72,24 +72,34 @@ int step_enter_pid(struct init *in, size_t index, struct err *err);
 /* A procfs of the pid namespace that is entered later; its descriptor. */
 int pid_mount_proc(const struct init *in, const struct mount_new *n, struct err *err);
 
-/* steps_process.c */
+/* steps_io.c */
 int step_terminal(struct init *in, size_t index, struct err *err);
-int step_cpus(struct init *in, size_t index, struct err *err);
-int step_home(struct init *in, size_t index, struct err *err);
 int step_stdio(struct init *in, size_t index, struct err *err);
+int step_descriptors(struct init *in, size_t index, struct err *err);
+
+/* steps_home.c */
+int step_home(struct init *in, size_t index, struct err *err);
+
+/* steps_limits.c */
 int step_rlimit(struct init *in, size_t index, struct err *err);
 int step_personality(struct init *in, size_t index, struct err *err);
+int step_cpus(struct init *in, size_t index, struct err *err);
 int step_scheduler(struct init *in, size_t index, struct err *err);
 int step_ioprio(struct init *in, size_t index, struct err *err);
 int step_mempolicy(struct init *in, size_t index, struct err *err);
-int step_label(struct init *in, size_t index, struct err *err);
+
+/* steps_cwd.c */
 int step_make_cwd(struct init *in, size_t index, struct err *err);
 int step_cwd(struct init *in, size_t index, struct err *err);
+/* What step_cwd put off: a directory that only its owner may enter. */
+int enter_cwd_as_user(const struct init *in, struct err *err);
+
+/* steps_user.c */
+int step_label(struct init *in, size_t index, struct err *err);
 int step_filter(struct init *in, size_t index, struct err *err);
 int step_bounding(struct init *in, size_t index, struct err *err);
 int step_user(struct init *in, size_t index, struct err *err);
 int step_caps(struct init *in, size_t index, struct err *err);
 int step_no_new_privs(struct init *in, size_t index, struct err *err);
-int step_descriptors(struct init *in, size_t index, struct err *err);
 
 #endif
