@@ -51,15 +51,20 @@ int maker_write_state(struct maker *m, struct err *err)
     return state_write(m->state.dir_fd, &m->state, err);
 }
 
-static int start_hooks(struct maker *m, struct err *err)
+struct hook_moment maker_moment(const struct maker *m, const char *status)
 {
-    struct hook_moment now = {
+    return (struct hook_moment){
         .state = &m->hook_state,
-        .status = "running",
+        .status = status,
         .pid = m->child.pid,
         .dir = m->state.public.bundle,
         .files = &m->hook_files,
     };
+}
+
+static int start_hooks(struct maker *m, struct err *err)
+{
+    struct hook_moment now = maker_moment(m, "running");
 
     return hooks_run(m->config, OCI_HOOK_POSTSTART, &now, err);
 }
@@ -145,9 +150,9 @@ void maker_undo(struct maker *m)
  * hooks included. They also take back what hooks did before a later step failed. */
 static void undo_hooks(const struct maker *m, struct err *err)
 {
-    struct hook_moment now = {
-        .state = &m->hook_state, .status = "stopped", .dir = m->state.public.bundle};
+    struct hook_moment now = maker_moment(m, "stopped");
 
+    now.pid = 0; /* there is none any more */
     if (m->hooks_ran || err->code == HOOK_FAILED)
         hooks_run_all(m->config, OCI_HOOK_POSTSTOP, &now, m->env);
     if (err->code == HOOK_FAILED)

@@ -119,6 +119,8 @@ void maker_forget_nodes(const struct maker *m);
 /* create.c: the files of the state, and taking back what a failure left; of create and restore. */
 must_check int maker_write_config(const struct maker *m, struct str text, struct err *err);
 must_check int maker_write_state(struct maker *m, struct err *err);
+/* What hooks that the maker runs are told. */
+struct hook_moment maker_moment(const struct maker *m, const char *status);
 void maker_undo(struct maker *m);
 
 /* maker_scope.c: the group as a scope of systemd, in which a placeholder keeps the place. */

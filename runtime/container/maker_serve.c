@@ -46,13 +46,7 @@ static int take_console(struct maker *m, int *fd, struct err *err)
 
 static int runtime_hooks(struct maker *m, struct err *err)
 {
-    struct hook_moment now = {
-        .state = &m->hook_state,
-        .status = "created",
-        .pid = m->child.pid,
-        .dir = m->state.public.bundle,
-        .files = &m->hook_files,
-    };
+    struct hook_moment now = maker_moment(m, "created");
 
     m->hooks_ran = true;
     if (hooks_run(m->config, OCI_HOOK_PRESTART, &now, err) < 0 ||

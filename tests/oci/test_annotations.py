@@ -77,6 +77,15 @@ def test_what_hooks_print_goes_to_files(runtime, bundle, tmp_path):
     assert out.read_text().split()[-1] == "poststart"
 
 
+def test_so_does_what_those_print_that_take_back_a_failed_start(runtime, bundle, tmp_path):
+    out = tmp_path / "out"
+    bundle.config["annotations"] = {STDOUT: str(out)}
+    bundle.config["hooks"] = {"createRuntime": [hook("echo made")], "createContainer": [hook("exit 3")],
+                              "poststop": [hook("grep -o '\"status\":\"stopped\",\"pid\":0'")]}
+    assert runtime.run(bundle).returncode == 1
+    assert out.read_text().splitlines() == ["made", '"status":"stopped","pid":0']
+
+
 def test_a_failing_hook_is_told_with_what_is_not_in_a_file(runtime, bundle, tmp_path):
     bundle.config["annotations"] = {STDOUT: str(tmp_path / "out")}
     bundle.config["hooks"] = {"prestart": [hook("echo sun; echo rain >&2; exit 3")]}
