@@ -183,6 +183,15 @@ def passes_signals_on(engine, script):
             process.kill()
 
 
+def answers_on_a_terminal(engine):
+    """A container with a terminal reads what is typed there; its exit status."""
+    with engine.terminal("run", "--rm", "-it", IMAGE, "sh", "-c", "tty; read x; echo got:$x; exit 6") as t:
+        t.reads("/dev/pts/")
+        t.type("word\r")
+        t.reads("got:word")
+        return t.status()
+
+
 class Terminal(contextlib.AbstractContextManager):
     """A command with a terminal of its own as its controlling one, as a person has."""
 

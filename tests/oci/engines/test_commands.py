@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from enginelib import IMAGE, RUNTIME, group_value, passes_signals_on, wait
+from enginelib import IMAGE, RUNTIME, answers_on_a_terminal, group_value, passes_signals_on, wait
 
 STATUS = "{{.State.Status}}"
 CODE = "{{.State.ExitCode}}"
@@ -103,11 +103,7 @@ def test_stats_and_update(engine):
 
 
 def test_a_terminal(engine):
-    with engine.terminal("run", "--rm", "-it", IMAGE, "sh", "-c", "tty; read x; echo got:$x; exit 6") as t:
-        t.reads("/dev/pts/")
-        t.type("word\r")
-        t.reads("got:word")
-        assert t.status() == 6
+    assert answers_on_a_terminal(engine) == 6
 
 
 def test_the_size_of_a_terminal_follows(engine):
