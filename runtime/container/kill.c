@@ -11,7 +11,7 @@
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
 #include "runtime/container/state.h"
-#include "runtime/container/verb.h"
+#include "runtime/container/visit.h"
 #include "runtime/kernel/proc.h"
 
 struct kill_ctx {
@@ -55,7 +55,7 @@ static int kill_one(struct arena *a, const struct state *s, void *ctx, struct er
     own_fd int pid_fd = -1;
 
     if (k->whom == CONTAINER_ALL && !ends_with_init(s, k->signo))
-        return verb_need_cgroup(s, err) < 0 ? -1 : cgroup_signal(&s->cgroup, k->signo, err);
+        return visit_need_cgroup(s, err) < 0 ? -1 : cgroup_signal(&s->cgroup, k->signo, err);
     if (k->signo == SIGKILL && are_on_their_own(s))
         return kill_all(a, s, err);
     if (s->public.status == CONTAINER_STOPPED || s->public.status == CONTAINER_CREATING)
@@ -73,7 +73,7 @@ int container_kill(const struct container_env *env, const char *id, int signo,
 {
     struct kill_ctx k = {.signo = signo, .whom = whom};
 
-    return verb_on_state(env, id, &(struct verb){kill_one, &k}, err);
+    return visit_state(env, id, &(struct visit){kill_one, &k}, err);
 }
 
 /* --- ps --------------------------------------------------------------------------------------- */
@@ -86,5 +86,5 @@ int container_pids(const struct container_env *env, const char *id, struct arena
     if (state_load(env, id, a, &s, err) < 0)
         return -1;
     (void)close(s.dir_fd);
-    return verb_need_cgroup(&s, err) < 0 ? -1 : cgroup_pids(&s.cgroup, a, pids, n, err);
+    return visit_need_cgroup(&s, err) < 0 ? -1 : cgroup_pids(&s.cgroup, a, pids, n, err);
 }

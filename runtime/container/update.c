@@ -11,7 +11,7 @@
 #include "runtime/container/rdt_of.h"
 #include "runtime/container/scope_of.h"
 #include "runtime/container/state.h"
-#include "runtime/container/verb.h"
+#include "runtime/container/visit.h"
 #include "runtime/kernel/cgroup_devices.h"
 #include "runtime/spec/oci.h"
 
@@ -39,7 +39,7 @@ static int update_one(struct arena *a, const struct state *s, void *ctx, struct 
     union resources_ctx u = {.ctx = ctx};
     struct limits limits;
 
-    if (verb_need_alive(s, err) < 0 || verb_need_cgroup(s, err) < 0 ||
+    if (visit_need_alive(s, err) < 0 || visit_need_cgroup(s, err) < 0 ||
         limits_make(a, u.r, &limits, err) < 0 || limits_check_use(&s->cgroup, u.r, err) < 0 ||
         limits_apply(&s->cgroup, &limits, err) < 0)
         return -1;
@@ -53,7 +53,7 @@ int container_update(const struct container_env *env, const char *id, const stru
 {
     union resources_ctx u = {.r = r};
 
-    return verb_on_state(env, id, &(struct verb){update_one, u.ctx}, err);
+    return visit_state(env, id, &(struct visit){update_one, u.ctx}, err);
 }
 
 struct rdt_ctx {
@@ -67,7 +67,7 @@ static int update_rdt_one(struct arena *a, const struct state *s, void *ctx, str
     struct oci_config *c = NULL;
     struct rdt r;
 
-    if (verb_need_alive(s, err) < 0 || state_load_config(s, a, &c, err) < 0)
+    if (visit_need_alive(s, err) < 0 || state_load_config(s, a, &c, err) < 0)
         return -1;
     if (!c->linux_.rdt.set)
         return err_set(err, ENOTSUP, "the container has no resctrl group ($.linux.intelRdt)");
@@ -83,5 +83,5 @@ int container_update_rdt(const struct container_env *env, const char *id, const 
 {
     struct rdt_ctx x = {lines, n};
 
-    return verb_on_state(env, id, &(struct verb){update_rdt_one, &x}, err);
+    return visit_state(env, id, &(struct visit){update_rdt_one, &x}, err);
 }

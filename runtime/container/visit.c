@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "runtime/container/verb.h"
+#include "runtime/container/visit.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -9,8 +9,8 @@
 #include "runtime/container/maker.h"
 #include "runtime/container/state.h"
 
-int verb_on_state(const struct container_env *env, const char *id, const struct verb *v,
-                  struct err *err)
+int visit_state(const struct container_env *env, const char *id, const struct visit *v,
+                struct err *err)
 {
     struct arena *a = arena_new(MAKER_ARENA_MAX);
     struct state s;
@@ -24,12 +24,12 @@ int verb_on_state(const struct container_env *env, const char *id, const struct 
     return r;
 }
 
-int verb_need_cgroup(const struct state *s, struct err *err)
+int visit_need_cgroup(const struct state *s, struct err *err)
 {
     return s->cgroup.n > 0 ? 0 : err_set(err, ENOTSUP, "the container has no cgroup");
 }
 
-int verb_need_alive(const struct state *s, struct err *err)
+int visit_need_alive(const struct state *s, struct err *err)
 {
     if (s->public.status == CONTAINER_STOPPED || s->public.status == CONTAINER_CREATING)
         return err_set(err, 0, "the container is %s, not running",
