@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #include "runtime/base/own.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/state.h"
+#include "runtime/kernel/cgroup.h"
 #include "runtime/kernel/proc.h"
 #include "runtime/spec/oci.h"
 
@@ -108,17 +110,23 @@ static int finish(const struct checkpoint_args *out, const struct arena *a, stru
     return arena_failed(a) ? err_set(err, ENOMEM, "criu's arguments") : 0;
 }
 
-int checkpoint_dump_args(struct arena *a, const struct container_checkpoint *c, pid_t pid,
-                         ino_t net_ino, struct checkpoint_args *out, struct err *err)
+/* With the group criu has all its processes stand still at once, and finds them also if they stand
+ * still already; afterwards they are as they were before. It would wait for ever for those of a
+ * paused container without it. */
+int checkpoint_dump_args(struct arena *a, const struct container_checkpoint *c,
+                         const struct checkpoint_dump *d, struct checkpoint_args *out,
+                         struct err *err)
 {
     *out = (struct checkpoint_args){.n = 0};
     add(out, c->pre_dump ? "pre-dump" : "dump");
-    add_two(out, "--tree", arena_printf(a, "%d", pid));
+    add_two(out, "--tree", arena_printf(a, "%d", d->pid));
     add_common(a, c, out);
     add_two(out, "--log-file", CHECKPOINT_LOG);
-    if (net_ino != 0)
+    if (d->net_ino != 0)
         add_two(out, "--external",
-                arena_printf(a, "net[%llu]:" CHECKPOINT_NET_KEY, (unsigned long long)net_ino));
+                arena_printf(a, "net[%llu]:" CHECKPOINT_NET_KEY, (unsigned long long)d->net_ino));
+    if (d->freezer != NULL)
+        add_two(out, "--freeze-cgroup", d->freezer);
     add_dump(c, out);
     return finish(out, a, err);
 }
@@ -301,14 +309,33 @@ static int net_inode(const struct oci_config *c, pid_t pid, ino_t *out, struct e
     return 0;
 }
 
+static int find_freezer(struct arena *a, const struct cgroup *g, const char **out, struct err *err)
+{
+    const struct cgroup_hier *h = cgroup_find(g, "freezer");
+    char path[PATH_MAX];
+
+    *out = NULL;
+    if (h == NULL)
+        return 0;
+    if (cgroup_hier_path(h, "", path, err) < 0)
+        return -1;
+    *out = arena_copy(a, str_of(path));
+    return *out == NULL ? err_set(err, ENOMEM, "the path of the cgroup") : 0;
+}
+
+static bool can_be_dumped(const struct state *s)
+{
+    return s->public.status == CONTAINER_RUNNING || s->public.status == CONTAINER_PAUSED;
+}
+
 static int dump(struct arena *a, const struct container_env *env, const char *id,
                 const struct container_checkpoint *c, struct err *err)
 {
     struct oci_config *config = NULL;
     struct checkpoint_args args;
     struct checkpoint_call call = {.criu = c->criu, .args = &args};
+    struct checkpoint_dump d;
     struct state s;
-    ino_t net_ino = 0;
 
     if (state_load(env, id, a, &s, err) < 0)
         return -1;
@@ -317,7 +344,7 @@ static int dump(struct arena *a, const struct container_env *env, const char *id
         return -1;
     }
     (void)close(s.dir_fd);
-    if (s.public.status != CONTAINER_RUNNING)
+    if (!can_be_dumped(&s))
         return err_set(err, 0, "the container is %s, not running",
                        container_status_names[s.public.status]);
     if (s.net.minder.pid > 0)
@@ -325,12 +352,13 @@ static int dump(struct arena *a, const struct container_env *env, const char *id
                        "a container with a network by pasta or slirp4netns cannot be checkpointed");
     if (check_able(config, err) < 0 || checkpoint_check(c->criu, err) < 0)
         return -1;
+    d.pid = s.public.pid;
     if (file_mkdir_p(AT_FDCWD, c->image_path, 0700, err) < 0 ||
         (c->work_path != NULL && file_mkdir_p(AT_FDCWD, c->work_path, 0700, err) < 0) ||
-        net_inode(config, s.public.pid, &net_ino, err) < 0 ||
-        checkpoint_forget_log(c, CHECKPOINT_LOG, err) < 0 ||
-        write_stdio(a, c, s.public.pid, err) < 0 ||
-        checkpoint_dump_args(a, c, s.public.pid, net_ino, &args, err) < 0)
+        net_inode(config, d.pid, &d.net_ino, err) < 0 ||
+        find_freezer(a, &s.cgroup, &d.freezer, err) < 0 ||
+        checkpoint_forget_log(c, CHECKPOINT_LOG, err) < 0 || write_stdio(a, c, d.pid, err) < 0 ||
+        checkpoint_dump_args(a, c, &d, &args, err) < 0)
         return -1;
     call.log =
         arena_printf(a, "%s/" CHECKPOINT_LOG, c->work_path != NULL ? c->work_path : c->image_path);

@@ -29,9 +29,14 @@ struct checkpoint_args {
     size_t n;
 };
 
-/* net_ino: inode of a network namespace that the container joined; 0: it has one of its own. */
+struct checkpoint_dump {
+    pid_t pid;
+    ino_t net_ino;       /* of a network namespace that was joined; 0: it has one of its own */
+    const char *freezer; /* the group's directory in the hierarchy that freezes; NULL: none */
+};
+
 must_check int checkpoint_dump_args(struct arena *a, const struct container_checkpoint *c,
-                                    pid_t pid, ino_t net_ino, struct checkpoint_args *out,
+                                    const struct checkpoint_dump *d, struct checkpoint_args *out,
                                     struct err *err);
 
 struct checkpoint_restore {

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from ocilib import restoring_criu, wait
+from ocilib import need_root, restoring_criu, wait
 
 
 def criu_works():
@@ -59,6 +59,15 @@ def test_it_may_be_left_running(runtime, counter, images):
     assert (images / "inventory.img").exists()
 
 
+def test_a_paused_one_stays_so(runtime, counter, images):
+    runtime.ok("pause", counter)
+    runtime.ok("checkpoint", "--leave-running", "--image-path", images, counter, timeout=120)
+    assert runtime.state(counter)["status"] == "paused"
+    runtime.ok("resume", counter)
+    before = count(runtime, counter)
+    wait(lambda: count(runtime, counter) > before, "it counts on")
+
+
 def test_without_criu_it_is_refused(runtime, bundle, images):
     name = runtime.start_detached(bundle.args("sleep", "60"))
     for args in (("checkpoint",), ("restore", "--bundle", bundle.path)):
@@ -95,6 +104,39 @@ def test_options_reach_criu(runtime, bundle, images, fake_criu):
         assert said[said.index(pair[0]) + 1] == pair[1]
     assert {"--link-remap", "--skip-in-flight", "--auto-dedup", "--track-mem"} < set(said)
     assert runtime.state(name)["status"] == "running"  # a pre-dump ends nothing
+
+
+def freezer(pid):
+    """The group of a process in the hierarchy that freezes."""
+    tops = {}
+    for line in open(f"/proc/{pid}/cgroup", encoding="ascii"):
+        _, controllers, path = line.rstrip("\n").split(":", 2)
+        tops["freezer" if "freezer" in controllers.split(",") else controllers] = path
+    return "/sys/fs/cgroup/freezer" + tops["freezer"] if "freezer" in tops else "/sys/fs/cgroup" + tops[""]
+
+
+def test_of_a_paused_one_criu_is_told_the_group(runtime, bundle, images, fake_criu):
+    """As containerd does it, which pauses first."""
+    need_root()
+    program, words = fake_criu
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    group = freezer(runtime.state(name)["pid"])
+    for verb in ("pause", "resume"):
+        runtime.ok("--criu", program, "checkpoint", "--leave-running", "--image-path", images, name)
+        assert words()[words().index("--freeze-cgroup") + 1] == group
+        runtime.ok(verb, name)
+    runtime.ok("pause", name)
+    runtime.ok("--criu", program, "checkpoint", "--pre-dump", "--image-path", images, name)
+    assert runtime.state(name)["status"] == "paused"
+    runtime.ok("--criu", program, "checkpoint", "--image-path", images, name)
+    assert "--freeze-cgroup" in words() and "--leave-running" not in words()
+    assert "does not exist" in runtime("state", name).stderr
+
+
+def test_one_that_was_not_started_is_refused(runtime, bundle, images, fake_criu):
+    name = runtime.create(bundle.args("sleep", "60"))
+    out = runtime("--criu", fake_criu[0], "checkpoint", "--image-path", images, name)
+    assert out.returncode == 1 and "the container is created, not running" in out.stderr
 
 
 @pytest.mark.parametrize("mode", ["soft", "ignore"])

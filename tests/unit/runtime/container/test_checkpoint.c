@@ -19,12 +19,13 @@ static void a_dump_names_process_images_and_what_is_outside(void **state)
 {
     struct container_checkpoint c = {
         .image_path = "/i", .work_path = "/w", .leave_running = true, .file_locks = true};
+    struct checkpoint_dump d = {.pid = 77, .net_ino = 4026531840};
     struct arena *a = arena_new(1 << 16);
     struct checkpoint_args args;
     struct err err = {0};
 
     (void)state;
-    assert_ok(checkpoint_dump_args(a, &c, 77, 4026531840, &args, &err), &err);
+    assert_ok(checkpoint_dump_args(a, &c, &d, &args, &err), &err);
     assert_string_equal(args.v[0], "dump");
     assert_string_equal(after(&args, "--tree"), "77");
     assert_string_equal(after(&args, "--images-dir"), "/i");
@@ -32,6 +33,7 @@ static void a_dump_names_process_images_and_what_is_outside(void **state)
     assert_non_null(after(&args, "--leave-running"));
     assert_non_null(after(&args, "--file-locks"));
     assert_null(after(&args, "--tcp-established"));
+    assert_null(after(&args, "--freeze-cgroup"));
     assert_string_equal(args.v[args.n - 2], "net[4026531840]:" CHECKPOINT_NET_KEY);
     assert_null(args.v[args.n]);
     arena_free(a);
@@ -56,13 +58,15 @@ static void every_option_of_a_dump_reaches_criu(void **state)
     static const char *const values[][2] = {
         {"--network-lock", "skip"}, {"--empty-ns", "net"}, {"--prev-images-dir", "../before"},
         {"--address", "192.0.2.1"}, {"--port", "27"},      {"--status-fd", "5"},
+        {"--freeze-cgroup", "/g"},
     };
+    struct checkpoint_dump d = {.pid = 77, .freezer = "/g"};
     struct arena *a = arena_new(1 << 16);
     struct checkpoint_args args;
     struct err err = {0};
 
     (void)state;
-    assert_ok(checkpoint_dump_args(a, &c, 77, 0, &args, &err), &err);
+    assert_ok(checkpoint_dump_args(a, &c, &d, &args, &err), &err);
     for (size_t i = 0; i < ARRAY_N(flags); i++)
         assert_non_null(after(&args, flags[i]));
     for (size_t i = 0; i < ARRAY_N(values); i++)
@@ -70,7 +74,7 @@ static void every_option_of_a_dump_reaches_criu(void **state)
     assert_null(after(&args, "--page-server")); /* it serves, and does not send */
     c.lazy_pages = false;
     c.pre_dump = c.leave_running = true;
-    assert_ok(checkpoint_dump_args(a, &c, 77, 0, &args, &err), &err);
+    assert_ok(checkpoint_dump_args(a, &c, &d, &args, &err), &err);
     assert_string_equal(args.v[0], "pre-dump");
     assert_non_null(after(&args, "--page-server"));
     assert_non_null(after(&args, "--track-mem"));
