@@ -291,6 +291,7 @@ static int run(struct cmd *c, struct err *err)
     e.process = &p;
     e.cgroups = o->cgroups.v;
     e.cgroups_n = o->cgroups.n;
+    e.flags = o->ignore_paused.on ? CONTAINER_IGNORE_PAUSED : 0;
     e.io.console_socket = o->console_socket;
     e.io.pidfd_socket = o->pidfd_socket;
     e.io.pid_file = o->pid_file;

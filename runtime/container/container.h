@@ -76,7 +76,8 @@ struct container_fd {
 enum container_flag {
     CONTAINER_NO_PIVOT = 1,       /* MS_MOVE and chroot, for a host whose root is an initramfs */
     CONTAINER_NO_NEW_KEYRING = 2, /* keep the caller's session keyring */
-    CONTAINER_LISTEN_PID = 4      /* sets LISTEN_PID to the pid the process sees of itself */
+    CONTAINER_LISTEN_PID = 4,     /* sets LISTEN_PID to the pid the process sees of itself */
+    CONTAINER_IGNORE_PAUSED = 8   /* exec: the process starts when a paused container goes on */
 };
 
 /* What a new process gets from its maker, in create, run and exec alike. CONTAINER_IO_INIT is the
@@ -256,10 +257,12 @@ struct container_exec {
      * "memory,pids:path" in those of the controllers. Without any: the container's own. */
     const char *const *cgroups;
     size_t cgroups_n;
-    unsigned flags; /* CONTAINER_LISTEN_PID */
+    unsigned flags; /* CONTAINER_LISTEN_PID, CONTAINER_IGNORE_PAUSED */
     struct container_io io;
 };
 
+/* A container that is paused, also while this is under way, or whose group for the process is
+ * frozen, is an error. */
 must_check int container_exec(const struct container_env *env, const struct container_exec *e,
                               struct container_child *child, struct err *err);
 

@@ -15,6 +15,7 @@
 #include "runtime/base/path.h"
 #include "runtime/container/container.h"
 #include "runtime/container/filter.h"
+#include "runtime/container/held.h"
 #include "runtime/container/join.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/quick.h"
@@ -90,6 +91,22 @@ static int pick_cgroups(struct maker *m, const struct container_exec *e, struct 
     return 0;
 }
 
+/* Whoever is in the container may have frozen a group beneath its own. */
+static int check_frozen(const struct maker *m, struct err *err)
+{
+    const struct cgroup *all = &m->state.cgroup;
+
+    if (m->patient)
+        return 0;
+    if (m->state.public.status == CONTAINER_PAUSED)
+        return err_set(err, 0, "the container is paused");
+    for (size_t i = 0; i < m->cgroup.n; i++)
+        if (m->cgroup.v[i].path != all->v[i].path && held_group(&m->cgroup.v[i]))
+            return err_set(err, 0, "the container is paused: its cgroup '%s' is frozen",
+                           m->cgroup.v[i].path);
+    return 0;
+}
+
 /* What it does not say of its scheduling is as for the container, and so is what confines it:
  * nobody should get more by saying less. */
 static int inherit(struct maker *m, const struct oci_process *of_exec, const struct oci_config *c,
@@ -158,8 +175,9 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
     struct init *in = &m->init;
     bool cpus = false;
 
+    m->patient = (e->flags & CONTAINER_IGNORE_PAUSED) != 0;
     if (join_prepare(m, e->id, e->view, &c, err) < 0 || pick_cgroups(m, e, err) < 0 ||
-        (e->cgroups_n == 0 && join_follow_init(m, err) < 0))
+        (e->cgroups_n == 0 && join_follow_init(m, err) < 0) || check_frozen(m, err) < 0)
         return -1;
     if (inherit(m, e->process, c, err) < 0)
         return -1;

@@ -63,6 +63,7 @@ struct maker {
     bool groups_denied_to_us; /* by the namespace of the caller */
     bool groups_kept;
     bool hooks_ran; /* some of those of the runtime: what they did is to be taken back */
+    bool patient;   /* waits for a group that stands still to go on */
     bool gone;      /* the child was told to go on */
     bool ready;
 };

@@ -16,6 +16,7 @@
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/own.h"
+#include "runtime/container/held.h"
 #include "runtime/container/listener.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/sync.h"
@@ -214,14 +215,30 @@ static bool only_listens(const struct maker *m)
            (m->seccomp == NULL || m->seccomp->listener_path == NULL);
 }
 
-/* It says that it is ready a moment before it executes: to be woken twice would take a processor
- * from it. */
-static void await_end(const struct maker *m)
+static int give_up(struct maker *m, struct err *err)
 {
-    struct pollfd end = {.fd = m->sync_fd};
+    /* One that cannot be ended yet is not waited for. */
+    if (held_end(&m->cgroup, m->child.pid, m->child.pid_fd) < 0)
+        fd_close(&m->child.pid_fd);
+    return err_set(err, 0, m->create == NULL ? "the container is paused" : "its cgroup is frozen");
+}
 
-    while (poll(&end, 1, -1) < 0 && errno == EINTR)
-        continue;
+/* Waits until the child says something (POLLIN) or has ended its part (0), not for one that is held
+ * up. */
+static int await(struct maker *m, short events, struct err *err)
+{
+    struct pollfd fds = {.fd = m->sync_fd, .events = events};
+    int n = 0, looks = 0;
+
+    while ((n = poll(&fds, 1, m->patient ? -1 : HELD_LOOK_MS)) <= 0) {
+        if (n < 0 && errno != EINTR)
+            return err_set(err, errno, "wait for the container's process");
+        if (n == 0)
+            looks = held_process(&m->cgroup, m->child.pid) ? looks + 1 : 0;
+        if (looks == HELD_LOOKS_MAX)
+            return give_up(m, err);
+    }
+    return 0;
 }
 
 int maker_serve(struct maker *m, struct err *err)
@@ -231,12 +248,14 @@ int maker_serve(struct maker *m, struct err *err)
     if (r < 0)
         return -1;
     self_release();
-    if (only_listens(m))
-        await_end(m);
+    /* It says that it is ready a moment before it executes: to be woken twice would take a
+     * processor from it. */
+    if (only_listens(m) && await(m, 0, err) < 0)
+        return -1;
     for (r = 1; r > 0;) {
         struct sync_msg msg;
 
-        r = sync_recv(m->sync_fd, &msg, err);
+        r = await(m, POLLIN, err) < 0 ? -1 : sync_recv(m->sync_fd, &msg, err);
         if (r == 0)
             return m->ready ? check_executed(m, err) : died(m, err);
         if (r < 0)

@@ -108,11 +108,10 @@ def test_options_reach_criu(runtime, bundle, images, fake_criu):
 
 def freezer(pid):
     """The group of a process in the hierarchy that freezes."""
-    tops = {}
-    for line in open(f"/proc/{pid}/cgroup", encoding="ascii"):
-        _, controllers, path = line.rstrip("\n").split(":", 2)
-        tops["freezer" if "freezer" in controllers.split(",") else controllers] = path
-    return "/sys/fs/cgroup/freezer" + tops["freezer"] if "freezer" in tops else "/sys/fs/cgroup" + tops[""]
+    unified = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+    with open(f"/proc/{pid}/cgroup", encoding="ascii") as f:
+        groups = dict(line.rstrip("\n").split(":", 2)[1:] for line in f)
+    return "/sys/fs/cgroup" + groups[""] if unified else "/sys/fs/cgroup/freezer" + groups["freezer"]
 
 
 def test_of_a_paused_one_criu_is_told_the_group(runtime, bundle, images, fake_criu):

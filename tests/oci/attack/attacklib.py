@@ -5,10 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
-from ocilib import TOP
+from ocilib import TOP, wait
 
 BUILT = TOP / os.environ.get("MR_BUILD", "build") / "test"
 UNDEFENDED = BUILT / "mailbox-run-undefended"
@@ -31,6 +32,29 @@ def with_attacker(rootfs):
     if not os.access(ATTACKER, os.X_OK):
         pytest.skip(f"{ATTACKER} is not built")
     shutil.copy(ATTACKER, rootfs / "attacker")
+
+
+def waits(pid):
+    """It sleeps, again and again, with no time of its own."""
+    def times():
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(") ", 1)[1].split()[11:13]
+
+    before = times()
+    time.sleep(0.1)
+    return times() == before
+
+
+@contextlib.contextmanager
+def held_up(attacked, go, *command):
+    """A call of the undefended runtime that goes on, before it opens a process, when the file `go` is there; it is made at the end."""
+    words = ["/usr/bin/env", f"MR_HELD_UP={go}", *attacked.command(*command)]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        try:
+            wait(lambda: p.poll() is not None or waits(p.pid), "the runtime to be held up")
+            yield p
+        finally:
+            go.touch()
 
 
 def judge_race(attacked, won):

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from attacklib import both, with_attacker
+from attacklib import both, held_up, with_attacker
 from ocilib import read_until, wait
 from test_seccomp import agent, notify  # noqa: F401
 
@@ -198,35 +198,18 @@ def test_nor_by_a_signal_to_all(undefended, bundle, tmp_path, off):
     said = bundle.path / "out"
     wait(lambda: said.read_text().endswith("\n"), "the second process")
     pid = int(said.read_text())
-    go = tmp_path / "go"
-    command = attacked.command("kill", "--all", name, "USR1")
-    with subprocess.Popen(["/usr/bin/env", f"MR_HELD_UP={go}", *command], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                          text=True) as held_up:
-        try:
-            wait(lambda: held_up.poll() is not None or waits(held_up.pid), "the runtime to be held up")
-            os.kill(pid, signal.SIGKILL)
-            wait(lambda: not os.path.exists(f"/proc/{pid}"), "its end")
-            other = process_with_pid(pid)
-        finally:
-            go.touch()
-        assert held_up.wait(20) == 0, held_up.stderr.read()
+    with held_up(attacked, tmp_path / "go", "kill", "--all", name, "USR1") as p:
+        os.kill(pid, signal.SIGKILL)
+        wait(lambda: not os.path.exists(f"/proc/{pid}"), "its end")
+        other = process_with_pid(pid)
+        (tmp_path / "go").touch()
+        assert p.wait(20) == 0, p.stderr.read()
     time.sleep(0.1)
     alive = os.waitpid(other, os.WNOHANG) == (0, 0)
     if alive:
         os.kill(other, signal.SIGKILL)
         os.waitpid(other, 0)
     assert alive == (not off)
-
-
-def waits(pid):
-    """It sleeps, again and again, with no time of its own."""
-    def times():
-        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-            return f.read().rsplit(") ", 1)[1].split()[11:13]
-
-    before = times()
-    time.sleep(0.1)
-    return times() == before
 
 
 # --- the terminal of whoever called

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from attacklib import both, with_attacker
+from attacklib import both, held_up, with_attacker
 from ocilib import wait
 
 
@@ -66,6 +66,69 @@ def test_output_that_nobody_takes_holds_up_no_signal(attacked, bundle, own_rootf
             attacked("delete", "--force", attacked.ids[-1])
             p.kill()
     assert ended == attacked.defended
+
+
+@pytest.mark.parametrize("off", [(), ("held",)], ids=["defended", "undefended"])
+def test_a_container_that_is_paused_meanwhile_holds_up_no_exec(undefended, bundle, own_rootfs, tmp_path, off):
+    """It was not when exec looked. Nothing is executed, now or later."""
+    attacked = undefended(*off)
+    name = attacked.start_detached(bundle.args("sleep", "60"))
+    with held_up(attacked, tmp_path / "go", "exec", name, "touch", "/executed") as p:
+        attacked.ok("pause", name)
+        (tmp_path / "go").touch()
+        try:
+            ended = p.wait(4)
+        except subprocess.TimeoutExpired:
+            ended = None
+        assert ended == (None if off else 255)
+        attacked.ok("resume", name)
+        p.wait(20)
+        assert off or "the container is paused" in p.stderr.read()
+    assert (own_rootfs / "executed").exists() == bool(off)
+    assert len(attacked.ok("ps", name).splitlines()) == 2
+
+
+UNIFIED = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+FROZEN = ("cd /sys/fs/cgroup && mkdir s && (sleep 1000 & echo $! >s/cgroup.procs) && echo 1 >s/cgroup.freeze; echo done; sleep 1000"
+          if UNIFIED else
+          "cd /sys/fs/cgroup/freezer && mkdir s && (sleep 1000 & echo $! >s/cgroup.procs) && echo FROZEN >s/freezer.state; echo done;"
+          "sleep 1000")
+# Once controllers are passed down, whoever comes goes where the first process is; another one freezes that.
+FIRST_FROZEN = ("cd /sys/fs/cgroup && mkdir a b && (sleep 1000 & echo $! >b/cgroup.procs); echo $$ >a/cgroup.procs;"
+                "read c _ <cgroup.controllers; echo +$c >cgroup.subtree_control; mkdir a/x;"
+                "(read pid _ </proc/self/stat; echo $pid >b/cgroup.procs; sleep 0.2; echo 1 >a/cgroup.freeze; echo done) & sleep 1000")
+
+
+def start_frozen(runtime, bundle, script):
+    bundle.namespaces("cgroup")
+    next(m for m in bundle.config["mounts"] if m["type"] == "cgroup")["options"].remove("ro")
+    if not UNIFIED and not os.path.exists("/sys/fs/cgroup/freezer/cgroup.procs"):
+        pytest.skip("nothing freezes here")
+    name = runtime.start_detached(bundle.shell(script))
+    wait(lambda: "done" in (bundle.path / "out").read_text(), "the group to be frozen")
+    return name
+
+
+@pytest.mark.parametrize("script, options", [(FROZEN, ("--cgroup", "s" if UNIFIED else "freezer:s")), (FIRST_FROZEN, ())],
+                         ids=["named", "of the first"])
+def test_nor_does_a_group_that_the_container_has_frozen(runtime, bundle, script, options):
+    if not options and not UNIFIED:
+        pytest.skip("an exec follows the first process on cgroup v2 alone")
+    name = start_frozen(runtime, bundle, script)
+    out = runtime("exec", *options, name, "true", timeout=20)
+    assert out.returncode == 255 and "the container is paused: its cgroup '" in out.stderr
+    runtime.ok("delete", "--force", name)
+
+
+def test_but_an_exec_may_wait(runtime, bundle):
+    name = runtime.start_detached(bundle.args("sleep", "60"))
+    runtime.ok("pause", name)
+    with subprocess.Popen(runtime.command("exec", "--ignore-paused", name, "echo", "went on"), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, text=True) as p:
+        with pytest.raises(subprocess.TimeoutExpired):
+            p.wait(3)
+        runtime.ok("resume", name)
+        assert p.communicate(timeout=20)[0] == "went on\n" and p.returncode == 0
 
 
 @pytest.mark.parametrize("terminal", [False, True])

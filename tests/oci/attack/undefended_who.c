@@ -27,6 +27,7 @@
 #include "runtime/base/path.h"
 #include "runtime/container/checkpoint.h"
 #include "runtime/container/container.h"
+#include "runtime/container/held.h"
 #include "runtime/container/plan.h"
 #include "runtime/container/steps.h"
 #include "runtime/kernel/caps.h"
@@ -322,6 +323,14 @@ int __wrap_pidfd_open(pid_t pid, unsigned flags)
     while (file != NULL && access(file, F_OK) < 0)
         (void)usleep(1000);
     return __real_pidfd_open(pid, flags);
+}
+
+bool __real_held_process(const struct cgroup *g, pid_t pid);
+bool __wrap_held_process(const struct cgroup *g, pid_t pid);
+
+bool __wrap_held_process(const struct cgroup *g, pid_t pid)
+{
+    return !is_off("held") && __real_held_process(g, pid);
 }
 
 bool __real_proc_is_among(pid_t pid, const pid_t *sorted, size_t n);
