@@ -22,7 +22,8 @@ RUNTIME = os.environ.get("OCI_RUNTIME", str(TOP / "build" / "mailbox-run"))
 OPTIONS = os.environ.get("OCI_OPTIONS", "").split()  # global ones, for every call: "--systemd-cgroup"
 BUSYBOX = "/bin/busybox"
 DIRECTORIES = ("bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "var")
-TIMEOUT = 60
+PATIENCE = min(float(os.environ.get("MR_SLOWER", "1")), 5)  # where a wait has a bound only so that nothing waits for ever
+TIMEOUT = 60 * PATIENCE
 
 
 def need_root():
@@ -218,6 +219,7 @@ def restoring_criu(path):
 
 
 def wait(condition, what, seconds=20):
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited {seconds} s for: {what}"

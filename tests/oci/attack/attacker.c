@@ -5,7 +5,8 @@
  *   uncover    detaches its own root, enters the root of its mount namespace anew, and lists it
  *   lurk PATH  looks at every process that comes, as early as it can be seen, and whether PATH of
  *              the host can be reached through its root, its working directory or a descriptor;
- *              only at those that are called as the environment's NAME says, if it does
+ *              only at those that are called as the environment's NAME says, if it does; how often
+ *              it has looked is counted in the file /rounds, for whoever waits for that
  *   flood PATH sends datagrams to a socket, without end
  *   lend NAME  makes a keyring of that name with a key in it, for anybody to join, and stays
  *   key        says whether that key is in the session's keyring
@@ -19,10 +20,13 @@
 #include <limits.h>
 #include <linux/keyctl.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
@@ -130,15 +134,37 @@ static int newest(void)
 
 typedef bool look_fn(int pid, const char *arg);
 
+static _Atomic uint64_t *counter(void)
+{
+    int fd = open("/rounds", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    void *p = MAP_FAILED;
+
+    if (fd >= 0 && ftruncate(fd, sizeof(uint64_t)) == 0)
+        p = mmap(NULL, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fd >= 0)
+        (void)close(fd);
+    return p == MAP_FAILED ? NULL : p;
+}
+
 /* Looks at those that are about to come and those that have just come, as fast as it can. */
 static int watch(look_fn *look, const char *arg)
 {
+    _Atomic uint64_t *rounds = counter();
+
+    if (rounds == NULL) {
+        perror("/rounds");
+        return 1;
+    }
     (void)puts("ready");
     (void)fflush(stdout);
-    while (access("/stop", F_OK) < 0)
+    while (access("/stop", F_OK) < 0) {
         for (int last = newest(), pid = last + AHEAD; pid > last - AHEAD; pid--)
-            if (pid != getpid() && look(pid, arg))
+            if (pid != getpid() && look(pid, arg)) {
+                atomic_store(rounds, UINT64_MAX); /* nobody need wait any more */
                 return 0;
+            }
+        atomic_fetch_add(rounds, 1);
+    }
     (void)puts("nothing");
     return 0;
 }
@@ -236,24 +262,28 @@ static int overwrite(int exe_fd)
     return 1;
 }
 
+static int thawed_fd = -1;
+
 static bool thaw_program(int pid, const char *ignored)
 {
     char text[32];
-    bool found = false;
     int fd = -1;
 
     (void)ignored;
     (void)snprintf(text, sizeof text, "/proc/%d/exe", pid);
     fd = open(text, O_PATH | O_CLOEXEC);
-    found = fd >= 0 && is_readonly(fd) && thaw_one(fd) && overwrite(fd) == 0;
-    if (fd >= 0)
+    if (fd >= 0 && is_readonly(fd) && thaw_one(fd))
+        thawed_fd = fd;
+    else if (fd >= 0)
         (void)close(fd);
-    return found;
+    return thawed_fd >= 0;
 }
 
 static int thaw(const char *ignored)
 {
-    return watch(thaw_program, ignored);
+    int r = watch(thaw_program, ignored);
+
+    return thawed_fd >= 0 ? overwrite(thawed_fd) : r;
 }
 
 static const struct {

@@ -2,6 +2,7 @@
 """What the attacks share."""
 import contextlib
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -9,11 +10,12 @@ import time
 
 import pytest
 
-from ocilib import TOP, wait
+from ocilib import TIMEOUT, TOP, wait
 
 BUILT = TOP / os.environ.get("MR_BUILD", "build") / "test"
 UNDEFENDED = BUILT / "mailbox-run-undefended"
 ATTACKER = BUILT / "attacker"
+MOMENTS = pathlib.Path(__file__).resolve().parent / "moments.py"
 
 
 def both(*defences):
@@ -57,13 +59,39 @@ def held_up(attacked, go, *command):
             go.touch()
 
 
-def judge_race(attacked, won):
+def tries(count, seconds=60):
+    """So many, but on a slow machine as many as there is time for."""
+    end = time.monotonic() + seconds
+    for n in range(count):
+        if time.monotonic() > end:
+            return
+        yield n
+
+
+def stop(rootfs, said, *ends):
+    """What the attacker has said, when one of these was its last word."""
+    (rootfs / "stop").touch()
+    wait(lambda: any(end in said.read_text() for end in ends), f"the attacker to end, which said: {said.read_text()}")
+    return said.read_text()
+
+
+def judge_race(attacked, word, said):
     """Of an attack that must be quicker than the runtime. That it is not, with the defence off, says nothing: on a machine
     with one processor, or an emulated one, it may come too late each time."""
     if attacked.defended:
-        assert not won
-    elif not won:
+        assert word not in said
+    elif word not in said:
         pytest.skip("the race was not won this time")
+
+
+def at_every_moment(attacked, rootfs, *args, **more):
+    """As a call of the runtime, while the attacker in that root looks at each process between any two of its system calls; no
+    race. How many looks it had."""
+    command = [sys.executable, MOMENTS, rootfs / "rounds", str(TIMEOUT), *attacked.command(*args)]
+    out = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=4 * TIMEOUT, **more)
+    assert out.returncode != 125, out.stdout
+    assert out.returncode == 0 or not attacked.defended, out.stdout + out.stderr
+    return int(out.stdout.split()[-1])
 
 
 EXCHANGE = """

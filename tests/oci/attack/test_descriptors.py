@@ -9,7 +9,7 @@ import stat
 
 import pytest
 
-from attacklib import both, judge_race, with_attacker
+from attacklib import at_every_moment, both, judge_race, stop, tries, with_attacker
 from ocilib import Bundle, wait
 
 LIST = "for f in /proc/self/fd/*; do readlink $f; done"
@@ -144,24 +144,60 @@ def test_a_process_that_waits_for_its_start_cannot_be_looked_into(attacked, bund
 EXECS = 300
 
 
+def start_attacker(attacked, bundle, rootfs, path):
+    """A container that looks into all that it sees, for a way to that file of the host; its id, and where it says what it
+    found."""
+    with_attacker(rootfs)
+    path.touch()
+    for kind in ("bounding", "effective", "permitted"):
+        bundle.process["capabilities"][kind].append("CAP_SYS_PTRACE")
+    name = attacked.start_detached(bundle.args("/attacker", "lurk", str(path)))
+    said = bundle.path / "out"
+    wait(lambda: "ready" in said.read_text(), "the attacker")
+    return name, said
+
+
+def judge(attacked, rootfs, said):
+    judge_race(attacked, "through", stop(rootfs, said, "through", "nothing"))
+
+
 @both("stage")
 def test_no_exec_is_seen_before_it_is_inside(attacked, bundle, own_rootfs, tmp_path):
     """With CAP_SYS_PTRACE a container may look into every process that it can see, undumpable or not. None of them may be
     still on the host, by its root, its directory or a descriptor of the host's /proc."""
-    with_attacker(own_rootfs)
-    (tmp_path / "of-the-host").touch()
-    for kind in ("bounding", "effective", "permitted"):
-        bundle.process["capabilities"][kind].append("CAP_SYS_PTRACE")
-    name = attacked.start_detached(bundle.args("/attacker", "lurk", str(tmp_path / "of-the-host")))
-    said = bundle.path / "out"
-    wait(lambda: "ready" in said.read_text(), "the attacker")
-    for _ in range(EXECS):
+    name, said = start_attacker(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
+    for _ in tries(EXECS):
         attacked("exec", name, "true")
         if "through" in said.read_text():
             break
-    (own_rootfs / "stop").touch()
-    wait(lambda: "through" in said.read_text() or "nothing" in said.read_text(), "the attacker to end")
-    judge_race(attacked, "through" in said.read_text())
+    judge(attacked, own_rootfs, said)
+
+
+def without_groups(bundle):
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["type"] != "cgroup"]
+
+
+@pytest.mark.parametrize("attacked, change", [((), None), ((), without_groups), (("stage",), None)],
+                         ids=["defended", "no-group", "undefended"], indirect=["attacked"])
+def test_nor_at_any_moment(attacked, bundle, own_rootfs, tmp_path, change):
+    """The same without a race: at each moment the exec waits until it was looked at."""
+    if change is not None:
+        change(bundle)
+    name, said = start_attacker(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
+    looks = at_every_moment(attacked, own_rootfs, "exec", name, "true")
+    found = stop(own_rootfs, said, "through", "nothing")
+    assert ("through" in found) != attacked.defended, found
+    assert looks > 100 or not attacked.defended
+
+
+def pod_member(bundle, tmp_path):
+    (tmp_path / "second").mkdir()
+    return Bundle(tmp_path / "second", copy.deepcopy(bundle.config)).args("true").namespaces("pid")
+
+
+def join_pod(attacked, second, name):
+    second.linux["namespaces"].append({"type": "pid", "path": f"/proc/{attacked.state(name)['pid']}/ns/pid"})
+    return second
 
 
 @both("stage")
@@ -177,24 +213,28 @@ def test_nor_a_container_that_joins_its_pid_namespace(attacked, bundle, own_root
         attacked("delete", "--force", name)
         return r
 
-    with_attacker(own_rootfs)
-    (tmp_path / "of-the-host").touch()
-    (tmp_path / "second").mkdir()
-    second = Bundle(tmp_path / "second", copy.deepcopy(bundle.config)).args("true").namespaces("pid")
-    for kind in ("bounding", "effective", "permitted"):
-        bundle.process["capabilities"][kind].append("CAP_SYS_PTRACE")
-    name = attacked.start_detached(bundle.args("/attacker", "lurk", str(tmp_path / "of-the-host")))
-    second.linux["namespaces"].append({"type": "pid", "path": f"/proc/{attacked.state(name)['pid']}/ns/pid"})
-    said = bundle.path / "out"
-    wait(lambda: "ready" in said.read_text(), "the attacker")
-    for _ in range(EXECS // 3):
+    second = pod_member(bundle, tmp_path)
+    name, said = start_attacker(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
+    join_pod(attacked, second, name)
+    for _ in tries(EXECS // 3):
         made = start(second).returncode == 0
         if "through" in said.read_text():
             break
         assert made
-    (own_rootfs / "stop").touch()
-    wait(lambda: "through" in said.read_text() or "nothing" in said.read_text(), "the attacker to end")
-    judge_race(attacked, "through" in said.read_text())
+    judge(attacked, own_rootfs, said)
+
+
+@both("stage")
+@pytest.mark.parametrize("how", ["run", "create"])
+def test_nor_that_at_any_moment(attacked, bundle, own_rootfs, tmp_path, leaked, how):
+    """And the caller has a directory of the host open."""
+    second = pod_member(bundle, tmp_path)
+    name, said = start_attacker(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
+    join_pod(attacked, second, name).save()
+    looks = at_every_moment(attacked, own_rootfs, how, "-b", second.path, attacked.new_id(), pass_fds=[leaked])
+    found = stop(own_rootfs, said, "through", "nothing")
+    assert ("through" in found) != attacked.defended, found
+    assert looks > 100 or not attacked.defended
 
 
 @both("dumpable")
@@ -220,7 +260,7 @@ def test_nor_one_that_gets_a_user_namespace(attacked, bundle, own_rootfs, tmp_pa
     attacked.start_detached(bundle.namespaces("pid").args("/attacker", "lurk", str(tmp_path / "of-the-host")))
     said = bundle.path / "out"
     wait(lambda: "ready" in said.read_text(), "the attacker")
-    for _ in range(EXECS // 2):
+    for _ in tries(EXECS // 2):
         out = attacked.run(second)
         if "map the ids" in out.stderr:
             (own_rootfs / "stop").touch()
@@ -228,6 +268,4 @@ def test_nor_one_that_gets_a_user_namespace(attacked, bundle, own_rootfs, tmp_pa
         assert out.returncode == 0, out.stderr
         if "through" in said.read_text():
             break
-    (own_rootfs / "stop").touch()
-    wait(lambda: "through" in said.read_text() or "nothing" in said.read_text(), "the attacker to end")
-    judge_race(attacked, "through" in said.read_text())
+    judge(attacked, own_rootfs, said)

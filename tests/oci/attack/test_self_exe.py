@@ -5,7 +5,7 @@ import os
 import pathlib
 import threading
 
-from attacklib import both, executable, judge_race, with_attacker
+from attacklib import at_every_moment, both, executable, judge_race, stop, tries, with_attacker
 from ocilib import Bundle, wait
 
 # The runtime executes what the image calls /entry and becomes, by its first line, a second copy of itself inside; the log
@@ -75,22 +75,42 @@ def test_an_entrypoint_that_is_the_runtime(attacked, bundle, own_rootfs, tmp_pat
 EXECS = 200
 
 
-@both("release")
-def test_its_read_only_mount_is_not_made_writable(attacked, bundle, own_rootfs):
-    """A detached mount belongs to no mount namespace, so whoever is privileged in any may change it, through the program of
-    a process that he may look into: it must be gone before there is one."""
-    with_attacker(own_rootfs)
-    before = digest(attacked.program)
+def start_thawing(attacked, bundle, rootfs):
+    with_attacker(rootfs)
     for kind in ("bounding", "effective", "permitted"):
         bundle.process["capabilities"][kind] += ["CAP_SYS_PTRACE", "CAP_SYS_ADMIN"]
     name = attacked.start_detached(bundle.args("/attacker", "thaw"))
     said = bundle.path / "out"
     wait(lambda: "ready" in said.read_text(), "the attacker")
-    for _ in range(EXECS):
+    return name, said
+
+
+def end_thawing(rootfs, said):
+    if "thawed" in said.read_text():
+        wait(lambda: "wrote" in said.read_text(), "the attacker to write")
+    return stop(rootfs, said, "wrote", "nothing")
+
+
+@both("release")
+def test_its_read_only_mount_is_not_made_writable(attacked, bundle, own_rootfs):
+    """A detached mount belongs to no mount namespace, so whoever is privileged in any may change it, through the program of
+    a process that he may look into: it must be gone before there is one."""
+    before = digest(attacked.program)
+    name, said = start_thawing(attacked, bundle, own_rootfs)
+    for _ in tries(EXECS):
         attacked("exec", name, "true")
         if "thawed" in said.read_text():
-            wait(lambda: "wrote" in said.read_text(), "the attacker to write")
             break
-    (own_rootfs / "stop").touch()
-    judge_race(attacked, "thawed" in said.read_text())
+    judge_race(attacked, "thawed", end_thawing(own_rootfs, said))
+    assert (digest(attacked.program) == before) == attacked.defended
+
+
+@both("release")
+def test_nor_at_any_moment(attacked, bundle, own_rootfs):
+    """The same without a race: at each moment the exec waits until it was tried."""
+    before = digest(attacked.program)
+    name, said = start_thawing(attacked, bundle, own_rootfs)
+    at_every_moment(attacked, own_rootfs, "exec", name, "true")
+    found = end_thawing(own_rootfs, said)
+    assert ("thawed" in found) != attacked.defended, found
     assert (digest(attacked.program) == before) == attacked.defended
