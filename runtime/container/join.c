@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "runtime/base/err.h"
+#include "runtime/container/limits.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/state.h"
 #include "runtime/kernel/cgroup_v2.h"
@@ -73,16 +74,21 @@ bool join_is_seen(const struct init *in)
 
 #define MAKERS_MAX 4 /* processes that are in the group at a time while it is made */
 
+/* systemd makes the group with all its limits; else that of processes comes when it is made. */
+static bool may_have_makers(const struct oci_resources *r, const struct plan_facts *f)
+{
+    return !f->scope || !limits_has_pids(r) || (r->pids_limit.set && r->pids_limit.v >= MAKERS_MAX);
+}
+
 bool join_hides(const struct oci_config *c, const struct plan_facts *f)
 {
     static const enum oci_hook_kind told[] = {OCI_HOOK_PRESTART, OCI_HOOK_CREATE_RUNTIME,
-                                              OCI_HOOK_CREATE_CONTAINER, OCI_HOOK_START_CONTAINER};
+                                              OCI_HOOK_CREATE_CONTAINER};
     const struct oci_linux *l = &c->linux_;
-    const struct oci_i64 *limit = &l->resources.pids_limit;
 
     for (size_t i = 0; i < ARRAY_N(told); i++)
         if (c->hooks[told[i]].n > 0)
             return false;
     return l->ns[OCI_NS_PID].mode == OCI_NS_JOIN && l->ns[OCI_NS_MOUNT].mode == OCI_NS_NEW &&
-           f->root && !f->network && (!limit->set || limit->v <= 0 || limit->v >= MAKERS_MAX);
+           f->root && may_have_makers(&l->resources, f);
 }

@@ -39,9 +39,10 @@ must_check int join_follow_init(struct maker *m, struct err *err);
 bool join_is_seen(const struct init *in);
 
 /* Is a container that joins others' pid namespace, but no user namespace, to be made outside of it
- * (steps_pid.c)? Only with mounts of its own is there a host to leave. Hooks are told the process
- * before, and the helper of a network holds on to it; and a limit of one or two processes leaves
- * nobody to make it: such a container is seen. (From a user namespace nobody enters that of those
+ * (steps_pid.c)? Only with mounts of its own is there a host to leave. Hooks that are told the
+ * process before want to find it where it is to be, in the pid namespace, and the host in its
+ * mounts; and a limit of one or two processes, which systemd sets before, leaves nobody to make it:
+ * such a container is seen. (From a user namespace nobody enters that of those
  * who are not in it; whoever is in it as well may not look into the process.) */
 bool join_hides(const struct oci_config *c, const struct plan_facts *f);
 

@@ -12,6 +12,7 @@
 #include "runtime/spec/oci.h"
 
 #define FIXED_MAX 32 /* limits that are no lists */
+#define PIDS_FILE "pids.max"
 
 struct list {
     struct arena *a;
@@ -209,8 +210,31 @@ static void add_pids(struct list *l, const struct oci_resources *r)
     if (!r->pids_limit.set)
         return;
     l->section = "pids";
-    x = add(l, "pids", "pids.max", "pids.max");
+    x = add(l, "pids", PIDS_FILE, PIDS_FILE);
     x->v1_value = x->v2_value = or_max(l, limits_pids(r->pids_limit.v));
+}
+
+static bool is_of_pids(const struct limit *l)
+{
+    return l->v2_file != NULL && strcmp(l->v2_file, PIDS_FILE) == 0;
+}
+
+bool limits_has_pids(const struct oci_resources *r)
+{
+    for (size_t i = 0; i < r->unified.n; i++)
+        if (strcmp(r->unified.v[i].key, PIDS_FILE) == 0)
+            return true;
+    return r->pids_limit.set && r->pids_limit.v >= 0;
+}
+
+void limits_keep(struct limits *l, enum limits_part part)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        if (part == LIMITS_ALL || is_of_pids(&l->v[i]) == (part == LIMITS_PIDS))
+            l->v[n++] = l->v[i];
+    l->n = n;
 }
 
 static const struct {

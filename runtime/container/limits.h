@@ -49,6 +49,19 @@ uint64_t limits_cpu_weight(uint64_t shares);
 /* A weight of config.json as one of io.weight. */
 uint64_t limits_io_weight(uint64_t w);
 
+/* How many processes there may be: by pids.limit, or by unified. */
+bool limits_has_pids(const struct oci_resources *r);
+
+/* Which of them. While a container is made there may be more processes than it is to have. */
+enum limits_part {
+    LIMITS_ALL,
+    LIMITS_BUT_PIDS,
+    LIMITS_PIDS
+};
+
+/* Leaves only those in the list. */
+void limits_keep(struct limits *l, enum limits_part part);
+
 must_check int limits_make(struct arena *a, const struct oci_resources *r, struct limits *out,
                            struct err *err);
 /* A new group of v1 has no time for SCHED_FIFO and SCHED_RR (where the kernel has groups of

@@ -114,6 +114,8 @@ void maker_abort(struct maker *m);
 must_check int maker_prepare(struct maker *m, struct str *text, struct err *err);
 /* maker_steps.c: walks the maker's steps of the plan; a failure says which one. */
 must_check int maker_walk(struct maker *m, struct err *err);
+/* The same of those that wait for the process that stays, where another one makes it. */
+must_check int maker_walk_entered(struct maker *m, struct err *err);
 /* Removes the names of the nodes that STEP_DEVICE_NODE made, once the child has attached them. */
 void maker_forget_nodes(const struct maker *m);
 

@@ -163,6 +163,7 @@ static int decide(struct maker *m, struct err *err)
         .cgroup = m->env->cgroups != CONTAINER_CGROUPS_DISABLED,
         .no_pivot = (m->create->flags & CONTAINER_NO_PIVOT) != 0,
         .no_new_keyring = (m->create->flags & CONTAINER_NO_NEW_KEYRING) != 0,
+        .scope = m->env->cgroups == CONTAINER_SYSTEMD,
         .wait = m->facts.wait,
         .network = m->create->network != CONTAINER_NETWORK_CONFIG,
     };

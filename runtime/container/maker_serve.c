@@ -75,6 +75,8 @@ static int take_over(struct maker *m, struct sync_msg *msg, struct err *err)
     fd_close(&m->child.pid_fd);
     m->child.pid = msg->number;
     m->child.pid_fd = take_fd(&msg->fd);
+    if (maker_walk_entered(m, err) < 0)
+        return -1;
     return maker_write_state(m, err) < 0 ? -1 : sync_send(m->sync_fd, SYNC_GO, 0, -1, err);
 }
 

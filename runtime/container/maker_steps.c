@@ -108,13 +108,13 @@ static int step_cgroup_limits(struct maker *m, size_t index, struct err *err)
     const struct oci_resources *r = &m->config->linux_.resources;
     struct limits limits;
 
-    (void)index;
     if (!m->init.cgroup_made)
         return 0;
     if (limits_make(m->arena, r, &limits, err) < 0)
         return -1;
     if (wants_realtime(&m->config->process.scheduler))
         limits_add_realtime(r, &limits);
+    limits_keep(&limits, (enum limits_part)index);
     return limits_apply(&m->cgroup, &limits, err);
 }
 
@@ -350,13 +350,20 @@ static int wrap_step(const struct maker *m, const struct step *s, struct err *er
     return err_wrap(err, "%s", buf_c(&text));
 }
 
+static int walk(struct maker *m, const struct step *v, size_t n, struct err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (steps[v[i].kind](m, v[i].index, err) < 0)
+            return wrap_step(m, &v[i], err);
+    return 0;
+}
+
 int maker_walk(struct maker *m, struct err *err)
 {
-    for (size_t i = 0; i < m->plan.maker_n; i++) {
-        const struct step *s = &m->plan.maker[i];
+    return walk(m, m->plan.maker, m->plan.maker_n, err);
+}
 
-        if (steps[s->kind](m, s->index, err) < 0)
-            return wrap_step(m, s, err);
-    }
-    return 0;
+int maker_walk_entered(struct maker *m, struct err *err)
+{
+    return walk(m, m->plan.entered, m->plan.entered_n, err);
 }

@@ -13,6 +13,7 @@
 #include "runtime/base/arena.h"
 #include "runtime/base/err.h"
 #include "runtime/container/join.h"
+#include "runtime/container/limits.h"
 #include "runtime/kernel/cgroup.h"
 #include "runtime/spec/oci.h"
 
@@ -26,6 +27,8 @@ const struct plan_link plan_links[PLAN_LINKS] = {
     {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
     {"/dev/core", "/proc/kcore"},       {"/dev/ptmx", "pts/ptmx"},
 };
+
+#define ENTERED_MAX 2
 
 struct draft { /* what is decided from, and the plan as it grows */
     const struct oci_config *c;
@@ -43,6 +46,12 @@ static void push_maker_each(struct draft *d, enum step_kind kind, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         push_maker(d, kind, i);
+}
+
+/* Of a process that stays, or of limits that would hinder who makes it. */
+static void push_entered(struct draft *d, enum step_kind kind, size_t index)
+{
+    d->plan->entered[d->plan->entered_n++] = (struct step){kind, index};
 }
 
 static void push(struct draft *d, enum step_kind kind, size_t index)
@@ -178,15 +187,34 @@ static void push_nodes(struct draft *d)
         push_maker_each(d, STEP_DEVICE_NODE, d->c->linux_.devices_n);
 }
 
+static enum limits_part limits_now(const struct draft *d)
+{
+    bool later = d->plan->enters_late && limits_has_pids(&d->c->linux_.resources);
+
+    return later ? LIMITS_BUT_PIDS : LIMITS_ALL;
+}
+
+/* The helper of a network ends with the process that it was given. */
+static void push_entered_steps(struct draft *d)
+{
+    if (!d->plan->enters_late)
+        return;
+    if (d->f->cgroup && limits_now(d) != LIMITS_ALL)
+        push_entered(d, STEP_CGROUP_LIMITS, LIMITS_PIDS);
+    if (d->f->network)
+        push_entered(d, STEP_NETWORK, 0);
+}
+
 static void push_maker_steps(struct draft *d)
 {
     bool v1_later = d->plan->side_by_side && !d->f->unified;
+    enum limits_part limits = limits_now(d);
 
     /* The v2 group first in any case, with its limits: clone puts the child into it. */
     if (d->f->cgroup)
         push_maker(d, STEP_CGROUP_MAKE, v1_later ? CGROUP_V2 : CGROUP_ALL);
     if (d->f->cgroup && !v1_later)
-        push_maker(d, STEP_CGROUP_LIMITS, 0);
+        push_maker(d, STEP_CGROUP_LIMITS, limits);
     if (d->f->cgroup && !d->plan->side_by_side)
         push_maker(d, STEP_CGROUP_DEVICES, 0);
     if (d->c->linux_.rdt.set)
@@ -201,7 +229,7 @@ static void push_maker_steps(struct draft *d)
         push_maker(d, STEP_GO, 0);
         if (v1_later) {
             push_maker(d, STEP_CGROUP_MAKE, CGROUP_V1);
-            push_maker(d, STEP_CGROUP_LIMITS, 0);
+            push_maker(d, STEP_CGROUP_LIMITS, limits);
         }
         push_maker(d, STEP_CGROUP_DEVICES, 0);
         push_maker(d, STEP_CGROUP_ADMIT, 0);
@@ -211,7 +239,7 @@ static void push_maker_steps(struct draft *d)
     push_maker_each(d, STEP_NETDEV_MOVE, d->c->linux_.net_devices_n);
     if (d->plan->new_user_ns)
         push_maker(d, STEP_ID_MAPS, 0);
-    if (d->f->network)
+    if (d->f->network && !d->plan->enters_late)
         push_maker(d, STEP_NETWORK, 0);
     for (size_t i = 0; i < d->c->mounts_n; i++)
         if (d->c->mounts[i].idmap != OCI_MOUNT_NO_IDMAP)
@@ -392,8 +420,9 @@ static void push_nothing(struct draft *d)
 static int reserve(struct arena *a, size_t n, struct plan *out, struct err *err)
 {
     *out = (struct plan){.maker = arena_array(a, n, sizeof(struct step)),
-                         .child = arena_array(a, n, sizeof(struct step))};
-    if (out->maker == NULL || out->child == NULL)
+                         .child = arena_array(a, n, sizeof(struct step)),
+                         .entered = arena_array(a, ENTERED_MAX, sizeof(struct step))};
+    if (out->maker == NULL || out->child == NULL || out->entered == NULL)
         return err_set(err, 0, "the plan is too long");
     return 0;
 }
@@ -412,6 +441,7 @@ int plan_make(struct arena *a, const struct oci_config *c, const struct plan_fac
         return -1;
     decide_flags(&d);
     push_maker_steps(&d);
+    push_entered_steps(&d);
     push_namespaces(&d);
     push_root(&d);
     if (c->process.set)

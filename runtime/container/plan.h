@@ -27,8 +27,8 @@ struct oci_process;
 
 enum step_kind {
     /* of the maker */
-    STEP_CGROUP_MAKE, /* index: enum cgroup_part */
-    STEP_CGROUP_LIMITS,
+    STEP_CGROUP_MAKE,   /* index: enum cgroup_part */
+    STEP_CGROUP_LIMITS, /* index: enum limits_part */
     STEP_CGROUP_DEVICES,
     STEP_RDT_MAKE,
     STEP_OPEN_ROOT,
@@ -119,6 +119,7 @@ struct plan_facts {
     /* Making the many of v1, or loading the device program of v2, takes as long as the mounts. */
     bool slow_cgroups;
     bool unified; /* there is v2 alone */
+    bool scope;   /* systemd makes the group, with its limits */
     bool no_pivot;
     bool no_new_keyring;
     bool network;      /* a helper connects the network namespace, which must be there by then */
@@ -137,6 +138,8 @@ struct plan {
     size_t maker_n;
     struct step *child;
     size_t child_n;
+    struct step *entered; /* of the maker, when the child says that it has entered late */
+    size_t entered_n;
     uint64_t clone_flags;   /* the new namespaces that clone3 makes */
     uint64_t begin_flags;   /* those the child makes first of all */
     uint64_t unshare_flags; /* those the child makes later */

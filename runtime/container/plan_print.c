@@ -4,6 +4,7 @@
  * them ends in.
  */
 #include "runtime/base/buf.h"
+#include "runtime/container/limits.h"
 #include "runtime/container/plan.h"
 #include "runtime/kernel/cgroup.h"
 #include "runtime/spec/oci.h"
@@ -123,6 +124,8 @@ static void print_of_config(const struct oci_config *c, const struct step *s, st
         buf_printf(out, " %s", c->linux_.readonly_paths.v[s->index]);
     else if (s->kind == STEP_CGROUP_MAKE && s->index != CGROUP_ALL)
         buf_append_c(out, s->index == CGROUP_V1 ? " (v1)" : " (v2)");
+    else if (s->kind == STEP_CGROUP_LIMITS && s->index != LIMITS_ALL)
+        buf_append_c(out, s->index == LIMITS_PIDS ? " (of processes)" : " (but of processes)");
     else if (s->kind == STEP_HOSTNAME)
         buf_printf(out, " %s", c->hostname);
     else if (s->kind == STEP_DOMAINNAME)
@@ -173,6 +176,11 @@ void plan_print(const struct oci_config *c, const struct oci_process *p, const s
         plan_print_step(c, p, &plan->child[i], out);
         if (plan->child[i].kind == STEP_UNSHARE)
             print_flags(plan->begin_flags, out);
+        buf_append_char(out, '\n');
+    }
+    for (size_t i = 0; i < plan->entered_n; i++) {
+        buf_append_c(out, "maker, of who has entered: ");
+        plan_print_step(c, p, &plan->entered[i], out);
         buf_append_char(out, '\n');
     }
 }

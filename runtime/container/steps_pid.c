@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -142,19 +143,41 @@ static bool is_of_caller(const struct init *in, int fd)
     return i < in->io->preserve_fds && i < INIT_KEEP_MAX && (in->keep[i / 8] >> i % 8 & 1) != 0;
 }
 
+#define OWN_MAX 7
+
+/* What the process still needs of its own. Hooks of the container are run by it, and what they
+ * print goes where the host wants it. */
+static size_t own_fds(const struct init *in, int v[OWN_MAX])
+{
+    const int always[] = {in->sync_fd, in->listen_fd, in->root_fd, in->tty.slave_fd,
+                          in->ns_fds[OCI_NS_PID]};
+    size_t n = ARRAY_N(always);
+
+    memcpy(v, always, sizeof always);
+    if (in->config->hooks[OCI_HOOK_START_CONTAINER].n > 0) {
+        v[n++] = in->hook_files->out_fd;
+        v[n++] = in->hook_files->err_fd;
+    }
+    return n;
+}
+
 static bool is_needed(const struct init *in, int fd)
 {
-    return fd == in->sync_fd || fd == in->listen_fd || fd == in->root_fd ||
-           fd == in->tty.slave_fd || fd == in->ns_fds[OCI_NS_PID] || is_of_caller(in, fd);
+    int own[OWN_MAX];
+    size_t n = own_fds(in, own);
+
+    for (size_t i = 0; i < n; i++)
+        if (own[i] == fd)
+            return true;
+    return is_of_caller(in, fd);
 }
 
 static int top_of(const struct init *in)
 {
-    const int own[] = {in->sync_fd, in->listen_fd, in->root_fd, in->tty.slave_fd,
-                       in->ns_fds[OCI_NS_PID]};
-    int top = 2 + (int)in->io->preserve_fds;
+    int own[OWN_MAX], top = 2 + (int)in->io->preserve_fds;
+    size_t n = own_fds(in, own);
 
-    for (size_t i = 0; i < ARRAY_N(own); i++)
+    for (size_t i = 0; i < n; i++)
         top = own[i] > top ? own[i] : top;
     for (size_t i = 0; i < in->io->fds_n; i++)
         top = in->io->fds[i].fd > top ? in->io->fds[i].fd : top;
@@ -172,6 +195,8 @@ static void forget(struct init *in)
         in->source_fds[i] = -1;
     for (size_t i = 0; i < in->config->linux_.devices_n; i++)
         in->device_fds[i] = -1;
+    if (in->config->hooks[OCI_HOOK_START_CONTAINER].n == 0)
+        *in->hook_files = HOOK_FILES_NONE;
 }
 
 static int close_all_else(struct init *in, struct err *err)

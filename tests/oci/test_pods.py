@@ -63,10 +63,48 @@ def test_what_its_maker_gives_is_inherited(runtime, member):
     assert rest[-4:] == ["0", "1", "2", "3"]  # the last is that of ls itself
 
 
-@pytest.mark.parametrize("limit", [1, 4])
-def test_a_limit_of_processes_is_for_the_container_alone(runtime, member, limit):
+@pytest.mark.parametrize("limit", [0, 1, 4])
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_limit_of_processes_is_for_the_container_alone(runtime, member, limit, wait):
+    """It is not what its making would have to keep to; but then it holds."""
     member.linux["resources"]["pids"] = {"limit": limit}
-    assert runtime.run(member).returncode == 0
+    member.args("sleep", "500")
+    name = runtime.create(member) if wait else runtime.start_detached(member)
+    pid = runtime.state(name)["pid"]
+    assert len(ns_pids(pid)) == 2
+    with open(f"/proc/{pid}/cgroup", encoding="ascii") as f:
+        groups = dict(line.rstrip("\n").split(":", 2)[1:] for line in f)
+    unified = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+    file = f"/sys/fs/cgroup{groups['']}/pids.max" if unified else f"/sys/fs/cgroup/pids{groups['pids']}/pids.max"
+    with open(file, encoding="ascii") as f:
+        assert int(f.read()) == max(limit, 1)
+    if wait:
+        runtime.ok("start", name)
+    runtime.ok("delete", "--force", name)
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_hooks_of_the_container_are_in_it_and_told_its_process(runtime, member, tmp_path, files):
+    """Who is in the pid namespace runs them, and knows itself as those in there do; what they print is the host's."""
+    member.mount(destination="/log", type="bind", source=str(tmp_path), options=["bind"])
+    said = '"$(cat); $(readlink /proc/self/ns/pid)"'
+    member.config["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", f"echo {said} >/log/told; echo printed"]}]}
+    if files:
+        member.config["annotations"] = {"run.oci.hooks.stdout": str(tmp_path / "out")}
+    out = runtime.run(member.shell("echo $$; ls /proc/self/fd | wc -l"))
+    assert out.returncode == 0, out.stderr
+    own, descriptors = out.stdout.split()
+    told = (tmp_path / "told").read_text()
+    assert f"pid:{own}," in told.replace('"', "") and f"; {os.readlink(f'/proc/{member.first}/ns/pid')}" in told
+    assert descriptors == "4" and (not files or (tmp_path / "out").read_text() == "printed\n")
+
+
+def test_what_poststop_prints_goes_to_its_file(runtime, member, tmp_path):
+    """The files of the host are closed before the pid namespace is entered, and known to be: descriptors of the caller may be beyond."""
+    member.config["hooks"] = {"poststop": [{"path": "/bin/echo", "args": ["echo", "stopped"]}]}
+    member.config["annotations"] = {"run.oci.hooks.stdout": str(tmp_path / "out")}
+    out = runtime.run(member, "--preserve-fds", "30")
+    assert out.returncode == 0 and (tmp_path / "out").read_text() == "stopped\n", out.stderr
 
 
 def test_descriptors_and_masks(runtime, member, tmp_path):

@@ -369,6 +369,23 @@ def test_the_helper_ends_with_the_container(host, caller, bundle, helper, how):
     wait(lambda: host.processes() == {}, "the end of the helper")
 
 
+def test_a_member_of_a_pod_has_one(host, caller, bundle, helper):
+    """It is made outside of the pod's pid namespace, and the helper is for the process that stays."""
+    if caller.user:
+        pytest.skip("in a user namespace nobody is made outside")
+    first = caller.start(bundle)
+    ns = f"/proc/{caller.state(first)['pid']}/ns/pid"
+    bundle.namespaces("pid").linux["namespaces"].append({"type": "pid", "path": ns})
+    port = host.serve(host.outside.pid, "192.0.2.254")
+    assert caller.run(bundle.args(*ask("192.0.2.254", port)), "--network", helper).said == "hello\n"
+    wait(lambda: host.processes().keys() <= {int(ns.split("/")[2])}, "the end of the helper")
+    name = caller.start(bundle.args("sleep", "60"), "--network", helper)
+    assert os.readlink(f"/proc/{caller.state(name)['pid']}/ns/pid") == os.readlink(ns) and len(host.helpers()) == 1
+    caller("kill", name, "KILL", check=True)
+    wait(lambda: host.helpers() == {} and host.minders() == [], "the end of the helper")
+    assert caller.state(first)["status"] == "running"
+
+
 def is_executed(caller, name):
     if caller("state", name).returncode != 0:
         return False

@@ -224,11 +224,22 @@ def test_nor_a_container_that_joins_its_pid_namespace(attacked, bundle, own_root
     judge(attacked, own_rootfs, said)
 
 
+def with_one_process(second):
+    second.linux["resources"]["pids"] = {"limit": 1}
+
+
+def with_a_hook(second):
+    second.config["hooks"] = {"startContainer": [{"path": "/bin/true"}]}
+
+
 @both("stage")
-@pytest.mark.parametrize("how", ["run", "create"])
-def test_nor_that_at_any_moment(attacked, bundle, own_rootfs, tmp_path, leaked, how):
+@pytest.mark.parametrize("how, change", [("run", None), ("create", None), ("run", with_one_process), ("run", with_a_hook)],
+                         ids=["run", "create", "one-process", "a-hook"])
+def test_nor_that_at_any_moment(attacked, bundle, own_rootfs, tmp_path, leaked, how, change):
     """And the caller has a directory of the host open."""
     second = pod_member(bundle, tmp_path)
+    if change is not None:
+        change(second)
     name, said = start_attacker(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
     join_pod(attacked, second, name).save()
     looks = at_every_moment(attacked, own_rootfs, how, "-b", second.path, attacked.new_id(), pass_fds=[leaked])

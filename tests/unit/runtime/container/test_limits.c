@@ -118,6 +118,37 @@ static void empty_is_what_asks_for_nothing(void **state)
     }
 }
 
+static void those_of_processes_can_be_told_apart(void **state)
+{
+    static const char *const with[] = {
+        "{\"pids\": {\"limit\": 0}, \"cpu\": {\"shares\": 2}}",
+        "{\"unified\": {\"pids.max\": \"3\", \"cpu.weight\": \"2\"}}"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_N(with); i++) {
+        struct arena *a = arena_new(1 << 20);
+        struct oci_resources r = {.devices_n = 0};
+        struct limits all, pids, rest;
+        struct err err = {0};
+
+        assert_ok(oci_load_resources(a, str_of(with[i]), &r, &err), &err);
+        assert_true(limits_has_pids(&r));
+        assert_ok(limits_make(a, &r, &all, &err), &err);
+        assert_ok(limits_make(a, &r, &pids, &err), &err);
+        assert_ok(limits_make(a, &r, &rest, &err), &err);
+        limits_keep(&all, LIMITS_ALL);
+        limits_keep(&pids, LIMITS_PIDS);
+        limits_keep(&rest, LIMITS_BUT_PIDS);
+        assert_int_equal(all.n, 2);
+        assert_int_equal(pids.n, 1);
+        assert_string_equal(pids.v[0].v2_file, "pids.max");
+        assert_int_equal(rest.n, 1);
+        assert_string_equal(rest.v[0].v2_file, "cpu.weight");
+        arena_free(a);
+    }
+    assert_false(limits_has_pids(&(struct oci_resources){.pids_limit = {true, -1}}));
+}
+
 static void swap_below_memory_is_refused(void **state)
 {
     struct arena *a = arena_new(1 << 20);
@@ -192,6 +223,7 @@ int main(void)
         cmocka_unit_test(both_versions_get_what_they_understand),
         cmocka_unit_test(realtime_is_given_where_nothing_is_said_of_it),
         cmocka_unit_test(empty_is_what_asks_for_nothing),
+        cmocka_unit_test(those_of_processes_can_be_told_apart),
         cmocka_unit_test(swap_below_memory_is_refused),
         cmocka_unit_test(every_container_may_use_the_null_device),
     };

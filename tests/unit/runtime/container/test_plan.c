@@ -156,13 +156,50 @@ static void where_the_process_is_told_of_before_it_is_seen(void **state)
     c->hooks[OCI_HOOK_CREATE_RUNTIME].n = 1;
     assert_false(join_hides(c, &f));
     c->hooks[OCI_HOOK_CREATE_RUNTIME].n = 0;
-    c->linux_.resources.pids_limit.set = true;
-    c->linux_.resources.pids_limit.v = 2;
-    assert_false(join_hides(c, &f));
-    c->linux_.resources.pids_limit.v = -1;
-    assert_true(join_hides(c, &f));
+    c->hooks[OCI_HOOK_START_CONTAINER].n = 1; /* run by the process itself, which is inside */
     f.network = true;
-    assert_false(join_hides(c, &f));
+    assert_true(join_hides(c, &f));
+    arena_free(a);
+}
+
+static void systemd_sets_a_limit_of_processes_before_there_is_one(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct oci_config *c = oci_default(a, OCI_DEFAULT, 0, 0);
+    struct oci_pair unified = {"pids.max", "2"};
+    struct oci_i64 *limit = &c->linux_.resources.pids_limit;
+    struct plan_facts f = {.root = true};
+
+    (void)state;
+    c->linux_.ns[OCI_NS_PID].mode = OCI_NS_JOIN;
+    for (int i = 0; i < 2; i++) {
+        f.scope = i == 1;
+        *limit = (struct oci_i64){true, 2};
+        assert_int_equal(join_hides(c, &f), !f.scope);
+        limit->v = 0; /* which is a limit */
+        assert_int_equal(join_hides(c, &f), !f.scope);
+        limit->v = 4;
+        assert_true(join_hides(c, &f));
+        limit->v = -1;
+        assert_true(join_hides(c, &f));
+        c->linux_.resources.unified = (struct oci_pairs){&unified, 1};
+        assert_int_equal(join_hides(c, &f), !f.scope);
+        c->linux_.resources.unified.n = 0;
+    }
+    arena_free(a);
+}
+
+static void who_enters_a_pid_namespace_is_given_a_network_and_counted_then(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct oci_config *c = oci_default(a, OCI_DEFAULT, 0, 0);
+    struct plan_facts f = {.root = true, .cgroup = true, .network = true};
+
+    (void)state;
+    c->linux_.ns[OCI_NS_PID].mode = OCI_NS_JOIN;
+    c->linux_.ns[OCI_NS_PID].path = "/proc/1/ns/pid";
+    c->linux_.resources.pids_limit = (struct oci_i64){true, 1};
+    check("joined_pid_later", c, &f);
     arena_free(a);
 }
 
@@ -210,6 +247,8 @@ int main(void)
         cmocka_unit_test(everything_at_once_without_no_new_privs),
         cmocka_unit_test(a_pid_namespace_of_others_is_entered_when_the_root_is_the_containers),
         cmocka_unit_test(where_the_process_is_told_of_before_it_is_seen),
+        cmocka_unit_test(systemd_sets_a_limit_of_processes_before_there_is_one),
+        cmocka_unit_test(who_enters_a_pid_namespace_is_given_a_network_and_counted_then),
         cmocka_unit_test(without_a_mount_namespace_nothing_is_mounted_in_the_runtime_s),
         cmocka_unit_test(every_kind_of_step_has_a_name),
         cmocka_unit_test(every_step_of_the_new_process_has_a_function),
