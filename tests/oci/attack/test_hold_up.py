@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A container that tries to hold up, flood or deceive the runtime that waits for it."""
+import json
 import os
 import pty
 import signal
@@ -69,22 +70,24 @@ def test_output_that_nobody_takes_holds_up_no_signal(attacked, bundle, own_rootf
 
 
 @pytest.mark.parametrize("off", [(), ("held",)], ids=["defended", "undefended"])
-def test_a_container_that_is_paused_meanwhile_holds_up_no_exec(undefended, bundle, own_rootfs, tmp_path, off):
-    """It was not when exec looked. Nothing is executed, now or later."""
+@pytest.mark.parametrize("command", [("exec", "ID", "mkdir", "/tmp/executed"), ("mounts", "add", "ID", "FILE")], ids=["exec", "mounts"])
+def test_a_container_that_is_paused_meanwhile_holds_up_nobody(undefended, bundle, own_rootfs, tmp_path, command, off):
+    """It was not when the runtime looked. Nothing is done there, now or later."""
     attacked = undefended(*off)
     name = attacked.start_detached(bundle.args("sleep", "60"))
-    with held_up(attacked, tmp_path / "go", "exec", name, "touch", "/executed") as p:
+    (tmp_path / "mounts.json").write_text(json.dumps([{"destination": "/tmp/executed", "type": "tmpfs", "source": "tmpfs"}]))
+    with held_up(attacked, tmp_path / "go", *({"ID": name, "FILE": tmp_path / "mounts.json"}.get(word, word) for word in command)) as p:
         attacked.ok("pause", name)
         (tmp_path / "go").touch()
         try:
             ended = p.wait(4)
         except subprocess.TimeoutExpired:
             ended = None
-        assert ended == (None if off else 255)
+        assert ended == (None if off else 255 if command[0] == "exec" else 1)
         attacked.ok("resume", name)
         p.wait(20)
         assert off or "the container is paused" in p.stderr.read()
-    assert (own_rootfs / "executed").exists() == bool(off)
+    assert (own_rootfs / "tmp/executed").exists() == bool(off)
     assert len(attacked.ok("ps", name).splitlines()) == 2
 
 
