@@ -2,6 +2,7 @@
 """A container that tries to hold up, flood or deceive the runtime that waits for it."""
 import json
 import os
+import pathlib
 import pty
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from attacklib import both, held_up, with_attacker
-from ocilib import wait
+from ocilib import need_cgroupfs, wait
 
 
 def foreground(runtime, bundle, *options, **more):
@@ -121,6 +122,29 @@ def test_nor_does_a_group_that_the_container_has_frozen(runtime, bundle, script,
     out = runtime("exec", *options, name, "true", timeout=20)
     assert out.returncode == 255 and "the container is paused: its cgroup '" in out.stderr
     runtime.ok("delete", "--force", name)
+
+
+@pytest.mark.parametrize("verb", ["run", "create"])
+def test_nor_does_one_above_the_container_hold_up_its_start(runtime, bundle, verb):
+    name = runtime.new_id()
+    above = pathlib.Path("/sys/fs/cgroup" if UNIFIED else "/sys/fs/cgroup/freezer", f"above-{name}")
+    if not above.parent.is_dir():
+        pytest.skip("nothing freezes here")
+    need_cgroupfs()
+    bundle.linux["cgroupsPath"] = f"/{above.name}/{name}"
+    above.mkdir()
+    state, on, off = ("cgroup.freeze", "1", "0") if UNIFIED else ("freezer.state", "FROZEN", "THAWED")
+    try:
+        (above / state).write_text(on)
+        out = runtime(verb, "-b", bundle.args("true").save().path, name, timeout=30)
+        assert out.returncode == 1 and "frozen" in out.stderr, out.stderr
+        assert "does not exist" in runtime("state", name).stderr and not (above / name).exists()
+    finally:
+        (above / state).write_text(off)
+        for path in pathlib.Path("/sys/fs/cgroup").glob(f"*/{above.name}"):
+            path.rmdir()
+        if UNIFIED:
+            above.rmdir()
 
 
 def test_but_an_exec_may_wait(runtime, bundle):

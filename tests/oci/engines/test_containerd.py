@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ctr run --runc-binary mailbox-run, on a containerd of the test's own."""
+import shutil
 import uuid
 
 import pytest
@@ -100,6 +101,31 @@ def test_a_checkpoint(ctr, task):
     task.remove(name)
     if result.returncode != 0:
         pytest.skip(f"no checkpoint here: {result.stderr.strip()[-300:]}")
+
+
+def test_a_checkpoint_is_asked_for_of_a_container_that_is_paused(ctr, task):
+    """In place of criu, which cannot work everywhere, a program that notes how it is called and what stands still."""
+    criu, words, state = shutil.which("criu"), ctr.base / "words", ctr.base / "frozen"
+    if criu is None:
+        pytest.skip("criu is not installed, in whose place another program could be")
+    fake = ctr.base / "criu"
+    fake.write_text(f"""#!/bin/sh
+printf '%s\\n' "$@" >{words}
+while [ $# -gt 0 ]; do [ "$1" = --freeze-cgroup ] && cat "$2/freezer.state" "$2/cgroup.freeze" >{state} 2>/dev/null; shift; done
+exit 0
+""")
+    fake.chmod(0o755)
+    ctr.session("mount", "--bind", fake, criu)
+    try:
+        name = task.detached("/bin/sleep", "60")
+        ctr("tasks", "checkpoint", name)  # which may miss files of criu
+        said = words.read_text().split()
+        assert said[0] == "dump" and "--leave-running" in said
+        assert state.read_text().strip() in ("FROZEN", "1")
+        assert task.is_in(name, "RUNNING")
+        task.remove(name)
+    finally:
+        ctr.session("umount", criu)
 
 
 def test_errors_are_told(ctr, task):
