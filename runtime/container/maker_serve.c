@@ -163,9 +163,34 @@ static int check_executed(const struct maker *m, struct err *err)
     return info.si_code == CLD_EXITED && info.si_status == 0 ? 0 : tell_of_end(m, &info, err);
 }
 
+/* In a container that may look into others somebody may have got hold of the process, or of its end
+ * of the socket: nothing is done on his word that this kind of process has no use for. */
+static bool is_expected(const struct maker *m, enum sync_kind kind)
+{
+    switch (kind) {
+    case SYNC_READY:
+    case SYNC_ERROR:
+        return true;
+    case SYNC_CONSOLE:
+        return m->init.process != NULL && m->init.process->terminal;
+    case SYNC_LISTENER:
+        return m->seccomp != NULL && m->seccomp->listener_path != NULL;
+    case SYNC_MOVED:
+    case SYNC_HOOKS:
+    case SYNC_ENTER:
+    case SYNC_STAGE:
+        return m->create != NULL;
+    case SYNC_GO:
+        break;
+    }
+    return false;
+}
+
 /* One message: 1 to go on, 0 when done. */
 static int serve_one(struct maker *m, struct sync_msg *msg, struct err *err)
 {
+    if (!is_expected(m, msg->kind))
+        return err_set(err, EBADMSG, "an unexpected message from the container's process");
     switch (msg->kind) {
     case SYNC_READY:
         m->ready = true;
@@ -191,7 +216,7 @@ static int serve_one(struct maker *m, struct sync_msg *msg, struct err *err)
     case SYNC_GO:
         break;
     }
-    return err_set(err, EBADMSG, "an unexpected message from the container's process");
+    return -1;
 }
 
 int maker_go(struct maker *m, struct err *err)

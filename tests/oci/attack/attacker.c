@@ -8,6 +8,7 @@
  *              only at those that are called as the environment's NAME says, if it does; how often
  *              it has looked is counted in the file /rounds, for whoever waits for that
  *   flood PATH sends datagrams to a socket, without end
+ *   forge KIND takes the socket to the runtime of a process that comes, and says something on it
  *   lend NAME  makes a keyring of that name with a key in it, for anybody to join, and stays
  *   key        says whether that key is in the session's keyring
  *   trap       has a terminal of its own lie where the runtime looks for users, and stays
@@ -286,12 +287,50 @@ static int thaw(const char *ignored)
     return thawed_fd >= 0 ? overwrite(thawed_fd) : r;
 }
 
+/* Whatever socket of this kind the process has; one message, as the process itself would send it.
+ */
+static bool forge_one(int pid_fd, int number, char kind)
+{
+    const char message[8] = {kind};
+    int fd = (int)syscall(SYS_pidfd_getfd, pid_fd, number, 0), type = 0;
+    socklen_t n = sizeof type;
+    bool sent = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 &&
+                type == SOCK_SEQPACKET && send(fd, message, sizeof message, MSG_NOSIGNAL) > 0;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return sent;
+}
+
+static bool forge_for(int pid, const char *kind)
+{
+    static bool forged;
+    int pid_fd = -1;
+
+    if (forged)
+        return false;
+    pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    for (int fd = FDS; pid_fd >= 0 && !forged && fd >= 3; fd--) /* its own end is the second */
+        forged = forge_one(pid_fd, fd, kind[0]);
+    if (pid_fd >= 0)
+        (void)close(pid_fd);
+    if (forged)
+        (void)puts("forged");
+    (void)fflush(stdout);
+    return false;
+}
+
+static int forge(const char *kind)
+{
+    return watch(forge_for, kind);
+}
+
 static const struct {
     const char *name;
     int (*run)(const char *arg);
 } attacks[] = {
     {"uncover", uncover}, {"lurk", lurk}, {"flood", flood}, {"lend", lend},
-    {"key", key},         {"thaw", thaw}, {"trap", trap},
+    {"key", key},         {"thaw", thaw}, {"trap", trap},   {"forge", forge},
 };
 
 int main(int argc, char **argv)

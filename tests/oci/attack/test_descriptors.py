@@ -9,7 +9,7 @@ import stat
 
 import pytest
 
-from attacklib import at_every_moment, both, judge_race, stop, tries, with_attacker
+from attacklib import at_every_moment, both, held_at_every_moment, judge_race, stop, tries, with_attacker
 from ocilib import Bundle, wait
 
 LIST = "for f in /proc/self/fd/*; do readlink $f; done"
@@ -144,17 +144,21 @@ def test_a_process_that_waits_for_its_start_cannot_be_looked_into(attacked, bund
 EXECS = 300
 
 
-def start_attacker(attacked, bundle, rootfs, path):
-    """A container that looks into all that it sees, for a way to that file of the host; its id, and where it says what it
-    found."""
+def start_attacker(attacked, bundle, rootfs, *args):
+    """A container that looks into all that it sees; its id, and where it says what it found."""
     with_attacker(rootfs)
-    path.touch()
     for kind in ("bounding", "effective", "permitted"):
         bundle.process["capabilities"][kind].append("CAP_SYS_PTRACE")
-    name = attacked.start_detached(bundle.args("/attacker", "lurk", str(path)))
+    name = attacked.start_detached(bundle.args("/attacker", *args))
     said = bundle.path / "out"
     wait(lambda: "ready" in said.read_text(), "the attacker")
     return name, said
+
+
+def start_lurking(attacked, bundle, rootfs, path):
+    """It looks for a way to that file of the host."""
+    path.touch()
+    return start_attacker(attacked, bundle, rootfs, "lurk", str(path))
 
 
 def judge(attacked, rootfs, said):
@@ -165,7 +169,7 @@ def judge(attacked, rootfs, said):
 def test_no_exec_is_seen_before_it_is_inside(attacked, bundle, own_rootfs, tmp_path):
     """With CAP_SYS_PTRACE a container may look into every process that it can see, undumpable or not. None of them may be
     still on the host, by its root, its directory or a descriptor of the host's /proc."""
-    name, said = start_attacker(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
+    name, said = start_lurking(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
     for _ in tries(EXECS):
         attacked("exec", name, "true")
         if "through" in said.read_text():
@@ -183,11 +187,20 @@ def test_nor_at_any_moment(attacked, bundle, own_rootfs, tmp_path, change):
     """The same without a race: at each moment the exec waits until it was looked at."""
     if change is not None:
         change(bundle)
-    name, said = start_attacker(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
+    name, said = start_lurking(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
     looks = at_every_moment(attacked, own_rootfs, "exec", name, "true")
     found = stop(own_rootfs, said, "through", "nothing")
     assert ("through" in found) != attacked.defended, found
     assert looks > 100 or not attacked.defended
+
+
+@pytest.mark.parametrize("kind", "hmnslcg")
+def test_nor_is_its_word_taken_for_that_of_another(runtime, bundle, own_rootfs, kind):
+    """Who may look into an exec can speak for it to the runtime: of hooks, a root that was moved, a terminal."""
+    name, said = start_attacker(runtime, bundle, own_rootfs, "forge", kind)
+    out = held_at_every_moment(runtime, own_rootfs, "exec", name, "true")
+    assert "forged" in stop(own_rootfs, said, "nothing")
+    assert out.returncode == 255 and "unexpected message" in out.stderr, out.stderr
 
 
 def pod_member(bundle, tmp_path):
@@ -214,7 +227,7 @@ def test_nor_a_container_that_joins_its_pid_namespace(attacked, bundle, own_root
         return r
 
     second = pod_member(bundle, tmp_path)
-    name, said = start_attacker(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
+    name, said = start_lurking(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
     join_pod(attacked, second, name)
     for _ in tries(EXECS // 3):
         made = start(second).returncode == 0
@@ -240,7 +253,7 @@ def test_nor_that_at_any_moment(attacked, bundle, own_rootfs, tmp_path, leaked, 
     second = pod_member(bundle, tmp_path)
     if change is not None:
         change(second)
-    name, said = start_attacker(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
+    name, said = start_lurking(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
     join_pod(attacked, second, name).save()
     looks = at_every_moment(attacked, own_rootfs, how, "-b", second.path, attacked.new_id(), pass_fds=[leaked])
     found = stop(own_rootfs, said, "through", "nothing")
