@@ -16,7 +16,7 @@
 
 struct err;
 
-#define FD_PASS_MAX 16 /* descriptors in one message; the kernel's limit is 253 */
+#define FD_PASS_MAX 32 /* descriptors in one message; the kernel's limit is 253 */
 
 /* Blocking descriptors: EINTR is retried, short counts are continued. */
 must_check int fd_write_all(int fd, struct str s, struct err *err);

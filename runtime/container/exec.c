@@ -195,7 +195,9 @@ static int prepare(struct maker *m, const struct container_exec *e, struct err *
         return -1;
     m->cgroup_fd = cgroup_open_v2(&m->cgroup);
     cpus = in->process->cpus_initial != NULL || in->process->cpus_final != NULL;
-    if (!cpus && cgroup_doors_open(&m->cgroup, &in->doors, err) < 0)
+    if (!cpus)
+        cgroup_doors_init(&m->cgroup, &in->doors);
+    if (cgroup_doors_open(&m->cgroup, &in->doors, CGROUP_ENTER_ALL, err) < 0)
         return -1;
     m->facts = (struct plan_facts){.root = geteuid() == 0,
                                    .cgroup = m->cgroup.n > 0,

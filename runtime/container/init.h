@@ -48,6 +48,7 @@ struct init {
     const struct cgroup *cgroup; /* NULL: none */
     bool cgroup_made;            /* false: only found, the caller may make none */
     struct cgroup_doors doors;   /* by which the child enters it; none: the maker puts it in */
+    int groups_fs_fd;            /* for the first mount that shows it: mount_prepare */
     bool in_v2;                  /* clone put it into the v2 group */
     bool no_pivot;
     int *device_fds; /* of each device of the config: a detached mount of its node, or -1 */
@@ -63,7 +64,7 @@ struct init {
     int listen_fd; /* -1: none */
     int proc_fd;
     int root_fd;            /* clone of the root's mounts; -1: the child makes it */
-    int *source_fds;        /* of each mount: the same */
+    int *source_fds;        /* of each mount: the same; not of a bind: mount_prepare */
     struct netdev *netdevs; /* of each network device */
     int ns_fds[OCI_NS_KINDS];
     int join_fd; /* of an exec: pidfd of the container's init */
@@ -80,8 +81,9 @@ struct init {
     bool in_container;    /* after the pivot, or from the start in an exec */
     mode_t callers_umask; /* it is 0 while the plan is walked */
     bool cwd_later;
-    int dev_fd; /* /dev of the container while it is furnished, reached by no link */
-    int mask_fd;
+    int dev_fd;     /* /dev of the container while it is furnished, reached by no link */
+    int mask_fs_fd; /* for what is put over directories: mount_prepare */
+    int mask_fd;    /* its first mount */
     int null_fd;
     struct tty tty;
     const char **env; /* with INIT_ENV_SPARE places after env_n */

@@ -33,6 +33,7 @@ int maker_init(struct maker *m, struct err *err)
     m->sync_fd = m->cgroup_fd = m->state.dir_fd = -1;
     m->child = (struct container_child){.pid_fd = -1, .console_fd = -1, .notify_fd = -1};
     in->sync_fd = in->listen_fd = in->proc_fd = in->root_fd = in->join_fd = -1;
+    in->groups_fs_fd = in->mask_fs_fd = -1;
     in->dev_fd = in->mask_fd = in->null_fd = in->tty.master_fd = in->tty.slave_fd = -1;
     for (size_t i = 0; i < OCI_NS_KINDS; i++)
         in->ns_fds[i] = -1;
@@ -56,6 +57,8 @@ void maker_done(struct maker *m)
     for (size_t i = 0; in->device_fds != NULL && i < m->config->linux_.devices_n; i++)
         fd_close(&in->device_fds[i]);
     cgroup_doors_close(&in->doors);
+    fd_close(&in->groups_fs_fd);
+    fd_close(&in->mask_fs_fd);
     hook_files_close(&m->hook_files);
     seccomp_done(&in->filter);
     arena_free(m->arena);

@@ -17,6 +17,7 @@
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
 #include "runtime/container/filter.h"
+#include "runtime/container/handed.h"
 #include "runtime/container/limits.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/rdt_of.h"
@@ -251,8 +252,10 @@ static int step_idmap(struct maker *m, size_t index, struct err *err)
 static int step_clone(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
-    if (m->init.cgroup_made && !m->plan.side_by_side &&
-        cgroup_doors_open(&m->cgroup, &m->init.doors, err) < 0)
+    if (m->init.cgroup_made)
+        cgroup_doors_init(&m->cgroup, &m->init.doors);
+    if (!m->plan.side_by_side &&
+        cgroup_doors_open(&m->cgroup, &m->init.doors, CGROUP_ENTER_ALL, err) < 0)
         return -1;
     /* Who sees it may look into it: user 0, without capabilities, if it is in a new user namespace.
      * It is only its maps that an ordinary user could not write then. */
@@ -266,16 +269,33 @@ static int step_go(struct maker *m, size_t index, struct err *err)
     return maker_go(m, err);
 }
 
+/* Who cannot make it leaves it to the child, which will tell why. */
+static int step_make_mount(struct maker *m, size_t index, struct err *err)
+{
+    m->init.source_fds[index] = fresh_prepare(&m->init, index, err);
+    err_reset(err);
+    return 0;
+}
+
 /* A child that has failed already is heard by maker_serve. */
+static int hand(int r, struct err *err)
+{
+    if (r == 0 || (err->code != EPIPE && err->code != ECONNRESET))
+        return r;
+    err_reset(err);
+    return 0;
+}
+
+static int step_hand_mounts(struct maker *m, size_t index, struct err *err)
+{
+    (void)index;
+    return hand(handed_send_mounts(&m->init, m->sync_fd, err), err);
+}
+
 static int step_cgroup_admit(struct maker *m, size_t index, struct err *err)
 {
     (void)index;
-    if (sync_send(m->sync_fd, SYNC_GO, 0, -1, err) == 0)
-        return 0;
-    if (err->code != EPIPE && err->code != ECONNRESET)
-        return -1;
-    err_reset(err);
-    return 0;
+    return hand(handed_send_groups(&m->init, m->sync_fd, err), err);
 }
 
 static int step_id_maps(struct maker *m, size_t index, struct err *err)
@@ -334,6 +354,8 @@ static maker_step *const steps[STEP_KINDS] = {
     [STEP_COMPILE_FILTER] = step_compile_filter,
     [STEP_CLONE] = step_clone,
     [STEP_GO] = step_go,
+    [STEP_MAKE_MOUNT] = step_make_mount,
+    [STEP_HAND_MOUNTS] = step_hand_mounts,
     [STEP_CGROUP_ADMIT] = step_cgroup_admit,
     [STEP_ID_MAPS] = step_id_maps,
     [STEP_OOM_SCORE] = step_oom_score,

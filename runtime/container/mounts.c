@@ -71,7 +71,10 @@ static int open_groups(struct maker *m, const struct change *x, struct err *err)
         return 0;
     if (m->state.public.status == CONTAINER_PAUSED)
         return err_set(err, 0, "the container is paused, and would hold up what is to mount");
-    if (join_follow_init(m, err) < 0 || cgroup_doors_open(&m->cgroup, &m->init.doors, err) < 0)
+    if (join_follow_init(m, err) < 0)
+        return -1;
+    cgroup_doors_init(&m->cgroup, &m->init.doors);
+    if (cgroup_doors_open(&m->cgroup, &m->init.doors, CGROUP_ENTER_ALL, err) < 0)
         return -1;
     m->cgroup_fd = cgroup_open_v2(&m->cgroup);
     m->facts.cgroup = m->cgroup.n > 0;

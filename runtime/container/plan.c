@@ -205,6 +205,30 @@ static void push_entered_steps(struct draft *d)
         push_entered(d, STEP_NETWORK, 0);
 }
 
+/* File systems that are the same whoever makes them: the others show the maker's namespaces. What
+ * is copied up is charged to who does it. */
+static bool is_made_ahead(const struct oci_mount *m)
+{
+    return !oci_mount_is_bind(m) && (m->ms_set & MS_REMOUNT) == 0 && !m->tmpcopyup &&
+           (strcmp(m->type, "tmpfs") == 0 || strcmp(m->type, "devpts") == 0);
+}
+
+/* While the child makes its namespaces, the first of them. */
+static void push_mounts_ahead(struct draft *d)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < d->c->mounts_n && n < PLAN_AHEAD_MAX; i++) {
+        if (!is_made_ahead(&d->c->mounts[i]))
+            continue;
+        push_maker(d, STEP_MAKE_MOUNT, i);
+        n++;
+    }
+    d->plan->mounts_ahead = n > 0;
+    if (n > 0)
+        push_maker(d, STEP_HAND_MOUNTS, 0);
+}
+
 static void push_maker_steps(struct draft *d)
 {
     bool v1_later = d->plan->side_by_side && !d->f->unified;
@@ -228,6 +252,7 @@ static void push_maker_steps(struct draft *d)
     if (d->plan->side_by_side) {
         push_maker(d, STEP_GO, 0);
         if (v1_later) {
+            push_mounts_ahead(d);
             push_maker(d, STEP_CGROUP_MAKE, CGROUP_V1);
             push_maker(d, STEP_CGROUP_LIMITS, limits);
         }
@@ -352,6 +377,7 @@ static void push_root(struct draft *d)
 {
     push(d, STEP_PROPAGATION, 0);
     push(d, STEP_ROOT, 0);
+    push_if(d, d->plan->mounts_ahead, STEP_TAKE_MOUNTS);
     push_mounts(d);
     push_devices(d);
     push_if(d, d->p->terminal, STEP_TERMINAL);

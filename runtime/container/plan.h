@@ -38,6 +38,8 @@ enum step_kind {
     STEP_NETDEV_LOOK, /* index: of the network device */
     STEP_CLONE,
     STEP_GO,
+    STEP_MAKE_MOUNT, /* index */
+    STEP_HAND_MOUNTS,
     STEP_ID_MAPS,
     STEP_CGROUP_ADMIT,
     STEP_CGROUP_ENTER,
@@ -62,6 +64,7 @@ enum step_kind {
     STEP_DOMAINNAME,
     STEP_PROPAGATION,
     STEP_ROOT,
+    STEP_TAKE_MOUNTS,
     STEP_MOUNT,          /* index */
     STEP_MOUNT_WRITABLE, /* index; STEP_MOUNT_READONLY follows */
     STEP_UNMOUNT,        /* index */
@@ -112,6 +115,8 @@ struct step {
     size_t index;
 };
 
+#define PLAN_AHEAD_MAX 8 /* file systems that the maker makes for the child */
+
 struct plan_facts {
     const char *rootfs; /* absolute path of the root; NULL: unknown */
     bool root;          /* the caller is user 0 of its user namespace: it may open what it mounts */
@@ -144,6 +149,7 @@ struct plan {
     uint64_t begin_flags;   /* those the child makes first of all */
     uint64_t unshare_flags; /* those the child makes later */
     bool side_by_side; /* the child makes namespaces and mounts while its maker sees to cgroups */
+    bool mounts_ahead; /* and to some of the file systems */
     bool user_ns;      /* in a new or joined one */
     bool new_user_ns;
     bool enters_late; /* the pid namespace, by one more process; see join_hides */

@@ -21,6 +21,8 @@ static const char *const names[STEP_KINDS] = {
     [STEP_NETDEV_LOOK] = "look at network device",
     [STEP_CLONE] = "clone",
     [STEP_GO] = "let it begin",
+    [STEP_MAKE_MOUNT] = "make the file system of",
+    [STEP_HAND_MOUNTS] = "hand it the file systems",
     [STEP_ID_MAPS] = "write the id maps",
     [STEP_CGROUP_ADMIT] = "let it enter the cgroup",
     [STEP_CGROUP_ENTER] = "enter the cgroup",
@@ -44,6 +46,7 @@ static const char *const names[STEP_KINDS] = {
     [STEP_DOMAINNAME] = "set domainname",
     [STEP_PROPAGATION] = "keep mounts from spreading",
     [STEP_ROOT] = "mount the root",
+    [STEP_TAKE_MOUNTS] = "take the file systems",
     [STEP_MOUNT] = "mount",
     [STEP_MOUNT_WRITABLE] = "mount, writable at first,",
     [STEP_UNMOUNT] = "unmount",
@@ -101,7 +104,8 @@ static void print_mount(const struct oci_mount *m, struct buf *out)
 static void print_of_config(const struct oci_config *c, const struct step *s, struct buf *out)
 {
     if (s->kind == STEP_MOUNT || s->kind == STEP_MOUNT_WRITABLE || s->kind == STEP_MOUNT_READONLY ||
-        s->kind == STEP_UNMOUNT || s->kind == STEP_OPEN_SOURCE || s->kind == STEP_IDMAP)
+        s->kind == STEP_UNMOUNT || s->kind == STEP_OPEN_SOURCE || s->kind == STEP_IDMAP ||
+        s->kind == STEP_MAKE_MOUNT)
         print_mount(&c->mounts[s->index], out);
     else if (s->kind == STEP_MAKE_CWD)
         buf_printf(out, " %s", c->process.cwd);

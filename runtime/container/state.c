@@ -96,13 +96,25 @@ int state_reserve(const struct container_env *env, const char *id, struct err *e
     return dir_fd < 0 ? err_set(err, errno, "open '%s/%s'", env->root, id) : take_fd(&dir_fd);
 }
 
+/* What as a rule is all. */
+static void remove_own_files(int root_fd, const char *id)
+{
+    static const char *const names[] = {STATE_FILE, STATE_GROUPS, STATE_CONFIG};
+    own_fd int dir_fd = openat(root_fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    for (size_t i = 0; dir_fd >= 0 && i < ARRAY_N(names); i++)
+        if (unlinkat(dir_fd, names[i], 0) < 0 && errno != ENOENT)
+            return;
+}
+
 int state_remove(const struct container_env *env, const char *id, struct err *err)
 {
     own_fd int root_fd = open(env->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (root_fd < 0)
         return err_set(err, errno, "open '%s'", env->root);
-    return file_remove_tree(root_fd, id, err);
+    remove_own_files(root_fd, id);
+    return unlinkat(root_fd, id, AT_REMOVEDIR) == 0 ? 0 : file_remove_tree(root_fd, id, err);
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */

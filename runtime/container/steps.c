@@ -113,6 +113,7 @@ init_step *const init_steps[STEP_KINDS] = {
     [STEP_DOMAINNAME] = step_domainname,
     [STEP_PROPAGATION] = step_propagation,
     [STEP_ROOT] = step_root,
+    [STEP_TAKE_MOUNTS] = step_take_mounts,
     [STEP_MOUNT] = step_mount,
     [STEP_MOUNT_WRITABLE] = step_mount_writable,
     [STEP_MOUNT_READONLY] = step_mount_readonly,

@@ -41,6 +41,8 @@ int step_sysctl(struct init *in, size_t index, struct err *err);
 int step_propagation(struct init *in, size_t index, struct err *err);
 int step_root(struct init *in, size_t index, struct err *err);
 int step_mount(struct init *in, size_t index, struct err *err);
+/* The file system of a mount that is no bind: mount_prepare. */
+int fresh_prepare(const struct init *in, size_t index, struct err *err);
 int step_mount_writable(struct init *in, size_t index, struct err *err);
 int step_mount_readonly(struct init *in, size_t index, struct err *err);
 int step_unmount(struct init *in, size_t index, struct err *err);
@@ -59,13 +61,20 @@ int step_link(struct init *in, size_t index, struct err *err);
 struct device device_of_config(const struct oci_config *c, size_t index);
 
 /* steps_mask.c */
+/* The empty file system that is put over directories: mount_prepare. */
+int mask_prepare(const struct init *in, struct err *err);
 int step_mask(struct init *in, size_t index, struct err *err);
 int step_readonly(struct init *in, size_t index, struct err *err);
 
 /* steps_cgroup.c: the cgroup mounts of a container */
 int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err);
+/* Of v1, the file system with a directory for each group: mount_prepare. */
+int groups_prepare(const struct init *in, struct err *err);
 /* Does the container see its group as the top of the tree, and may it write there? */
 bool may_divide_cgroup(const struct oci_config *c);
+
+/* handed.c */
+int step_take_mounts(struct init *in, size_t index, struct err *err);
 
 /* steps_pid.c */
 int step_enter_pid(struct init *in, size_t index, struct err *err);

@@ -79,16 +79,35 @@ static int link_names(int dir_fd, const char *controllers, struct err *err)
     return 0;
 }
 
-static int mount_v1(const struct init *in, int target_fd, const struct mount_change *c,
-                    struct err *err)
+static struct mount_new top_of(const struct init *in)
 {
-    struct mount_new top = {.type = "tmpfs",
-                            .source = "tmpfs",
-                            .data = "mode=755",
-                            .context = in->mount_label,
-                            .attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    return (struct mount_new){.type = "tmpfs",
+                              .source = "tmpfs",
+                              .data = "mode=755",
+                              .context = in->mount_label,
+                              .attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+}
+
+int groups_prepare(const struct init *in, struct err *err)
+{
+    struct mount_new n = top_of(in);
+
+    return mount_prepare(&n, err);
+}
+
+/* What was prepared serves once. */
+static int mount_top(struct init *in, struct err *err)
+{
+    struct mount_new n = top_of(in);
+    own_fd int fs_fd = take_fd(&in->groups_fs_fd);
+
+    return fs_fd >= 0 ? mount_finish(fs_fd, &n, err) : mount_new(&n, err);
+}
+
+static int mount_v1(struct init *in, int target_fd, const struct mount_change *c, struct err *err)
+{
     struct mount_change ro = {.set = c->set & MOUNT_ATTR_RDONLY};
-    own_fd int top_fd = mount_new(&top, err);
+    own_fd int top_fd = mount_top(in, err);
 
     if (top_fd < 0 || mount_attach(top_fd, target_fd, err) < 0)
         return -1;

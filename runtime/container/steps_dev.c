@@ -64,7 +64,6 @@ static bool is_right_in_dev(const struct init *in, const char *path)
 int step_device(struct init *in, size_t index, struct err *err)
 {
     struct device d = device_of(in, index);
-
     int r = is_right_in_dev(in, d.path) ? device_make_in(in->dev_fd, &d, err)
                                         : device_make(in->root_fd, &d, err);
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/own.h"
 #include "runtime/container/init.h"
 #include "runtime/container/steps.h"
@@ -40,20 +41,33 @@ static int verify(const struct init *in, const char *path, int mount_fd, struct 
     return dir_is_same(fd, mount_fd) ? 0 : err_set(err, EXDEV, "it is not covered");
 }
 
+static struct mount_new empty(const struct init *in)
+{
+    return (struct mount_new){.type = "tmpfs",
+                              .source = "tmpfs",
+                              .data = "nr_blocks=1,nr_inodes=1",
+                              .context = in->mount_label,
+                              .attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                       MOUNT_ATTR_NOEXEC};
+}
+
+int mask_prepare(const struct init *in, struct err *err)
+{
+    struct mount_new n = empty(in);
+
+    return mount_prepare(&n, err);
+}
+
 /* One empty read-only tmpfs serves all masked directories. */
 static int mask_directory(struct init *in, struct err *err)
 {
-    struct mount_new n = {.type = "tmpfs",
-                          .source = "tmpfs",
-                          .data = "nr_blocks=1,nr_inodes=1",
-                          .context = in->mount_label,
-                          .attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                                   MOUNT_ATTR_NOEXEC};
+    struct mount_new n = empty(in);
     int fd = -1;
 
     if (in->mask_fd >= 0)
         return mount_clone(in->mask_fd, "", MOUNT_ONE, err);
-    in->mask_fd = mount_new(&n, err);
+    in->mask_fd = in->mask_fs_fd >= 0 ? mount_finish(in->mask_fs_fd, &n, err) : mount_new(&n, err);
+    fd_close(&in->mask_fs_fd);
     if (in->mask_fd < 0)
         return -1;
     fd = fcntl(in->mask_fd, F_DUPFD_CLOEXEC, 3);
@@ -64,9 +78,10 @@ static int mask_directory(struct init *in, struct err *err)
  * else over the file, or nothing at all. */
 static int mask_file(struct init *in, struct err *err)
 {
-    if (in->null_fd < 0)
-        in->null_fd = sys_openat2(in->root_fd, "dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC, 0,
-                                  RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+    if (in->null_fd >= 0)
+        return mount_clone(in->null_fd, "", MOUNT_ONE, err);
+    in->null_fd = sys_openat2(in->root_fd, "dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC, 0,
+                              RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
     if (in->null_fd < 0)
         return err_set(err, errno, "open '/dev/null'");
     if (!device_is_null(in->null_fd))
@@ -122,7 +137,7 @@ int step_mask(struct init *in, size_t index, struct err *err)
         return there;
     if (fstat(target_fd, &st) < 0)
         return err_set(err, errno, "look at it");
-    if (was_exchanged(in, index, target_fd))
+    if (S_ISDIR(st.st_mode) && was_exchanged(in, index, target_fd))
         return err_set(err, EXDEV, "it was exchanged with one that is masked");
     fd = S_ISDIR(st.st_mode) ? mask_directory(in, err) : mask_file(in, err);
     if (fd < 0 || mount_attach(fd, target_fd, err) < 0)

@@ -333,22 +333,43 @@ static int label_queue(const struct init *in, const struct oci_mount *m, int fd,
     return lsm_set_file(dir_fd, label, err);
 }
 
-static int mount_fresh(const struct init *in, const struct oci_mount *m, const struct place *at,
+static struct mount_new fresh_of(const struct init *in, const struct oci_mount *m)
+{
+    /* Read-only comes after the content. */
+    return (struct mount_new){.type = m->type,
+                              .source = m->source,
+                              .data = m->data,
+                              .context = label_of(in, m),
+                              .sb_flags = m->ms_set,
+                              .attrs = mount_attrs(m->ms_set & ~(unsigned long)MS_RDONLY)};
+}
+
+int fresh_prepare(const struct init *in, size_t index, struct err *err)
+{
+    struct mount_new n = fresh_of(in, &in->config->mounts[index]);
+
+    return mount_prepare(&n, err);
+}
+
+static int fresh_mount(const struct init *in, size_t index, struct err *err)
+{
+    const struct oci_mount *m = &in->config->mounts[index];
+    struct mount_new n = fresh_of(in, m);
+    own_fd int fs_fd = take_fd(&in->source_fds[index]);
+
+    if (fs_fd >= 0)
+        return mount_finish(fs_fd, &n, err);
+    return in->plan->enters_late && strcmp(m->type, "proc") == 0 ? pid_mount_proc(in, &n, err)
+                                                                 : mount_new(&n, err);
+}
+
+static int mount_fresh(const struct init *in, size_t index, const struct place *at,
                        unsigned long readonly, struct err *err)
 {
+    const struct oci_mount *m = &in->config->mounts[index];
     bool tmpfs = strcmp(m->type, "tmpfs") == 0;
-    /* Read-only comes after the content. */
-    uint64_t attrs = mount_attrs(m->ms_set & ~(unsigned long)MS_RDONLY);
     struct mount_change ro = {.set = mount_attrs(readonly)};
-    struct mount_new n = {.type = m->type,
-                          .source = m->source,
-                          .data = m->data,
-                          .context = label_of(in, m),
-                          .sb_flags = m->ms_set,
-                          .attrs = attrs};
-    own_fd int fd = in->plan->enters_late && strcmp(m->type, "proc") == 0
-                        ? pid_mount_proc(in, &n, err)
-                        : mount_new(&n, err);
+    own_fd int fd = fresh_mount(in, index, err);
 
     if (fd < 0 || (tmpfs && furnish_tmpfs(m, at, fd, err) < 0) || label_queue(in, m, fd, err) < 0 ||
         mount_set(fd, MOUNT_ONE, &ro, err) < 0 || set_recursive(fd, m, err) < 0 ||
@@ -368,7 +389,7 @@ static int mount_at_place(struct init *in, size_t index, unsigned long readonly,
         return -1;
     if (strcmp(m->type, "cgroup") == 0)
         return mount_cgroup(in, index, fd, err);
-    return mount_fresh(in, m, &at, readonly, err);
+    return mount_fresh(in, index, &at, readonly, err);
 }
 
 int step_mount(struct init *in, size_t index, struct err *err)

@@ -13,6 +13,7 @@
 
 #include "runtime/base/err.h"
 #include "runtime/base/own.h"
+#include "runtime/container/handed.h"
 #include "runtime/container/init.h"
 #include "runtime/container/steps.h"
 #include "runtime/container/sync.h"
@@ -34,16 +35,14 @@ int step_unshare(struct init *in, size_t index, struct err *err)
 
 int step_cgroup_enter(struct init *in, size_t index, struct err *err)
 {
-    int ignored = 0;
+    const enum cgroup_enter what = in->in_v2 ? CGROUP_ENTER_V1 : CGROUP_ENTER_ALL;
 
     (void)index;
-    /* Made meanwhile, where the maker's word for it is waited for; before that nothing was open. */
-    if (in->plan->side_by_side && sync_wait_go(in->sync_fd, &ignored, err) < 0)
+    /* Made meanwhile, where the maker's word for it is waited for. */
+    if (in->plan->side_by_side && (handed_take_groups(in, err) < 0 ||
+                                   cgroup_doors_open(in->cgroup, &in->doors, what, err) < 0))
         return -1;
-    if (in->plan->side_by_side && !(in->in_v2 && in->cgroup->unified) &&
-        cgroup_doors_open(in->cgroup, &in->doors, err) < 0)
-        return -1;
-    return cgroup_doors_enter(&in->doors, in->in_v2 ? CGROUP_ENTER_V1 : CGROUP_ENTER_ALL, err);
+    return cgroup_doors_enter(&in->doors, what, err);
 }
 
 /* setns has set root and working directory to the root of the mount namespace, which as a rule is

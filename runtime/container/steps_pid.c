@@ -189,6 +189,7 @@ static int top_of(const struct init *in)
 static void forget(struct init *in)
 {
     in->proc_fd = in->join_fd = in->dev_fd = in->mask_fd = in->null_fd = -1;
+    in->groups_fs_fd = in->mask_fs_fd = -1;
     for (int i = 0; i < OCI_NS_KINDS; i++)
         in->ns_fds[i] = i == OCI_NS_PID ? in->ns_fds[i] : -1;
     for (size_t i = 0; i < in->config->mounts_n; i++)

@@ -12,8 +12,11 @@
 #ifndef MR_CONTAINER_SYNC_H
 #define MR_CONTAINER_SYNC_H
 
+#include <stddef.h>
+
 #include "runtime/base/attr.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fd.h"
 
 enum sync_kind {
     SYNC_GO = 'g',       /* to the child: go on; number: enum init_groups */
@@ -42,5 +45,17 @@ void sync_send_error(int sock, const struct err *failure);
 must_check int sync_recv(int sock, struct sync_msg *out, struct err *err);
 /* Waits for SYNC_GO; anything else, and the end, is a failure. */
 must_check int sync_wait_go(int sock, int *number, struct err *err);
+
+/* SYNC_GO with descriptors. Both sides name the same places in the same order; what stands in one
+ * of the sender's comes to the receiver's, and one that holds none (-1) stays as it is. */
+struct sync_places {
+    int *v[FD_PASS_MAX];
+    size_t n;
+};
+
+/* Beyond FD_PASS_MAX it is not added. */
+void sync_add_place(struct sync_places *p, int *fd);
+must_check int sync_send_places(int sock, const struct sync_places *p, struct err *err);
+must_check int sync_wait_places(int sock, const struct sync_places *p, struct err *err);
 
 #endif

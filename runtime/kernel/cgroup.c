@@ -14,6 +14,7 @@
 
 #include "runtime/base/buf.h"
 #include "runtime/base/err.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/own.h"
 #include "runtime/kernel/cgroup_v1.h"
 #include "runtime/kernel/cgroup_v2.h"
@@ -176,17 +177,29 @@ int cgroup_enter(const struct cgroup *g, pid_t pid, enum cgroup_enter what, stru
     return 0;
 }
 
-int cgroup_doors_open(const struct cgroup *g, struct cgroup_doors *out, struct err *err)
+static bool is_entered(bool v2, enum cgroup_enter what)
 {
-    for (out->n = 0; out->n < g->n; out->n++) {
-        const struct cgroup_hier *h = &g->v[out->n];
+    return !v2 || what == CGROUP_ENTER_ALL;
+}
 
-        out->v2[out->n] = h->v2;
-        out->fds[out->n] = cgroup_open(h, h->v2 ? "cgroup.procs" : "tasks", err);
-        if (out->fds[out->n] < 0) {
-            cgroup_doors_close(out);
+void cgroup_doors_init(const struct cgroup *g, struct cgroup_doors *out)
+{
+    out->n = g->n;
+    for (size_t i = 0; i < g->n; i++) {
+        out->v2[i] = g->v[i].v2;
+        out->fds[i] = -1;
+    }
+}
+
+int cgroup_doors_open(const struct cgroup *g, struct cgroup_doors *d, enum cgroup_enter what,
+                      struct err *err)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        if (d->fds[i] >= 0 || !is_entered(d->v2[i], what))
+            continue;
+        d->fds[i] = cgroup_open(&g->v[i], d->v2[i] ? "cgroup.procs" : "tasks", err);
+        if (d->fds[i] < 0)
             return -1;
-        }
     }
     return 0;
 }
@@ -196,7 +209,7 @@ int cgroup_doors_enter(struct cgroup_doors *d, enum cgroup_enter what, struct er
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < d->n; i++)
-        if ((!d->v2[i] || what == CGROUP_ENTER_ALL) && write(d->fds[i], "0", 1) != 1)
+        if (is_entered(d->v2[i], what) && write(d->fds[i], "0", 1) != 1)
             r = err_set(err, errno, "enter a cgroup");
     cgroup_doors_close(d);
     return r;
@@ -205,7 +218,7 @@ int cgroup_doors_enter(struct cgroup_doors *d, enum cgroup_enter what, struct er
 void cgroup_doors_close(struct cgroup_doors *d)
 {
     for (size_t i = 0; i < d->n; i++)
-        (void)close(d->fds[i]);
+        fd_close(&d->fds[i]);
     d->n = 0;
 }
 

@@ -107,12 +107,17 @@ must_check int cgroup_enter(const struct cgroup *g, pid_t pid, enum cgroup_enter
  * used by itself. On v1 that spares what moving another process costs, a wait of the whole kernel
  * (an RCU grace period: many milliseconds on a quiet machine). */
 struct cgroup_doors {
-    int fds[CGROUP_HIERS_MAX];
+    int fds[CGROUP_HIERS_MAX]; /* -1: not open */
     bool v2[CGROUP_HIERS_MAX];
     size_t n;
 };
 
-must_check int cgroup_doors_open(const struct cgroup *g, struct cgroup_doors *out, struct err *err);
+/* As many doors as the group has hierarchies, all of them shut. */
+void cgroup_doors_init(const struct cgroup *g, struct cgroup_doors *out);
+/* Those that are still shut, after cgroup_doors_init; a failure leaves open what was opened. The
+ * path is looked up now. Allocates nothing. */
+must_check int cgroup_doors_open(const struct cgroup *g, struct cgroup_doors *d,
+                                 enum cgroup_enter what, struct err *err);
 /* Allocates nothing; closes them. */
 must_check int cgroup_doors_enter(struct cgroup_doors *d, enum cgroup_enter what, struct err *err);
 void cgroup_doors_close(struct cgroup_doors *d);

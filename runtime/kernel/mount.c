@@ -138,10 +138,9 @@ static int set_sb_flags(int fs_fd, unsigned long flags, struct err *err)
     return 0;
 }
 
-int mount_new(const struct mount_new *m, struct err *err)
+int mount_prepare(const struct mount_new *m, struct err *err)
 {
     own_fd int fs_fd = fsopen(m->type, FSOPEN_CLOEXEC);
-    int fd = -1;
 
     if (fs_fd < 0)
         return err_set(err, errno, "open file system '%s'", m->type);
@@ -155,8 +154,21 @@ int mount_new(const struct mount_new *m, struct err *err)
         return -1;
     if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return fail(fs_fd, errno, m->type, err);
-    fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, (unsigned)m->attrs);
+    return take_fd(&fs_fd);
+}
+
+int mount_finish(int fs_fd, const struct mount_new *m, struct err *err)
+{
+    int fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, (unsigned)m->attrs);
+
     return fd >= 0 ? fd : fail(fs_fd, errno, m->type, err);
+}
+
+int mount_new(const struct mount_new *m, struct err *err)
+{
+    own_fd int fs_fd = mount_prepare(m, err);
+
+    return fs_fd < 0 ? -1 : mount_finish(fs_fd, m, err);
 }
 
 int mount_set(int mount_fd, enum mount_reach reach, const struct mount_change *c, struct err *err)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/base/err.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/num.h"
 #include "runtime/base/own.h"
 #include "runtime/base/str.h"
@@ -69,6 +70,32 @@ static int open_sealed_copy(int exe_fd, struct err *err)
     return take_fd(&fd);
 }
 
+/* Through which the program was executed, if it is open still; else -1. */
+static int origin_fd = -1;
+
+static bool is_same_file(int a_fd, int b_fd)
+{
+    struct stat a, b;
+
+    return fstat(a_fd, &a) == 0 && fstat(b_fd, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+/* The kernel tells a program that was executed by its descriptor so; whether that is open still, it
+ * does not. Asked once, since later the number may be another file's. */
+static void note_origin(int exe_fd)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
+    const struct str front = STR("/dev/fd/");
+    struct err ignored;
+    uint32_t fd = 0;
+
+    if (name != NULL && str_starts(str_of(name), front) &&
+        num_parse_u32(str_skip(str_of(name), front.n), 3, INT32_MAX, &fd, &ignored) == 0 &&
+        (int)fd != exe_fd && is_same_file((int)fd, exe_fd))
+        origin_fd = (int)fd;
+}
+
 int self_protect(char *const *argv, struct err *err)
 {
     own_fd int exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -76,8 +103,10 @@ int self_protect(char *const *argv, struct err *err)
 
     if (exe_fd < 0)
         return err_set(err, errno, "open '/proc/self/exe'");
-    if (is_protected(exe_fd))
+    if (is_protected(exe_fd)) {
+        note_origin(exe_fd);
         return 0;
+    }
     if (!is_mine(exe_fd))
         return 0;
     safe_fd = open_readonly_mount(err);
@@ -89,25 +118,7 @@ int self_protect(char *const *argv, struct err *err)
     return err_set(err, errno, "execute the protected program");
 }
 
-/* Whether it is our file is asked because the number alone says nothing once the descriptor is
- * closed. */
-static bool is_own_file(int fd)
-{
-    struct stat mine, st;
-
-    return fstat(fd, &st) == 0 && stat("/proc/self/exe", &mine) == 0 && st.st_dev == mine.st_dev &&
-           st.st_ino == mine.st_ino;
-}
-
 void self_release(void)
 {
-    const char *name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
-    struct str front = STR("/dev/fd/");
-    struct err ignored;
-    uint32_t fd = 0;
-
-    if (name != NULL && str_starts(str_of(name), front) &&
-        num_parse_u32(str_skip(str_of(name), front.n), 3, INT32_MAX, &fd, &ignored) == 0 &&
-        is_own_file((int)fd))
-        (void)close((int)fd);
+    fd_close(&origin_fd);
 }

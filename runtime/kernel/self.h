@@ -23,9 +23,10 @@
 struct err;
 
 must_check int self_protect(char *const *argv, struct err *err);
-/* Closes the descriptor through which the program was executed, if that is open still: whoever is
- * the last to do so waits for all processors, so it is done while there is something else to wait
- * for, but before a process is made in a pid namespace in which others are. Harmless at any time.
+/* Closes the descriptor through which the program was executed, if self_protect found it open:
+ * whoever is the last to do so waits for all processors, so it is done while there is something
+ * else to wait for, but before a process is made in a pid namespace in which others are. A child
+ * has one of its own to close. Harmless at any time.
  */
 void self_release(void);
 

@@ -2,6 +2,7 @@
 """Mounts, their options, masked and read-only paths."""
 import json
 import os
+import resource
 
 import pytest
 
@@ -361,3 +362,53 @@ def test_a_mount_that_cannot_be_added_is_told(runtime, bundle, own_rootfs):
     assert runtime("mounts", "move", name, mounts_file(bundle)).returncode == 1
     runtime.ok("delete", "--force", name)
     assert "does not exist" in runtime("mounts", "add", name, mounts_file(bundle)).stderr
+
+
+# --- what the maker makes while the process makes its namespaces ---------------------------------
+
+# The devices, links and groups of a container, with their modes, and their mounts.
+LISTING = "cd /dev; stat -c '%A %u %g %t %T %N' . * pts/* shm; stat -c '%A %N' /sys/fs/cgroup; ls /sys/fs/cgroup;" \
+    "cut -d' ' -f 5-6,8- /proc/self/mountinfo"
+
+
+def listing(runtime, bundle, **more):
+    out = runtime.run(bundle.shell(LISTING), **more)
+    assert out.returncode == 0, out.stderr
+    return out.stdout
+
+
+def test_the_mask_of_the_caller_and_its_number_of_files_change_nothing(runtime, bundle):
+    usual = listing(runtime, bundle)
+    assert listing(runtime, bundle, preexec_fn=lambda: os.umask(0o77)) == usual
+    few = (40, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    assert listing(runtime, bundle, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few)) == usual
+
+
+def test_two_mounts_of_the_groups_show_the_same(runtime, bundle):
+    (one,) = (m for m in bundle.config["mounts"] if m["type"] == "cgroup")
+    bundle.mount(**{**one, "destination": "/run/groups"})
+    out = runtime.run(bundle.shell("cd /sys/fs/cgroup && find . | sort > /dev/shm/a; cd /run/groups && find . | sort | cmp - /dev/shm/a"
+                                   " && ! mkdir /run/groups/new 2> /dev/null && grep -c . /dev/shm/a"))
+    assert out.returncode == 0, out.stdout + out.stderr
+    assert int(out.stdout) > 10
+
+
+def test_a_mount_beneath_dev_comes_first_and_is_kept(runtime, bundle, tmp_path):
+    (tmp_path / "f").write_text("from outside\n")
+    bundle.mount(destination="/dev/mine", source=str(tmp_path / "f"), options=["bind"])
+    assert runtime.run(bundle.shell("cat /dev/mine; test -c /dev/null")).stdout == "from outside\n"
+    bundle.mount(destination="/dev/full", source=str(tmp_path / "f"), options=["bind"])
+    out = runtime.run(bundle.shell("true"))
+    assert out.returncode != 0 and "'/dev/full' is there and is not that device" in out.stderr
+
+
+def test_dev_may_be_mounted_twice(runtime, bundle):
+    (dev,) = (m for m in bundle.config["mounts"] if m["destination"] == "/dev")
+    bundle.config["mounts"].insert(bundle.config["mounts"].index(dev), {**dev, "options": ["nosuid", "size=4k"]})
+    assert runtime.run(bundle.shell("test -c /dev/null && test -L /dev/fd && stat -f -c %b /dev")).returncode == 0
+
+
+def test_a_file_system_that_cannot_be_made_is_told_of_by_its_step(runtime, bundle):
+    bundle.mount(destination="/t", type="tmpfs", source="tmpfs", options=["size=many"])
+    out = runtime.run(bundle.shell("true"))
+    assert out.returncode != 0 and "mount /t (tmpfs)" in out.stderr and "size" in out.stderr
