@@ -100,14 +100,10 @@ static BARE bool makes_process(char *const *argv, long n)
 
 static BARE bool is_readonly(void)
 {
+    static const char exe[] = "/proc/self/exe";
     struct statfs fs = {.f_flags = 0};
-    long fd = call5(SYS_openat, AT_FDCWD, "/proc/self/exe", O_PATH | O_CLOEXEC, NULL, 0), r = 0;
 
-    if (fd < 0)
-        return true;
-    r = call5(SYS_fstatfs, fd, &fs, 0, NULL, 0);
-    (void)call5(SYS_close, fd, NULL, 0, NULL, 0);
-    return r < 0 || (fs.f_flags & ST_RDONLY_) != 0;
+    return call5(SYS_statfs, (long)exe, &fs, 0, NULL, 0) < 0 || (fs.f_flags & ST_RDONLY_) != 0;
 }
 
 BARE void early_protect(const long *stack)

@@ -7,8 +7,9 @@
  * So who waits looks at the groups now and then, and gives up: nothing has been executed.
  *
  * Limits:    HELD_LOOKS_MAX looks in a row, HELD_LOOK_MS apart. An engine that pauses a container
- * to copy something out of it is mostly quicker, and the start then goes on. Tests:
- * tests/unit/runtime/container/test_held.c, tests/oci/attack/test_hold_up.py
+ * to copy something out of it is mostly quicker, and the start then goes on.
+ *
+ * Tests:     tests/unit/runtime/container/test_held.c, tests/oci/attack/test_hold_up.py
  */
 #ifndef MR_CONTAINER_HELD_H
 #define MR_CONTAINER_HELD_H
