@@ -44,7 +44,7 @@ int join_prepare(struct maker *m, const char *id, const struct container_view *v
     in->proc_fd = in->join_fd < 0 ? -1 : proc_open(err);
     if (in->proc_fd < 0)
         return -1;
-    in->root_fd = proc_open_root(in->proc_fd, s->pid, s->pid_start, err);
+    in->root_fd = proc_open_root(in->proc_fd, s->pid, in->join_fd, err);
     if (in->root_fd < 0)
         return -1;
     in->join_flags = m->state.ns_flags;

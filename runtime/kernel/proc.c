@@ -176,7 +176,7 @@ int proc_pidfd(pid_t pid, uint64_t start, struct err *err)
     return take_fd(&fd);
 }
 
-int proc_open_root(int proc_fd, pid_t pid, uint64_t start, struct err *err)
+int proc_open_root(int proc_fd, pid_t pid, int pid_fd, struct err *err)
 {
     char path[64];
 
@@ -185,8 +185,9 @@ int proc_open_root(int proc_fd, pid_t pid, uint64_t start, struct err *err)
 
     if (fd < 0)
         return err_set(err, errno, "open '/proc/%s'", path);
-    if (need_alive(pid, start, err) < 0)
-        return -1;
+    /* Nobody has the number while it is there, were it as a zombie. */
+    if (pidfd_send_signal(pid_fd, 0, NULL, 0) < 0 && errno == ESRCH)
+        return err_set(err, errno, "process %d", pid);
     return take_fd(&fd);
 }
 

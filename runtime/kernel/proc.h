@@ -50,9 +50,9 @@ must_check int proc_alive(pid_t pid, uint64_t start, bool *alive, struct err *er
 /* A pidfd of the process with that pid and start time; ESRCH if it is gone. */
 must_check int proc_pidfd(pid_t pid, uint64_t start, struct err *err);
 
-/* The root directory of the process with that pid and start time, by O_PATH; ESRCH if it is gone.
- */
-must_check int proc_open_root(int proc_fd, pid_t pid, uint64_t start, struct err *err);
+/* The root directory of the process with that pid, of which pid_fd is, by O_PATH; ESRCH if it is
+ * gone. */
+must_check int proc_open_root(int proc_fd, pid_t pid, int pid_fd, struct err *err);
 
 /* Opens /proc/PID/ns/NAME. */
 must_check int proc_open_ns(pid_t pid, const char *name, struct err *err);

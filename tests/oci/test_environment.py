@@ -230,9 +230,11 @@ def test_features_are_accepted_where_they_belong(runtime, bundle):
     assert "unknown" not in runtime.run(bundle).stderr
 
 
-def test_of_a_variable_that_is_set_twice_the_last_counts(runtime, bundle):
-    bundle.process["env"] = ["A=1", "HOME=/h", "B=2", "A=", "HOME=/i", "ALONE", "A=3"]
-    assert runtime.run(bundle.args("/bin/env")).stdout.split() == ["B=2", "HOME=/i", "ALONE", "A=3"]
+@pytest.mark.parametrize("more", [0, 100])
+def test_of_a_variable_that_is_set_twice_the_last_counts(runtime, bundle, more):
+    others = [f"V{i}=x" for i in range(more)]
+    bundle.process["env"] = ["A=1", "HOME=/h", *others, "B=2", "A=", "HOME=/i", "ALONE", "A=3"]
+    assert runtime.run(bundle.args("/bin/env")).stdout.split() == [*others, "B=2", "HOME=/i", "ALONE", "A=3"]
 
 
 def test_an_empty_home_is_looked_up(runtime, bundle):
