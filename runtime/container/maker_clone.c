@@ -25,6 +25,7 @@
 #include "runtime/container/maker.h"
 #include "runtime/container/steps.h"
 #include "runtime/container/sync.h"
+#include "runtime/kernel/dir.h"
 #include "runtime/kernel/mount.h"
 #include "runtime/kernel/self.h"
 #include "runtime/kernel/sys.h"
@@ -168,14 +169,6 @@ static no_return void run_entry(struct maker *m, struct err *err)
     _exit(m->child.pid < 0);
 }
 
-static bool is_same(int a_fd, int b_fd)
-{
-    struct stat a, b;
-
-    return fstat(a_fd, &a) == 0 && fstat(b_fd, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
 /* As the container sees it, where it does; else -1. */
 static int group_inside(const struct maker *m)
 {
@@ -185,7 +178,7 @@ static int group_inside(const struct maker *m)
         own_fd int fd = sys_openat2(m->init.root_fd, places[i], O_PATH | O_DIRECTORY | O_CLOEXEC, 0,
                                     RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 
-        if (fd >= 0 && is_same(fd, m->cgroup_fd))
+        if (fd >= 0 && dir_is_same(fd, m->cgroup_fd))
             return take_fd(&fd);
     }
     return -1;

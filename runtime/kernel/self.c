@@ -18,6 +18,7 @@
 #include "runtime/base/num.h"
 #include "runtime/base/own.h"
 #include "runtime/base/str.h"
+#include "runtime/kernel/dir.h"
 #include "runtime/kernel/mount.h"
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -73,14 +74,6 @@ static int open_sealed_copy(int exe_fd, struct err *err)
 /* Through which the program was executed, if it is open still; else -1. */
 static int origin_fd = -1;
 
-static bool is_same_file(int a_fd, int b_fd)
-{
-    struct stat a, b;
-
-    return fstat(a_fd, &a) == 0 && fstat(b_fd, &b) == 0 && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
 /* The kernel tells a program that was executed by its descriptor so; whether that is open still, it
  * does not. Asked once, since later the number may be another file's. */
 static void note_origin(int exe_fd)
@@ -92,7 +85,7 @@ static void note_origin(int exe_fd)
 
     if (name != NULL && str_starts(str_of(name), front) &&
         num_parse_u32(str_skip(str_of(name), front.n), 3, INT32_MAX, &fd, &ignored) == 0 &&
-        (int)fd != exe_fd && is_same_file((int)fd, exe_fd))
+        (int)fd != exe_fd && dir_is_same((int)fd, exe_fd))
         origin_fd = (int)fd;
 }
 
