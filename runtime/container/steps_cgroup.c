@@ -28,8 +28,9 @@ static bool has_namespace(const struct init *in)
 #define ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 /* Of v1, who may see the host's mount copies the group's part of it, which costs one call instead
- * of five and no lock that all cgroups share; in the namespace it looks like a mount of its own. In
- * a user namespace it must be one. data: of the mount's options, for the file system. */
+ * of five and no lock that all cgroups share; in the namespace it looks like a mount of its own. So
+ * it is done with the v2 hierarchy beside those of v1. In a user namespace it must be one. data: of
+ * the mount's options, for the file system. */
 static int open_group(const struct init *in, const struct cgroup_hier *h, const char *data,
                       struct err *err)
 {
@@ -38,28 +39,22 @@ static int open_group(const struct init *in, const struct cgroup_hier *h, const 
                               .source = "cgroup",
                               .data = h->v2 ? data : h->controllers};
 
-    if (has_namespace(in) && (h->v2 || in->plan->user_ns || !in->cgroup_made))
+    if (has_namespace(in) && (in->cgroup->unified || in->plan->user_ns || !in->cgroup_made))
         return mount_new(&fresh, err);
     return cgroup_hier_path(h, "", path, err) < 0 ? -1
                                                   : mount_clone(AT_FDCWD, path, MOUNT_ONE, err);
 }
 
-static int attach_group(const struct init *in, const struct cgroup_hier *h, int target_fd,
-                        const struct mount_change *c, const char *data, struct err *err)
+/* Of the host's mount nothing stays: neither its attributes nor that it hears of others. */
+static struct mount_change change_of(const struct init *in, const struct mount_change *c)
 {
     struct mount_change all = *c;
-    own_fd int fd = open_group(in, h, data, err);
 
-    if (fd < 0)
-        return -1;
-    /* Of the host's mount nothing stays: neither its attributes nor that it hears of others. */
-    if (!in->plan->user_ns) {
-        all.clear |= ATTRS & ~all.set;
-        all.propagation = MS_PRIVATE;
-    }
-    if (mount_set(fd, MOUNT_ONE, &all, err) < 0)
-        return -1;
-    return mount_attach(fd, target_fd, err);
+    if (in->plan->user_ns)
+        return all;
+    all.clear |= ATTRS & ~all.set;
+    all.propagation = MS_PRIVATE;
+    return all;
 }
 
 /* "cpu,cpuacct" can be found as cpu and as cpuacct too. */
@@ -79,13 +74,15 @@ static int link_names(int dir_fd, const char *controllers, struct err *err)
     return 0;
 }
 
+#define TOP_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
 static struct mount_new top_of(const struct init *in)
 {
     return (struct mount_new){.type = "tmpfs",
                               .source = "tmpfs",
                               .data = "mode=755",
                               .context = in->mount_label,
-                              .attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+                              .attrs = TOP_ATTRS};
 }
 
 int groups_prepare(const struct init *in, struct err *err)
@@ -104,30 +101,57 @@ static int mount_top(struct init *in, struct err *err)
     return fs_fd >= 0 ? mount_finish(fs_fd, &n, err) : mount_new(&n, err);
 }
 
-static int mount_v1(struct init *in, int target_fd, const struct mount_change *c, struct err *err)
+static const char *name_of(const struct cgroup_hier *h)
 {
-    struct mount_change ro = {.set = c->set & MOUNT_ATTR_RDONLY};
-    own_fd int top_fd = mount_top(in, err);
+    return h->v2                                      ? "unified"
+           : strncmp(h->controllers, "name=", 5) == 0 ? h->controllers + 5
+                                                      : h->controllers;
+}
 
-    if (top_fd < 0 || mount_attach(top_fd, target_fd, err) < 0)
-        return -1;
+/* one: NULL, or what is changed of each. */
+static int attach_groups(const struct init *in, int top_fd, const struct mount_change *one,
+                         struct err *err)
+{
     for (size_t i = 0; i < in->cgroup->n; i++) {
         const struct cgroup_hier *h = &in->cgroup->v[i];
-        const char *name = h->v2                                      ? "unified"
-                           : strncmp(h->controllers, "name=", 5) == 0 ? h->controllers + 5
-                                                                      : h->controllers;
-        own_fd int dir_fd = -1;
+        const char *name = name_of(h);
+        own_fd int fd = -1;
 
         if (mkdirat(top_fd, name, 0755) < 0)
             return err_set(err, errno, "make '%s'", name);
-        dir_fd = openat(top_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (dir_fd < 0)
-            return err_set(err, errno, "open '%s'", name);
-        if (attach_group(in, h, dir_fd, c, NULL, err) < 0 ||
+        fd = open_group(in, h, NULL, err);
+        if (fd < 0 || (one != NULL && mount_set(fd, MOUNT_ONE, one, err) < 0) ||
+            mount_attach_at(fd, top_fd, name, err) < 0 ||
             link_names(top_fd, h->controllers, err) < 0)
             return err_wrap(err, "'%s'", name);
     }
-    return mount_set(top_fd, MOUNT_ONE, &ro, err);
+    return 0;
+}
+
+/* Where all are to have the attributes that the top has, one call gives them to all. */
+static int mount_v1(struct init *in, int target_fd, const struct mount_change *c, struct err *err)
+{
+    const struct mount_change all = change_of(in, c), ro = {.set = c->set & MOUNT_ATTR_RDONLY};
+    bool alike = !in->plan->user_ns && (c->set & ~(uint64_t)MOUNT_ATTR_RDONLY) == TOP_ATTRS;
+    own_fd int top_fd = mount_top(in, err);
+
+    if (top_fd < 0 || mount_attach(top_fd, target_fd, err) < 0 ||
+        attach_groups(in, top_fd, alike ? NULL : &all, err) < 0)
+        return -1;
+    return alike ? mount_set(top_fd, MOUNT_TREE, &all, err)
+                 : mount_set(top_fd, MOUNT_ONE, &ro, err);
+}
+
+/* Of v2 alone. */
+static int mount_v2(const struct init *in, int target_fd, const struct mount_change *c,
+                    const char *data, struct err *err)
+{
+    const struct mount_change all = change_of(in, c);
+    own_fd int fd = open_group(in, &in->cgroup->v[0], data, err);
+
+    if (fd < 0 || mount_set(fd, MOUNT_ONE, &all, err) < 0)
+        return -1;
+    return mount_attach(fd, target_fd, err);
 }
 
 /* Nothing to show, and nothing that could be written to either. */
@@ -157,7 +181,7 @@ int mount_cgroup(struct init *in, size_t index, int target_fd, struct err *err)
     if (m->data != NULL && !(in->cgroup->unified && has_namespace(in)))
         return err_set(err, EINVAL, "options of a cgroup file system, '%.64s'", m->data);
     if (in->cgroup->unified && in->cgroup->n > 0)
-        return attach_group(in, &in->cgroup->v[0], target_fd, &c, m->data, err);
+        return mount_v2(in, target_fd, &c, m->data, err);
     return mount_v1(in, target_fd, &c, err);
 }
 

@@ -46,7 +46,7 @@ int step_propagation(struct init *in, size_t index, struct err *err)
     (void)index;
     if (root_fd < 0)
         return err_set(err, errno, "open '/'");
-    if (root_of_namespace(in->proc_fd, err) < 0)
+    if (root_of_namespace(err) < 0)
         return -1;
     if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
         return err_set(err, errno, "make '/' a slave");
@@ -85,7 +85,7 @@ int step_root_readonly(struct init *in, size_t index, struct err *err)
  * container's namespace, for it to enter. */
 static int leave_chroot(const struct init *in, struct err *err)
 {
-    return in->in_chroot ? root_of_namespace(in->proc_fd, err) : 0;
+    return in->in_chroot ? root_of_namespace(err) : 0;
 }
 
 int step_pivot(struct init *in, size_t index, struct err *err)

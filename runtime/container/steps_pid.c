@@ -41,7 +41,7 @@ static int leave_for_nothing(const struct init *in, struct err *err)
 
     if (unshare(CLONE_NEWNS) < 0)
         return err_set(err, errno, "unshare");
-    if (in->in_chroot && root_of_namespace(in->proc_fd, err) < 0)
+    if (in->in_chroot && root_of_namespace(err) < 0)
         return -1;
     top_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (top_fd < 0)

@@ -215,3 +215,10 @@ int mount_attach(int mount_fd, int target_fd, struct err *err)
         return attach_failed(mount_fd, target_fd, errno, err);
     return 0;
 }
+
+int mount_attach_at(int mount_fd, int dir_fd, const char *name, struct err *err)
+{
+    return move_mount(mount_fd, "", dir_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0
+               ? err_set(err, errno, "attach the mount to '%s'", name)
+               : 0;
+}

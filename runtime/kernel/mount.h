@@ -59,6 +59,8 @@ must_check int mount_set(int mount_fd, enum mount_reach reach, const struct moun
 must_check int mount_idmap(int mount_fd, enum mount_reach reach, int userns_fd, struct err *err);
 /* Attaches a detached mount (or moves one) on top of what target_fd names. */
 must_check int mount_attach(int mount_fd, int target_fd, struct err *err);
+/* The same upon a name right in the directory, which is no link. */
+must_check int mount_attach_at(int mount_fd, int dir_fd, const char *name, struct err *err);
 
 /* MS_RDONLY, MS_NOSUID ... as MOUNT_ATTR_x; bits that have no attribute are left out. */
 uint64_t mount_attrs(unsigned long ms_flags);

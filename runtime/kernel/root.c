@@ -5,18 +5,19 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "runtime/base/err.h"
 #include "runtime/base/own.h"
 #include "runtime/kernel/sys.h"
 
-int root_of_namespace(int proc_fd, struct err *err)
+int root_of_namespace(struct err *err)
 {
-    own_fd int fd = openat(proc_fd, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    own_fd int fd = pidfd_open(getpid(), 0);
 
     if (fd < 0)
-        return err_set(err, errno, "open the mount namespace");
+        return err_set(err, errno, "open the own process");
     return setns(fd, CLONE_NEWNS) < 0 ? err_set(err, errno, "enter the mount namespace's root") : 0;
 }
 

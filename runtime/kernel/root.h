@@ -12,9 +12,8 @@
 struct err;
 
 /* The root of the mount namespace becomes that of the process, and its working directory. It is
- * another one where this process or a forebear changed root. proc_fd: a verified procfs, in which
- * "self" is this process. */
-must_check int root_of_namespace(int proc_fd, struct err *err);
+ * another one where this process or a forebear changed root. */
+must_check int root_of_namespace(struct err *err);
 
 /* root_fd: the root of a mount that is attached in this mount namespace. The old root, which must
  * be the namespace's and not shared with the host, is detached with all beneath it; the working

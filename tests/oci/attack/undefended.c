@@ -413,12 +413,12 @@ int __wrap_dir_open_parent(int root_fd, const char *path, char *name, size_t nam
 /* --- the root ----------------------------------------------------------------------------------
  */
 
-int __real_root_of_namespace(int proc_fd, struct err *err);
-int __wrap_root_of_namespace(int proc_fd, struct err *err);
+int __real_root_of_namespace(struct err *err);
+int __wrap_root_of_namespace(struct err *err);
 
-int __wrap_root_of_namespace(int proc_fd, struct err *err)
+int __wrap_root_of_namespace(struct err *err)
 {
-    return is_off("root") ? 0 : __real_root_of_namespace(proc_fd, err);
+    return is_off("root") ? 0 : __real_root_of_namespace(err);
 }
 
 int __real_root_pivot(int root_fd, struct err *err);
