@@ -13,12 +13,14 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <linux/mman.h>
 #include <linux/mount.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 
+#define PAGE       4096L
 #define FD_LIMIT   (1L << 30)
 #define ST_RDONLY_ 1 /* of statfs.f_flags; sys/statvfs.h is the library's */
 #define BARE       __attribute__((no_stack_protector, noinline))
@@ -106,6 +108,19 @@ static BARE bool is_readonly(void)
     return call5(SYS_statfs, (long)exe, &fs, 0, NULL, 0) < 0 || (fs.f_flags & ST_RDONLY_) != 0;
 }
 
+extern const char data[] __asm__("__init_array_start") __attribute__((visibility("hidden")));
+extern const char data_end[] __asm__("_end") __attribute__((visibility("hidden")));
+
+/* The relocation that is next writes to nearly all of the data: twenty faults of a page become one
+ * call, a fiftieth of what `run` takes. (Of text and heap it was measured, and gained nothing.)
+ * Where the kernel cannot, before Linux 5.14, they are mapped as they are met. */
+static BARE void map_data(void)
+{
+    long from = (long)data & ~(PAGE - 1), to = ((long)data_end + PAGE - 1) & ~(PAGE - 1);
+
+    (void)call5(SYS_madvise, from, (const void *)(to - from), MADV_POPULATE_WRITE, NULL, 0);
+}
+
 BARE void early_protect(const long *stack)
 {
     struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
@@ -115,6 +130,7 @@ BARE void early_protect(const long *stack)
     if (!makes_process(argv, n) || call5(SYS_geteuid, 0, NULL, 0, NULL, 0) != 0)
         return;
     if (is_readonly()) {
+        map_data();
         close_at_exec(argv + n + 1);
         return;
     }
