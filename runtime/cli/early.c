@@ -118,6 +118,7 @@ static BARE void map_data(void)
 {
     long from = (long)data & ~(PAGE - 1), to = ((long)data_end + PAGE - 1) & ~(PAGE - 1);
 
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): no pointer, but the second argument */
     (void)call5(SYS_madvise, from, (const void *)(to - from), MADV_POPULATE_WRITE, NULL, 0);
 }
 
