@@ -128,6 +128,7 @@ void maker_undo(struct maker *m)
     struct err ignored;
 
     maker_abort(m);
+    maker_close(m);
     usernet_end(&m->state.net);
     maker_end_placeholder(m);
     if (m->state.scope != NULL && scope_stop(m->state.scope, &ignored) < 0)

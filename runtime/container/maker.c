@@ -42,7 +42,7 @@ int maker_init(struct maker *m, struct err *err)
     return m->arena == NULL ? err_set(err, ENOMEM, "start a container") : 0;
 }
 
-void maker_done(struct maker *m)
+void maker_close(struct maker *m)
 {
     struct init *in = &m->init;
     int *fds[] = {&m->sync_fd,    &m->cgroup_fd, &m->state.dir_fd, &in->sync_fd,
@@ -59,8 +59,13 @@ void maker_done(struct maker *m)
     cgroup_doors_close(&in->doors);
     fd_close(&in->groups_fs_fd);
     fd_close(&in->mask_fs_fd);
+}
+
+void maker_done(struct maker *m)
+{
+    maker_close(m);
     hook_files_close(&m->hook_files);
-    seccomp_done(&in->filter);
+    seccomp_done(&m->init.filter);
     arena_free(m->arena);
     m->arena = NULL;
 }

@@ -71,6 +71,9 @@ struct maker {
 /* --- maker.c: what all of them need ----------------------------------------------------------- */
 
 must_check int maker_init(struct maker *m, struct err *err);
+/* What was opened for a child, once there is none to come: to undo a start needs descriptors, too.
+ */
+void maker_close(struct maker *m);
 /* Everything closed and freed that is not the child's: its pidfd, its terminal, its notify socket
  * go to the caller. Only after a maker_init, whatever that returned. */
 void maker_done(struct maker *m);

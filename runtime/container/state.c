@@ -93,7 +93,11 @@ int state_reserve(const struct container_env *env, const char *id, struct err *e
         return errno == EEXIST ? fail_plainly(err, EEXIST, "exists already", id)
                                : err_set(err, errno, "make '%s/%s'", env->root, id);
     dir_fd = openat(root_fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return dir_fd < 0 ? err_set(err, errno, "open '%s/%s'", env->root, id) : take_fd(&dir_fd);
+    if (dir_fd >= 0)
+        return take_fd(&dir_fd);
+    (void)err_set(err, errno, "open '%s/%s'", env->root, id);
+    (void)unlinkat(root_fd, id, AT_REMOVEDIR); /* on the way out of another failure */
+    return -1;
 }
 
 /* What as a rule is all. */

@@ -2,10 +2,13 @@
 """The life of a container as runtime.md of the specification tells it: which operation may follow which, and what is passed on."""
 import json
 import os
+import resource
 import subprocess
 import time
 
 import pytest
+
+from ocilib import cgroups_named
 
 CLOCK = "while :; do sleep 0.1; done"
 
@@ -285,6 +288,21 @@ def test_a_create_that_fails_leaves_nothing(runtime, bundle, change):
     out = runtime("create", "--bundle", bundle.path, name)
     assert out.returncode == 1 and out.stderr.count("\n") == 1
     assert runtime.ok("list", "-q") == ""
+
+
+def test_where_descriptors_end_a_create_leaves_nothing(runtime, bundle):
+    """With each number of files from too few to enough: the start, and taking back what it began."""
+    bundle.args("true").save()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    codes = []
+    for few in range(6, 40):
+        name = runtime.new_id()
+        out = runtime("run", "--bundle", bundle.path, name,
+                      preexec_fn=lambda few=few: resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard)))
+        assert out.returncode == 0 or out.stderr.count("\n") == 1, out.stderr
+        codes.append(out.returncode)
+        assert not (runtime.root / name).exists() and cgroups_named({name}) == [], few
+    assert codes[0] == 1 and codes[-1] == 0
 
 
 @pytest.mark.parametrize("kind, other", [("network", "uts"), ("uts", "ipc"), ("ipc", "net"), ("pid", "net"),
