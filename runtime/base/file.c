@@ -16,17 +16,28 @@
 #include "runtime/base/path.h"
 #include "runtime/base/rand.h"
 
+#define READ_FIRST  2048 /* which holds most files */
 #define READ_STEP   16384
+#define SPARE_MIN   64
 #define TMP_HEX_N   16
 #define TREE_DEPTH  64 /* descriptors that the removal of a tree holds at most */
 #define NAME_OF_CWD "."
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+/* What is allocated is filled first: memory that is not touched costs nothing. */
+static size_t read_size(const struct buf *b)
+{
+    size_t spare = b->cap > b->n ? b->cap - b->n - 1 : 0, most = buf_room(b);
+    size_t n = spare >= SPARE_MIN ? spare : b->n == 0 ? READ_FIRST : READ_STEP;
+
+    return n < most ? n : most;
+}
+
 /* One read into the room that is left; at the limit, one byte to see whether there is more. */
 static ssize_t read_some(int fd, struct buf *out)
 {
-    size_t n = buf_room(out) < READ_STEP ? buf_room(out) : READ_STEP;
+    size_t n = read_size(out);
     char *at = buf_reserve(out, n);
     char beyond;
     ssize_t got;
