@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/base/arena.h"
 #include "runtime/base/child.h"
 #include "runtime/base/err.h"
 #include "runtime/base/fd.h"
@@ -26,6 +28,7 @@
 #include "runtime/container/steps.h"
 #include "runtime/container/sync.h"
 #include "runtime/kernel/dir.h"
+#include "runtime/kernel/environ.h"
 #include "runtime/kernel/mount.h"
 #include "runtime/kernel/self.h"
 #include "runtime/kernel/sys.h"
@@ -151,22 +154,72 @@ static int clone_by_stage(struct maker *m, int user_fd, int pid_ns_fd, int flags
 /* Entered later: a cgroup namespace in the group, a time namespace by who shares no memory. */
 #define LATER_FLAGS (CLONE_NEWCGROUP | CLONE_NEWTIME)
 
-/* What is to become an exec in the container, but is not in its pid namespace yet. The label is set
- * here, and inherited, so that nothing need be kept by which the host's /proc could be reached. */
-static no_return void run_entry(struct maker *m, struct err *err)
-{
-    struct init *in = &m->init;
+/* The descriptors that the new process needs. It has them from its first moment, and the container
+ * can see them from then on, so it has no others: not what our caller left open. */
+struct kept {
+    int *v;
+    size_t n;
+};
 
-    if (step_label(in, 0, err) == 0) {
-        fd_close(&in->proc_fd);
-        if (join_container(in, in->join_flags & ~LATER_FLAGS, err) == 0)
-            m->child.pid = clone_into(m, CLONE_PARENT, &m->child.pid_fd);
-    }
+static int list_kept(const struct maker *m, struct kept *k, struct err *err)
+{
+    const struct init *in = &m->init;
+    const size_t sources_n = in->source_fds != NULL ? m->config->mounts_n : 0;
+
+    k->n = 0;
+    k->v = arena_array(m->arena, 4 + in->doors.n + sources_n, sizeof *k->v);
+    if (k->v == NULL)
+        return err_set(err, ENOMEM, "the descriptors of the process");
+    k->v[k->n++] = in->root_fd; /* which the stage exchanges */
+    k->v[k->n++] = in->sync_fd;
+    k->v[k->n++] = in->join_fd;
+    k->v[k->n++] = m->cgroup_fd;
+    for (size_t i = 0; i < in->doors.n; i++)
+        k->v[k->n++] = in->doors.fds[i];
+    for (size_t i = 0; i < sources_n; i++)
+        k->v[k->n++] = in->source_fds[i];
+    return 0;
+}
+
+/* The process closes some of these itself: no number is used again until then. */
+static int let_go(const struct init *in, struct kept *k, struct err *err)
+{
+    k->v[0] = in->root_fd;
+    return close_all_else(in, k->v, k->n, err);
+}
+
+/* With nothing of our caller's environment in its memory. */
+static int clone_bare(struct maker *m, struct err *err)
+{
+    struct environ_hidden hidden;
+
+    if (environ_hide(&hidden, err) < 0)
+        return -1;
+    m->child.pid = clone_into(m, CLONE_PARENT, &m->child.pid_fd);
     if (m->child.pid == 0)
         run_child(m);
-    if (m->child.pid < 0 && err->text[0] == '\0')
+    if (m->child.pid < 0)
         (void)err_set(err, errno, "clone");
-    _exit(m->child.pid < 0);
+    environ_show(&hidden);
+    return m->child.pid < 0 ? -1 : 0;
+}
+
+/* What is to become an exec in the container, but is not in its pid namespace yet. The label is set
+ * here, and inherited, so that nothing need be kept by which the host's /proc could be reached. */
+static no_return void run_entry(struct maker *m, struct kept *k, struct err *err)
+{
+    struct init *in = &m->init;
+    int r = step_label(in, 0, err);
+
+    if (r == 0)
+        fd_close(&in->proc_fd);
+    if (r == 0)
+        r = join_container(in, in->join_flags & ~LATER_FLAGS, err);
+    if (r == 0)
+        r = let_go(in, k, err);
+    if (r == 0)
+        r = clone_bare(m, err);
+    _exit(r < 0);
 }
 
 /* As the container sees it, where it does; else -1. */
@@ -184,19 +237,30 @@ static int group_inside(const struct maker *m)
     return -1;
 }
 
+/* By a mount that is attached nowhere, so that ".." leads to nothing, and through which nobody can
+ * write, to raise his own limits; nor make it writable, for it is dissolved by then. */
+static int group_alone(const struct maker *m)
+{
+    const struct mount_change read_only = {.set = MOUNT_ATTR_RDONLY};
+    struct err ignored;
+    own_fd int fd = mount_clone(m->cgroup_fd, "", MOUNT_ONE, &ignored);
+
+    if (fd < 0 || mount_set(fd, MOUNT_ONE, &read_only, &ignored) < 0)
+        return -1;
+    return openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* The group's directory is in the new process until it is closed there, and leads to all that is
- * above it in its mount. The container's own mount leads to nothing new; one that is attached
- * nowhere, which costs the kernel a wait when it goes, to nothing at all. */
+ * above it in its mount. The container's own mount leads to nothing new. */
 static void hide_group(struct maker *m)
 {
-    struct err ignored; /* then the process puts itself in */
     int fd = -1;
 
     if (m->cgroup_fd < 0)
         return;
     fd = group_inside(m);
     if (fd < 0)
-        fd = mount_clone(m->cgroup_fd, "", MOUNT_ONE, &ignored);
+        fd = group_alone(m); /* if that fails, the process puts itself in */
     fd_close(&m->cgroup_fd);
     m->cgroup_fd = fd;
 }
@@ -211,13 +275,16 @@ static int clone_inside(struct maker *m, struct err *err)
     const int proc_fd = in->proc_fd, root_fd = in->root_fd;
     int status = 0;
     pid_t stage = -1;
+    struct kept kept;
 
     hide_group(m);
+    if (list_kept(m, &kept, err) < 0)
+        return -1;
     m->child.pid = -1;
     err_reset(err);
     stage = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): it never returns */
-    if (stage == 0)
-        run_entry(m, err); /* NOLINT(clang-analyzer-unix.Vfork): the memory is meant to be one */
+    if (stage == 0)  /* the memory is meant to be one: */
+        run_entry(m, &kept, err); /* NOLINT(clang-analyzer-unix.Vfork) */
     in->proc_fd = proc_fd;
     in->root_fd = root_fd;
     if (stage < 0)

@@ -80,6 +80,9 @@ int step_take_mounts(struct init *in, size_t index, struct err *err);
 int step_enter_pid(struct init *in, size_t index, struct err *err);
 /* A procfs of the pid namespace that is entered later; its descriptor. */
 int pid_mount_proc(const struct init *in, const struct mount_new *n, struct err *err);
+/* Closes what is neither among `kept` nor given to the process by the caller, who may have left
+ * open something of the host's: before others can look into the process. */
+int close_all_else(const struct init *in, const int *kept, size_t n, struct err *err);
 
 /* steps_io.c */
 int step_terminal(struct init *in, size_t index, struct err *err);

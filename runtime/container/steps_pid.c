@@ -27,6 +27,7 @@
 #include "runtime/container/init.h"
 #include "runtime/container/steps.h"
 #include "runtime/container/sync.h"
+#include "runtime/kernel/environ.h"
 #include "runtime/kernel/mount.h"
 #include "runtime/kernel/root.h"
 #include "runtime/kernel/sys.h"
@@ -82,6 +83,7 @@ static no_return void send_inside(const struct init *in, const struct mount_new 
     if (dup2(sock, SOCK) < 0 || dup2(in->ns_fds[OCI_NS_PID], NS) < 0 ||
         close_range(NS + 1, ~0U, 0) < 0)
         _exit(1);
+    environ_forget();
     if (setns(NS, CLONE_NEWPID) == 0 && close(NS) == 0)
         inside = fork();
     if (inside == 0)
@@ -161,24 +163,21 @@ static size_t own_fds(const struct init *in, int v[OWN_MAX])
     return n;
 }
 
-static bool is_needed(const struct init *in, int fd)
+static bool is_one_of(int fd, const int *fds, size_t n)
 {
-    int own[OWN_MAX];
-    size_t n = own_fds(in, own);
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i++)
-        if (own[i] == fd)
-            return true;
-    return is_of_caller(in, fd);
+    while (i < n && fds[i] != fd)
+        i++;
+    return i < n;
 }
 
-static int top_of(const struct init *in)
+static int top_of(const struct init *in, const int *kept, size_t n)
 {
-    int own[OWN_MAX], top = 2 + (int)in->io->preserve_fds;
-    size_t n = own_fds(in, own);
+    int top = 2 + (int)in->io->preserve_fds;
 
     for (size_t i = 0; i < n; i++)
-        top = own[i] > top ? own[i] : top;
+        top = kept[i] > top ? kept[i] : top;
     for (size_t i = 0; i < in->io->fds_n; i++)
         top = in->io->fds[i].fd > top ? in->io->fds[i].fd : top;
     for (int i = 0; i < 3; i++)
@@ -200,15 +199,25 @@ static void forget(struct init *in)
         *in->hook_files = HOOK_FILES_NONE;
 }
 
-static int close_all_else(struct init *in, struct err *err)
+int close_all_else(const struct init *in, const int *kept, size_t n, struct err *err)
 {
-    int top = top_of(in);
+    int top = top_of(in, kept, n);
 
     for (int fd = 3; fd < top; fd++)
-        if (!is_needed(in, fd))
+        if (!is_one_of(fd, kept, n) && !is_of_caller(in, fd))
             (void)close(fd); /* most are not open */
-    forget(in);
     return close_range((unsigned)top + 1, ~0U, 0) < 0 ? err_set(err, errno, "close_range") : 0;
+}
+
+static int let_go(struct init *in, struct err *err)
+{
+    int own[OWN_MAX];
+    size_t n = own_fds(in, own);
+
+    if (close_all_else(in, own, n, err) < 0)
+        return -1;
+    forget(in);
+    return 0;
 }
 
 /* The one outside has done its part when it has told of the other. */
@@ -233,12 +242,13 @@ int step_enter_pid(struct init *in, size_t index, struct err *err)
     if (sync_send(in->sync_fd, SYNC_ENTER, 0, -1, err) < 0 ||
         sync_wait_go(in->sync_fd, &ignored, err) < 0)
         return -1;
-    if (step_label(in, 0, err) < 0 || close_all_else(in, err) < 0)
+    if (step_label(in, 0, err) < 0 || let_go(in, err) < 0)
         return -1;
     if (setns(in->ns_fds[OCI_NS_PID], CLONE_NEWPID) < 0)
         return err_set(err, errno, "setns");
     (void)close(in->ns_fds[OCI_NS_PID]);
     in->ns_fds[OCI_NS_PID] = -1;
+    environ_forget();
     pid = sys_clone3(&args);
     if (pid < 0)
         return err_set(err, errno, "clone");

@@ -4,7 +4,8 @@
  *
  *   uncover    detaches its own root, enters the root of its mount namespace anew, and lists it
  *   lurk PATH  looks at every process that comes, as early as it can be seen, and whether PATH of
- *              the host can be reached through its root, its working directory or a descriptor;
+ *              the host can be reached through its root, its working directory or a descriptor, or
+ *              stands in its environment;
  *              only at those that are called as the environment's NAME says, if it does; how often
  *              it has looked is counted in the file /rounds, for whoever waits for that
  *   flood PATH sends datagrams to a socket, without end
@@ -90,6 +91,24 @@ static bool is_named(int pid, const char *name)
     return strcmp(text, name) == 0;
 }
 
+#define ENV_MAX 65536
+
+static bool knows(int pid, const char *path)
+{
+    static char env[ENV_MAX];
+    char text[32];
+    ssize_t n = 0;
+    int fd = -1;
+
+    (void)snprintf(text, sizeof text, "/proc/%d/environ", pid);
+    fd = open(text, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    n = read(fd, env, sizeof env);
+    (void)close(fd);
+    return n > 0 && memmem(env, (size_t)n, path, strlen(path)) != NULL;
+}
+
 static bool look_at(int pid, const char *path)
 {
     const char *name = getenv("NAME"); /* NOLINT(concurrency-mt-unsafe): there is one thread */
@@ -101,10 +120,16 @@ static bool look_at(int pid, const char *path)
         return true;
     if (reaches(pid, "cwd", path) && printf("through the directory of %d\n", pid) > 0)
         return true;
+    if (knows(pid, path) && printf("through the environment of %d\n", pid) > 0)
+        return true;
     for (int fd = 3; fd < FDS; fd++) {
         /* A descriptor of the host's procfs leads to its process 1, and through that to all. */
         (void)snprintf(way, sizeof way, "fd/%d/1/root", fd);
         if (reaches(pid, way, path) && printf("through descriptor %d of %d\n", fd, pid) > 0)
+            return true;
+        /* A group's directory leads to the limits of the container. */
+        (void)snprintf(way, sizeof way, "/proc/%d/fd/%d/cgroup.max.depth", pid, fd);
+        if (access(way, W_OK) == 0 && printf("through group %d of %d\n", fd, pid) > 0)
             return true;
         /* And a directory to all that is above it. */
         (void)snprintf(way, sizeof way, "fd/%d/" UP UP UP UP, fd);

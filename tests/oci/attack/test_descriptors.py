@@ -28,7 +28,7 @@ def leaked(tmp_path):
         yield 20
 
 
-@both("descriptors")
+@both("descriptors", "leaks")
 def test_an_open_descriptor_of_the_caller_does_not_come_in(attacked, bundle, leaked):
     out = attacked.run(bundle.shell(f"cat /proc/self/fd/{leaked}/secret"), pass_fds=[leaked])
     assert ("secret" in out.stdout) != attacked.defended
@@ -87,7 +87,7 @@ def test_the_directory_through_a_leaked_descriptor(attacked, bundle, leaked):
         assert out.returncode == 1 and "outside" in out.stderr
 
 
-@both("cwd", "descriptors")
+@both("cwd", "descriptors", "leaks")
 def test_the_directory_of_an_exec_through_a_leaked_descriptor(attacked, bundle, own_rootfs, leaked):
     (own_rootfs / "innocent").symlink_to(f"/proc/self/fd/{leaked}")
     name = attacked.start_detached(bundle.args("sleep", "60"))
@@ -181,14 +181,17 @@ def without_groups(bundle):
     bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["type"] != "cgroup"]
 
 
-@pytest.mark.parametrize("attacked, change", [((), None), ((), without_groups), (("stage",), None)],
-                         ids=["defended", "no-group", "undefended"], indirect=["attacked"])
-def test_nor_at_any_moment(attacked, bundle, own_rootfs, tmp_path, change):
-    """The same without a race: at each moment the exec waits until it was looked at."""
+@pytest.mark.parametrize("attacked, change", [((), None), ((), without_groups), (("stage",), None), (("leaks",), None),
+                                              (("environ",), None)],
+                         ids=["defended", "no-group", "stage", "leaks", "environ"], indirect=["attacked"])
+def test_nor_at_any_moment(attacked, bundle, own_rootfs, tmp_path, leaked, change):
+    """The same without a race: at each moment the exec waits until it was looked at. And its caller has a directory of the
+    host open, and a secret in its environment."""
     if change is not None:
         change(bundle)
     name, said = start_lurking(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
-    looks = at_every_moment(attacked, own_rootfs, "exec", name, "true")
+    env = dict(os.environ, SECRET=str(tmp_path / "of-the-host"))
+    looks = at_every_moment(attacked, own_rootfs, "exec", name, "true", pass_fds=[leaked], env=env)
     found = stop(own_rootfs, said, "through", "nothing")
     assert ("through" in found) != attacked.defended, found
     assert looks > 100 or not attacked.defended
@@ -245,17 +248,18 @@ def with_a_hook(second):
     second.config["hooks"] = {"startContainer": [{"path": "/bin/true"}]}
 
 
-@both("stage")
+@pytest.mark.parametrize("attacked", [(), ("stage",), ("environ",)], ids=["defended", "stage", "environ"], indirect=True)
 @pytest.mark.parametrize("how, change", [("run", None), ("create", None), ("run", with_one_process), ("run", with_a_hook)],
                          ids=["run", "create", "one-process", "a-hook"])
 def test_nor_that_at_any_moment(attacked, bundle, own_rootfs, tmp_path, leaked, how, change):
-    """And the caller has a directory of the host open."""
+    """And the caller has a directory of the host open, and a secret in its environment."""
     second = pod_member(bundle, tmp_path)
     if change is not None:
         change(second)
     name, said = start_lurking(attacked, bundle, own_rootfs, tmp_path / "of-the-host")
     join_pod(attacked, second, name).save()
-    looks = at_every_moment(attacked, own_rootfs, how, "-b", second.path, attacked.new_id(), pass_fds=[leaked])
+    env = dict(os.environ, SECRET=str(tmp_path / "of-the-host"))
+    looks = at_every_moment(attacked, own_rootfs, how, "-b", second.path, attacked.new_id(), pass_fds=[leaked], env=env)
     found = stop(own_rootfs, said, "through", "nothing")
     assert ("through" in found) != attacked.defended, found
     assert looks > 100 or not attacked.defended

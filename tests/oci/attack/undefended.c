@@ -30,6 +30,7 @@
 #include "runtime/container/steps.h"
 #include "runtime/kernel/device.h"
 #include "runtime/kernel/dir.h"
+#include "runtime/kernel/environ.h"
 #include "runtime/kernel/lsm.h"
 #include "runtime/kernel/mount.h"
 #include "runtime/kernel/proc.h"
@@ -39,9 +40,18 @@
 #include "runtime/kernel/tty.h"
 #include "runtime/spec/oci.h"
 
+static char off[256]; /* $MR_OFF, which a process that enters a container has no more */
+
+__attribute__((constructor)) static void read_off(void)
+{
+    const char *given = secure_getenv("MR_OFF");
+
+    (void)snprintf(off, sizeof off, "%s", given != NULL ? given : "");
+}
+
 bool is_off(const char *name)
 {
-    struct str rest = str_of(secure_getenv("MR_OFF")), one = STR_NONE;
+    struct str rest = str_of(off), one = STR_NONE;
 
     while (str_next(&rest, ',', &one))
         if (str_eq_c(one, name))
@@ -133,6 +143,32 @@ bool __wrap_join_is_seen(const struct init *in);
 bool __wrap_join_is_seen(const struct init *in)
 {
     return !is_off("stage") && __real_join_is_seen(in);
+}
+
+int __real_close_all_else(const struct init *in, const int *kept, size_t n, struct err *err);
+int __wrap_close_all_else(const struct init *in, const int *kept, size_t n, struct err *err);
+
+int __wrap_close_all_else(const struct init *in, const int *kept, size_t n, struct err *err)
+{
+    return is_off("leaks") ? 0 : __real_close_all_else(in, kept, n, err);
+}
+
+int __real_environ_hide(struct environ_hidden *h, struct err *err);
+int __wrap_environ_hide(struct environ_hidden *h, struct err *err);
+
+int __wrap_environ_hide(struct environ_hidden *h, struct err *err)
+{
+    *h = (struct environ_hidden){.p = NULL};
+    return is_off("environ") ? 0 : __real_environ_hide(h, err);
+}
+
+void __real_environ_forget(void);
+void __wrap_environ_forget(void);
+
+void __wrap_environ_forget(void)
+{
+    if (!is_off("environ"))
+        __real_environ_forget();
 }
 
 bool __real_join_hides(const struct oci_config *c, const struct plan_facts *f);
