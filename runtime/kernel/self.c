@@ -24,13 +24,15 @@
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define CHUNK (1 << 20)
 
+/* Every file of a tmpfs has a seal, that there be no others: of one that was executed from a
+ * read-only mount that says nothing. */
 static bool is_protected(int exe_fd)
 {
     struct statvfs fs;
     int seals = fcntl(exe_fd, F_GET_SEALS);
 
-    if (seals >= 0)
-        return (seals & SEALS) == SEALS;
+    if (seals >= 0 && (seals & SEALS) == SEALS)
+        return true;
     return fstatvfs(exe_fd, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0;
 }
 
