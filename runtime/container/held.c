@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/container/held.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -87,6 +88,21 @@ bool held_process(const struct cgroup *g, pid_t pid)
             return true;
     }
     return false;
+}
+
+int held_await(const struct cgroup *g, pid_t pid, struct pollfd *sock, bool *held, struct err *err)
+{
+    int n = 0, looks = 0;
+
+    *held = false;
+    while (!*held && (n = poll(sock, 1, HELD_LOOK_MS)) <= 0) {
+        if (n < 0 && errno != EINTR)
+            return err_set(err, errno, "wait for the container's process");
+        if (n == 0)
+            looks = held_process(g, pid) ? looks + 1 : 0;
+        *held = looks == HELD_LOOKS_MAX;
+    }
+    return 0;
 }
 
 /* To the top of the hierarchy, which cannot be frozen. */

@@ -17,10 +17,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "runtime/base/attr.h"
 #include "runtime/base/str.h"
 
 struct cgroup;
 struct cgroup_hier;
+struct err;
+struct pollfd;
 
 #define HELD_LOOK_MS   100
 #define HELD_LOOKS_MAX 20
@@ -33,6 +36,11 @@ struct str held_path(struct str text, const struct cgroup_hier *h);
 bool held_group(const struct cgroup_hier *h);
 /* Is the process in such a group of one of g's hierarchies? Into which it may have been moved. */
 bool held_process(const struct cgroup *g, pid_t pid);
+
+/* Waits until the process says something on the socket (events: POLLIN) or has closed it (0), but
+ * not for one that stands still: *held. */
+must_check int held_await(const struct cgroup *g, pid_t pid, struct pollfd *sock, bool *held,
+                          struct err *err);
 
 /* Ends a child that stands still. On v1 it has to be taken out of its group for that; where that is
  * not permitted it stays, and ends instead of going on: -1. */

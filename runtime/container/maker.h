@@ -64,6 +64,7 @@ struct maker {
     bool groups_kept;
     bool hooks_ran; /* some of those of the runtime: what they did is to be taken back */
     bool patient;   /* waits for a group that stands still to go on */
+    bool entered;   /* the process that stays is in the pid namespace, where others are */
     bool gone;      /* the child was told to go on */
     bool ready;
 };

@@ -68,13 +68,14 @@ static int note_moved(struct maker *m, struct err *err)
 /* The process has made the one that goes on for it, in the pid namespace, and ends. */
 static int take_over(struct maker *m, struct sync_msg *msg, struct err *err)
 {
-    if (!m->plan.enters_late || msg->fd < 0 || msg->number <= 0)
+    if (msg->fd < 0 || msg->number <= 0)
         return err_set(err, EBADMSG, "an unexpected message from the container's process");
     while (waitpid(m->child.pid, NULL, 0) < 0 && errno == EINTR)
         continue;
     fd_close(&m->child.pid_fd);
     m->child.pid = msg->number;
     m->child.pid_fd = take_fd(&msg->fd);
+    m->entered = true;
     if (maker_walk_entered(m, err) < 0)
         return -1;
     return maker_write_state(m, err) < 0 ? -1 : sync_send(m->sync_fd, SYNC_GO, 0, -1, err);
@@ -177,9 +178,10 @@ static bool is_expected(const struct maker *m, enum sync_kind kind)
         return m->seccomp != NULL && m->seccomp->listener_path != NULL;
     case SYNC_MOVED:
     case SYNC_HOOKS:
-    case SYNC_ENTER:
-    case SYNC_STAGE:
         return m->create != NULL;
+    case SYNC_ENTER:
+    case SYNC_STAGE: /* or another process of the host would be the container's first */
+        return m->plan.enters_late && !m->entered;
     case SYNC_GO:
         break;
     }
@@ -250,22 +252,17 @@ static int give_up(struct maker *m, struct err *err)
     return err_set(err, 0, m->create == NULL ? "the container is paused" : "its cgroup is frozen");
 }
 
-/* Waits until the child says something (POLLIN) or has ended its part (0), not for one that is held
- * up. */
+/* Who is patient waits in recvmsg. */
 static int await(struct maker *m, short events, struct err *err)
 {
-    struct pollfd fds = {.fd = m->sync_fd, .events = events};
-    int n = 0, looks = 0;
+    struct pollfd sock = {.fd = m->sync_fd, .events = events};
+    bool held = false;
 
-    while ((n = poll(&fds, 1, m->patient ? -1 : HELD_LOOK_MS)) <= 0) {
-        if (n < 0 && errno != EINTR)
-            return err_set(err, errno, "wait for the container's process");
-        if (n == 0)
-            looks = held_process(&m->cgroup, m->child.pid) ? looks + 1 : 0;
-        if (looks == HELD_LOOKS_MAX)
-            return give_up(m, err);
-    }
-    return 0;
+    if (m->patient)
+        return 0;
+    if (held_await(&m->cgroup, m->child.pid, &sock, &held, err) < 0)
+        return -1;
+    return held ? give_up(m, err) : 0;
 }
 
 int maker_serve(struct maker *m, struct err *err)

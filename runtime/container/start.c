@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,12 +11,14 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/own.h"
 #include "runtime/container/container.h"
+#include "runtime/container/held.h"
 #include "runtime/container/hooks.h"
 #include "runtime/container/listener.h"
 #include "runtime/container/maker.h"
 #include "runtime/container/notify.h"
 #include "runtime/container/state.h"
 #include "runtime/container/sync.h"
+#include "runtime/kernel/cgroup.h"
 #include "runtime/kernel/proc.h"
 
 static int hand_listener(struct arena *a, const struct state *s, int sock, int fd, struct err *err)
@@ -51,6 +54,18 @@ static int died(const struct state *s, struct err *err)
     return err_set(err, 0, "the container's process was %s before it could start", how);
 }
 
+/* As sync_recv, but not for a container that is paused meanwhile. */
+static int hear(const struct state *s, int sock, struct sync_msg *msg, struct err *err)
+{
+    struct pollfd it = {.fd = sock, .events = POLLIN};
+    bool held = false;
+
+    if (held_await(&s->cgroup, s->public.pid, &it, &held, err) < 0)
+        return -1;
+    return held ? err_set(err, 0, "the container is paused, and ends when it goes on")
+                : sync_recv(sock, msg, err);
+}
+
 /* Until the program is executed (end of file), the other side may tell of a failure. */
 static int listen_for_end(struct arena *a, const struct state *s, int sock, struct err *err)
 {
@@ -58,7 +73,7 @@ static int listen_for_end(struct arena *a, const struct state *s, int sock, stru
     bool ready = false;
     int r = 0;
 
-    while ((r = sync_recv(sock, &msg, err)) == 1) {
+    while ((r = hear(s, sock, &msg, err)) == 1) {
         int done = msg.kind == SYNC_LISTENER ? hand_listener(a, s, sock, msg.fd, err) : 0;
 
         if (msg.fd >= 0)
@@ -162,6 +177,9 @@ static int start_loaded(struct arena *a, const struct container_env *env, const 
                        container_status_names[s->public.status]);
     if ((s->needs_config & STATE_NO_PROCESS) != 0)
         return err_set(err, 0, "$.process: expected an object, found nothing");
+    /* It would be let go, and tell nobody what became of it. */
+    if (cgroup_is_frozen(&s->cgroup))
+        return err_set(err, 0, "the container is paused, not created");
     if (notify_host != NULL && can_notify(s))
         return let_go_and_wait(a, env, s, notify_host, err);
     return let_go(a, env, s, err) < 0 ? -1 : poststart(a, s, err);

@@ -147,6 +147,39 @@ def test_nor_does_one_above_the_container_hold_up_its_start(runtime, bundle, ver
             above.rmdir()
 
 
+def freezer_of(name):
+    base = pathlib.Path("/sys/fs/cgroup" if UNIFIED else "/sys/fs/cgroup/freezer")
+    group = next((p for p in base.glob(f"**/{name}") if p.is_dir()), None)
+    if group is None:
+        pytest.skip("nothing freezes here")
+    return (group / "cgroup.freeze", "1") if UNIFIED else (group / "freezer.state", "FROZEN")
+
+
+def test_a_container_that_is_paused_is_not_started(runtime, bundle):
+    """It is as it was: when it goes on it can be."""
+    name = runtime.create(bundle.args("sleep", "60"))
+    runtime.ok("pause", name)
+    out = runtime("start", name, timeout=10)
+    assert out.returncode == 1 and "the container is paused" in out.stderr
+    runtime.ok("resume", name)
+    runtime.ok("start", name)
+    assert runtime.state(name)["status"] == "running"
+
+
+def test_nor_is_one_waited_for_that_is_paused_while_it_starts(runtime, bundle, own_rootfs):
+    bundle.config["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", "echo there >/there; sleep 1"]}]}
+    name = runtime.create(bundle.args("sleep", "60"))
+    with subprocess.Popen(runtime.command("start", name), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as p:
+        try:
+            wait(lambda: (own_rootfs / "there").exists(), "the hook")
+            file, word = freezer_of(name)
+            file.write_text(word)
+            assert p.wait(10) == 1 and "the container is paused" in p.stderr.read()
+        finally:
+            p.kill()
+    runtime.ok("delete", "--force", name)
+
+
 def test_but_an_exec_may_wait(runtime, bundle):
     name = runtime.start_detached(bundle.args("sleep", "60"))
     runtime.ok("pause", name)
