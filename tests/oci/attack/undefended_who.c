@@ -325,12 +325,18 @@ int __wrap_pidfd_open(pid_t pid, unsigned flags)
     return __real_pidfd_open(pid, flags);
 }
 
-bool __real_held_process(const struct cgroup *g, pid_t pid);
-bool __wrap_held_process(const struct cgroup *g, pid_t pid);
+int __real_held_await(const struct cgroup *g, pid_t pid, struct pollfd *sock, bool *held,
+                      struct err *err);
+int __wrap_held_await(const struct cgroup *g, pid_t pid, struct pollfd *sock, bool *held,
+                      struct err *err);
 
-bool __wrap_held_process(const struct cgroup *g, pid_t pid)
+int __wrap_held_await(const struct cgroup *g, pid_t pid, struct pollfd *sock, bool *held,
+                      struct err *err)
 {
-    return !is_off("held") && __real_held_process(g, pid);
+    if (!is_off("held"))
+        return __real_held_await(g, pid, sock, held, err);
+    *held = false;
+    return poll(sock, 1, -1) < 0 ? -1 : 0;
 }
 
 bool __real_proc_is_among(pid_t pid, const pid_t *sorted, size_t n);
