@@ -204,9 +204,25 @@ static int clone_bare(struct maker *m, struct err *err)
     return m->child.pid < 0 ? -1 : 0;
 }
 
+/* Of v1: the file by which the group is entered that says which devices may be used, or -1. *opened
+ * is closed by the caller. */
+static int devices_door(const struct maker *m, int *opened, struct err *err)
+{
+    const struct cgroup_hier *h = cgroup_find(&m->cgroup, "devices");
+    const struct cgroup_doors *d = &m->init.doors;
+    size_t i = h == NULL ? 0 : (size_t)(h - m->cgroup.v);
+
+    if (h == NULL || h->v2)
+        return -1;
+    if (i < d->n && d->fds[i] >= 0)
+        return d->fds[i];
+    *opened = cgroup_open(h, "tasks", err);
+    return *opened;
+}
+
 /* What is to become an exec in the container, but is not in its pid namespace yet. The label is set
  * here, and inherited, so that nothing need be kept by which the host's /proc could be reached. */
-static no_return void run_entry(struct maker *m, struct kept *k, struct err *err)
+static no_return void run_entry(struct maker *m, struct kept *k, int door_fd, struct err *err)
 {
     struct init *in = &m->init;
     int r = step_label(in, 0, err);
@@ -215,6 +231,11 @@ static no_return void run_entry(struct maker *m, struct kept *k, struct err *err
         fd_close(&in->proc_fd);
     if (r == 0)
         r = join_container(in, in->join_flags & ~LATER_FLAGS, err);
+    /* Whoever takes hold of the new process may do what it may: all devices would be open to him.
+     * Of the other groups it enters those itself, for in them the stage would count, or stand
+     * still. */
+    if (r == 0 && door_fd >= 0)
+        r = cgroup_door_enter(door_fd, err);
     if (r == 0)
         r = let_go(in, k, err);
     if (r == 0)
@@ -273,18 +294,20 @@ static int clone_inside(struct maker *m, struct err *err)
 {
     struct init *in = &m->init;
     const int proc_fd = in->proc_fd, root_fd = in->root_fd;
-    int status = 0;
+    own_fd int opened = -1;
+    int status = 0, door_fd = -1;
     pid_t stage = -1;
     struct kept kept;
 
     hide_group(m);
-    if (list_kept(m, &kept, err) < 0)
+    err_reset(err);
+    door_fd = devices_door(m, &opened, err);
+    if ((door_fd < 0 && err->text[0] != '\0') || list_kept(m, &kept, err) < 0)
         return -1;
     m->child.pid = -1;
-    err_reset(err);
     stage = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): it never returns */
     if (stage == 0)  /* the memory is meant to be one: */
-        run_entry(m, &kept, err); /* NOLINT(clang-analyzer-unix.Vfork) */
+        run_entry(m, &kept, door_fd, err); /* NOLINT(clang-analyzer-unix.Vfork) */
     in->proc_fd = proc_fd;
     in->root_fd = root_fd;
     if (stage < 0)

@@ -91,14 +91,15 @@ static bool has_idmaps(const struct oci_config *c)
     return false;
 }
 
-/* Only where the child needs nothing more from its maker than the groups. */
+/* Only where the child needs nothing more from its maker than the groups; and where nobody else can
+ * take hold of it, or of who makes its procfs, before it is in that of the devices. */
 static bool may_go_ahead(const struct draft *d)
 {
     const struct oci_linux *l = &d->c->linux_;
 
     return d->f->root && d->f->cgroup && d->f->slow_cgroups && !d->plan->user_ns &&
            is_new(d, OCI_NS_MOUNT) && !l->rdt.set && l->net_devices_n == 0 && !has_idmaps(d->c) &&
-           !d->f->network;
+           !d->f->network && !d->plan->enters_late;
 }
 
 /* The cgroup namespace takes the group the process is in when it is made, so it is made after the

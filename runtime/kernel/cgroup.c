@@ -204,13 +204,18 @@ int cgroup_doors_open(const struct cgroup *g, struct cgroup_doors *d, enum cgrou
     return 0;
 }
 
+int cgroup_door_enter(int door_fd, struct err *err)
+{
+    return write(door_fd, "0", 1) != 1 ? err_set(err, errno, "enter a cgroup") : 0;
+}
+
 int cgroup_doors_enter(struct cgroup_doors *d, enum cgroup_enter what, struct err *err)
 {
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < d->n; i++)
-        if (is_entered(d->v2[i], what) && write(d->fds[i], "0", 1) != 1)
-            r = err_set(err, errno, "enter a cgroup");
+        if (is_entered(d->v2[i], what))
+            r = cgroup_door_enter(d->fds[i], err);
     cgroup_doors_close(d);
     return r;
 }

@@ -118,6 +118,8 @@ void cgroup_doors_init(const struct cgroup *g, struct cgroup_doors *out);
  * path is looked up now. Allocates nothing. */
 must_check int cgroup_doors_open(const struct cgroup *g, struct cgroup_doors *d,
                                  enum cgroup_enter what, struct err *err);
+/* By one of v1, which stays open. */
+must_check int cgroup_door_enter(int door_fd, struct err *err);
 /* Allocates nothing; closes them. */
 must_check int cgroup_doors_enter(struct cgroup_doors *d, enum cgroup_enter what, struct err *err);
 void cgroup_doors_close(struct cgroup_doors *d);

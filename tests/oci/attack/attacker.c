@@ -109,6 +109,29 @@ static bool knows(int pid, const char *path)
     return n > 0 && memmem(env, (size_t)n, path, strlen(path)) != NULL;
 }
 
+/* Of one who can be taken hold of, on v1: the top of the hierarchy of devices, as it is seen from a
+ * group right beneath it. */
+static bool has_all_devices(int pid)
+{
+    char text[32], line[512];
+    bool found = false;
+    FILE *f = NULL;
+    int fd = -1;
+
+    (void)snprintf(text, sizeof text, "/proc/%d/environ", pid);
+    fd = open(text, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    (void)close(fd);
+    (void)snprintf(text, sizeof text, "/proc/%d/cgroup", pid);
+    f = fopen(text, "re");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL)
+        found |= strstr(line, ":devices:/..\n") != NULL;
+    if (f != NULL)
+        (void)fclose(f);
+    return found;
+}
+
 static bool look_at(int pid, const char *path)
 {
     const char *name = getenv("NAME"); /* NOLINT(concurrency-mt-unsafe): there is one thread */
@@ -119,6 +142,8 @@ static bool look_at(int pid, const char *path)
     if (reaches(pid, "root", path) && printf("through the root of %d\n", pid) > 0)
         return true;
     if (reaches(pid, "cwd", path) && printf("through the directory of %d\n", pid) > 0)
+        return true;
+    if (has_all_devices(pid) && printf("through the devices of %d\n", pid) > 0)
         return true;
     if (knows(pid, path) && printf("through the environment of %d\n", pid) > 0)
         return true;

@@ -156,6 +156,14 @@ void __wrap_cgroup_thaw(const struct cgroup *g)
         __real_cgroup_thaw(g);
 }
 
+int __real_cgroup_door_enter(int door_fd, struct err *err);
+int __wrap_cgroup_door_enter(int door_fd, struct err *err);
+
+int __wrap_cgroup_door_enter(int door_fd, struct err *err)
+{
+    return is_off("door") ? 0 : __real_cgroup_door_enter(door_fd, err);
+}
+
 int __real_cgroup_open_v2(const struct cgroup *g);
 int __wrap_cgroup_open_v2(const struct cgroup *g);
 
