@@ -55,7 +55,7 @@ int step_take_mounts(struct init *in, size_t index, struct err *err)
     return sync_wait_places(in->sync_fd, &p, err);
 }
 
-#define FILES_MIN 128 /* with fewer descriptors each is opened when its turn has come */
+#define FILES_MIN 128 /* with fewer the child opens them, when it needs them */
 
 static void make_groups(struct init *in)
 {

@@ -2,8 +2,9 @@
 /*
  * held - a process that is held up, before it could execute anything, by a group that stands still
  *
- * A container that is paused while a process is started in it, or one that has frozen the group the
- * process goes to, would be waited for without end, and the signals of a foreground exec with it.
+ * A container that is paused while a process is started in it (run, start, exec, mounts add), or
+ * one that has frozen the group the process goes to, would be waited for without end, and the
+ * signals of a foreground exec with it.
  * So who waits looks at the groups now and then, and gives up: nothing has been executed.
  *
  * Limits:    HELD_LOOKS_MAX looks in a row, HELD_LOOK_MS apart. An engine that pauses a container
