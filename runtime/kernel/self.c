@@ -73,8 +73,8 @@ static int open_sealed_copy(int exe_fd, struct err *err)
     return take_fd(&fd);
 }
 
-/* Through which the program was executed, if it is open still; else -1. State of the process, as the
- * descriptor is: each child has its own. */
+/* Through which the program was executed, if it is open still; else -1. State of the process, as
+ * the descriptor is: each child has its own. */
 static int origin_fd = -1;
 
 /* The kernel tells a program that was executed by its descriptor so; whether that is open still, it
