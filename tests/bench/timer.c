@@ -2,14 +2,16 @@
 /*
  * timer - runs commands in turn, many times, and prints what each took
  *
- *     timer ROUNDS <COMMANDS
+ *     timer ROUNDS REST <COMMANDS
  *
  * A line of COMMANDS is words separated by spaces: "NAME WORD... [; WORD...]", its parts run one
  * after the other. A part that begins with "!" is not timed (it prepares, or cleans up). One that
  * begins with "@" is run where no unified cgroup hierarchy is to be seen, for programs that refuse
  * a hybrid one. Every round runs every line once, so that what disturbs one disturbs all, and in
- * another order, for what a command leaves to the kernel to clear away is paid by the next one; the
- * orders are the same each time. Standard output gets "NAME NANOSECONDS KIBIBYTES" for each: the
+ * another order; the orders are the same each time. Before each line there are REST milliseconds in
+ * which the kernel can clear away what the last one left: it takes a network namespace apart in the
+ * background, for which the next command would pay, and twice if it uses two processors. Standard
+ * output gets "NAME NANOSECONDS KIBIBYTES" for each: the
  * time of the timed parts together, and the largest peak of resident memory among them. The
  * commands' own output goes to /dev/null.
  */
@@ -167,11 +169,13 @@ static int64_t run_part(const struct line *l, const struct part *p, long *peak)
     return p->untimed ? 0 : t;
 }
 
-static void run_line(const struct line *l)
+static void run_line(const struct line *l, uint32_t rest_ms)
 {
+    const struct timespec rest = {rest_ms / 1000, (long)(rest_ms % 1000) * 1000000};
     int64_t sum = 0;
     long peak = 0;
 
+    (void)nanosleep(&rest, NULL);
     for (size_t i = 0; i < l->n; i++)
         sum += run_part(l, &l->parts[i], &peak);
     (void)printf("%s %lld %ld\n", l->name, (long long)sum, peak);
@@ -195,11 +199,12 @@ static void shuffle(size_t order[LINES_MAX])
 int main(int argc, char **argv)
 {
     size_t order[LINES_MAX] = {0};
-    uint32_t rounds = 0;
+    uint32_t rounds = 0, rest_ms = 0;
     struct err error;
 
-    if (argc != 2 || num_parse_u32(str_of(argv[1]), 1, 1000000, &rounds, &error) < 0)
-        errx(2, "usage: timer ROUNDS <COMMANDS");
+    if (argc != 3 || num_parse_u32(str_of(argv[1]), 1, 1000000, &rounds, &error) < 0 ||
+        num_parse_u32(str_of(argv[2]), 0, 60000, &rest_ms, &error) < 0)
+        errx(2, "usage: timer ROUNDS REST <COMMANDS");
     own_ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
     if (own_ns < 0)
         err(1, "open the own mount namespace");
@@ -213,7 +218,7 @@ int main(int argc, char **argv)
     while (rounds-- > 0) {
         shuffle(order);
         for (size_t i = 0; i < lines_n; i++)
-            run_line(&lines[order[i]]);
+            run_line(&lines[order[i]], rest_ms);
     }
     return 0;
 }
