@@ -2,7 +2,7 @@
 """
 Container engines with our runtime beneath.
 
-Each engine runs in a session: mount, network and process namespaces of its own with an empty /run, whose first process
+Each engine runs in a session: mount, network and process namespaces of its own with an empty /run and /dev/shm, whose first process
 waits and is killed with the test. So nothing of an engine can outlive its tests, whoever forgot it: daemons, shims,
 conmon, mounts, bridges, network namespaces. What would have outlived them is looked for before that, and is an error:
 Session.left(). Control groups have no such end; they are looked for and removed by name.
@@ -58,8 +58,8 @@ cni_plugin_dirs = ["/usr/lib/cni"]
 network_config_dir = "BASE/net"
 """
 # Ignored, the end of a child is not waited for: the first process of a session has nothing else to do with orphans.
-HOLDER = ("trap '' CHLD; mount -t tmpfs -o mode=755 none /run && mkdir -p /run/lock && ip link set lo up && echo ready && "
-          "exec sleep 100000")
+HOLDER = ("trap '' CHLD; mount -t tmpfs -o mode=755 none /run && mkdir -p /run/lock && mount -t tmpfs -o mode=1777 none /dev/shm && "
+          "ip link set lo up && echo ready && exec sleep 100000")
 
 
 def make_root_tar(path):
