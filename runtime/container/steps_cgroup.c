@@ -96,9 +96,8 @@ int groups_prepare(const struct init *in, struct err *err)
 static int mount_top(struct init *in, struct err *err)
 {
     struct mount_new n = top_of(in);
-    own_fd int fs_fd = take_fd(&in->groups_fs_fd);
 
-    return fs_fd >= 0 ? mount_finish(fs_fd, &n, err) : mount_new(&n, err);
+    return mount_finish(&in->groups_fs_fd, &n, err);
 }
 
 static const char *name_of(const struct cgroup_hier *h)

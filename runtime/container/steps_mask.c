@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 #include "runtime/base/err.h"
-#include "runtime/base/fd.h"
 #include "runtime/base/own.h"
 #include "runtime/container/init.h"
 #include "runtime/container/steps.h"
@@ -66,8 +65,7 @@ static int mask_directory(struct init *in, struct err *err)
 
     if (in->mask_fd >= 0)
         return mount_clone(in->mask_fd, "", MOUNT_ONE, err);
-    in->mask_fd = in->mask_fs_fd >= 0 ? mount_finish(in->mask_fs_fd, &n, err) : mount_new(&n, err);
-    fd_close(&in->mask_fs_fd);
+    in->mask_fd = mount_finish(&in->mask_fs_fd, &n, err);
     if (in->mask_fd < 0)
         return -1;
     fd = fcntl(in->mask_fd, F_DUPFD_CLOEXEC, 3);

@@ -355,12 +355,10 @@ static int fresh_mount(const struct init *in, size_t index, struct err *err)
 {
     const struct oci_mount *m = &in->config->mounts[index];
     struct mount_new n = fresh_of(in, m);
-    own_fd int fs_fd = take_fd(&in->source_fds[index]);
 
-    if (fs_fd >= 0)
-        return mount_finish(fs_fd, &n, err);
-    return in->plan->enters_late && strcmp(m->type, "proc") == 0 ? pid_mount_proc(in, &n, err)
-                                                                 : mount_new(&n, err);
+    return in->plan->enters_late && strcmp(m->type, "proc") == 0
+               ? pid_mount_proc(in, &n, err)
+               : mount_finish(&in->source_fds[index], &n, err);
 }
 
 static int mount_fresh(const struct init *in, size_t index, const struct place *at,

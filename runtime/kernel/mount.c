@@ -157,18 +157,22 @@ int mount_prepare(const struct mount_new *m, struct err *err)
     return take_fd(&fs_fd);
 }
 
-int mount_finish(int fs_fd, const struct mount_new *m, struct err *err)
+int mount_finish(int *fs_fd, const struct mount_new *m, struct err *err)
 {
-    int fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, (unsigned)m->attrs);
+    int given = take_fd(fs_fd), fd = -1;
+    own_fd int own = given >= 0 ? given : mount_prepare(m, err);
 
-    return fd >= 0 ? fd : fail(fs_fd, errno, m->type, err);
+    if (own < 0)
+        return -1;
+    fd = fsmount(own, FSMOUNT_CLOEXEC, (unsigned)m->attrs);
+    return fd >= 0 ? fd : fail(own, errno, m->type, err);
 }
 
 int mount_new(const struct mount_new *m, struct err *err)
 {
-    own_fd int fs_fd = mount_prepare(m, err);
+    int none = -1;
 
-    return fs_fd < 0 ? -1 : mount_finish(fs_fd, m, err);
+    return mount_finish(&none, m, err);
 }
 
 int mount_set(int mount_fd, enum mount_reach reach, const struct mount_change *c, struct err *err)

@@ -48,9 +48,9 @@ struct mount_new {
 must_check int mount_new(const struct mount_new *m, struct err *err);
 /* The same in two parts, of which the first costs more and may be done by another process: the file
  * system, as a descriptor of fsopen(2), and then its mount. Mounts are listed in the order of the
- * second. */
+ * second, which closes *fs_fd, and leaves -1; with -1 it does all. */
 must_check int mount_prepare(const struct mount_new *m, struct err *err);
-must_check int mount_finish(int fs_fd, const struct mount_new *m, struct err *err);
+must_check int mount_finish(int *fs_fd, const struct mount_new *m, struct err *err);
 
 must_check int mount_set(int mount_fd, enum mount_reach reach, const struct mount_change *c,
                          struct err *err);
