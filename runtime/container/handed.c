@@ -67,8 +67,7 @@ static void make_groups(struct init *in)
     in->groups_fs_fd = groups_prepare(in, &ignored);
     if (in->config->linux_.masked_paths.n > 0)
         in->mask_fs_fd = mask_prepare(in, &ignored);
-    if (cgroup_doors_open(in->cgroup, &in->doors, in->in_v2 ? CGROUP_ENTER_V1 : CGROUP_ENTER_ALL,
-                          &ignored) < 0)
+    if (cgroup_doors_open(in->cgroup, &in->doors, init_enters(in), &ignored) < 0)
         return; /* to those that are shut the child goes by their names */
 }
 

@@ -113,6 +113,11 @@ no_return void init_main(struct init *in)
 
 /* --- what is asked about it ------------------------------------------------------------------- */
 
+enum cgroup_enter init_enters(const struct init *in)
+{
+    return in->in_v2 ? CGROUP_ENTER_V1 : CGROUP_ENTER_ALL;
+}
+
 /* A user namespace changes nothing: the container's mounts are made in it. */
 bool init_may_unmount(const struct init *in)
 {

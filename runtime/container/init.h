@@ -99,6 +99,8 @@ no_return void init_main(struct init *in);
 typedef int init_step(struct init *in, size_t index, struct err *err);
 extern init_step *const init_steps[STEP_KINDS];
 
+/* Which groups it is still to enter, after the clone. */
+enum cgroup_enter init_enters(const struct init *in);
 /* Will the process have the right to detach mounts of its namespace? */
 bool init_may_unmount(const struct init *in);
 

@@ -272,8 +272,7 @@ int maker_enter_cgroup(struct maker *m, struct err *err)
 {
     if (m->cgroup.n == 0)
         return 0;
-    return cgroup_enter(&m->cgroup, m->child.pid,
-                        m->init.in_v2 ? CGROUP_ENTER_V1 : CGROUP_ENTER_ALL, err);
+    return cgroup_enter(&m->cgroup, m->child.pid, init_enters(&m->init), err);
 }
 
 /* Lowering needs a privilege that even root may lack in a container of its own: what cannot be

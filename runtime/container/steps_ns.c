@@ -35,7 +35,7 @@ int step_unshare(struct init *in, size_t index, struct err *err)
 
 int step_cgroup_enter(struct init *in, size_t index, struct err *err)
 {
-    const enum cgroup_enter what = in->in_v2 ? CGROUP_ENTER_V1 : CGROUP_ENTER_ALL;
+    const enum cgroup_enter what = init_enters(in);
 
     (void)index;
     /* Made meanwhile, where the maker's word for it is waited for. */
