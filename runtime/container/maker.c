@@ -122,30 +122,16 @@ static struct str name_of(const char *variable)
     return name;
 }
 
-static bool is_among(struct str name, const char *const *v, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (str_eq(name_of(v[i]), name))
-            return true;
-    return false;
-}
-
-#define FEW 24 /* variables, which are compared sooner than they are hashed */
-
 /* Of a variable that is set twice programs see the first or the last, as they please: the last it
  * is, and the only one. */
 static size_t copy_env(const char **to, const struct oci_strings *env)
 {
-    struct map *seen = env->n > FEW ? map_new() : NULL;
+    struct map *seen = map_new();
     size_t from = env->n;
 
-    for (size_t i = env->n; i-- > 0;) {
-        struct str name = name_of(env->v[i]);
-
-        if (seen == NULL ? !is_among(name, to + from, env->n - from)
-                         : map_put(seen, name, seen) == NULL)
+    for (size_t i = env->n; i-- > 0;)
+        if (map_put(seen, name_of(env->v[i]), seen) == NULL)
             to[--from] = env->v[i];
-    }
     map_free(seen);
     memmove(to, to + from, (env->n - from) * sizeof *to);
     return env->n - from;
