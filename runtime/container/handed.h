@@ -20,8 +20,8 @@
 struct err;
 struct init;
 
-/* The maker's: STEP_HAND_MOUNTS, and the groups' part of STEP_CGROUP_ADMIT. A child that is gone is
- * EPIPE or ECONNRESET in err->code. */
+/* The maker's: STEP_HAND_MOUNTS, and the groups' part of STEP_CGROUP_ADMIT. Of a child that is
+ * gone: sync_is_gone. */
 must_check int handed_send_mounts(struct init *in, int sync_fd, struct err *err);
 must_check int handed_send_groups(struct init *in, int sync_fd, struct err *err);
 /* The child's: waits for the groups; the file systems are STEP_TAKE_MOUNTS. */

@@ -225,8 +225,7 @@ int maker_go(struct maker *m, struct err *err)
 {
     /* What a child that has ended said before is heard by maker_serve. */
     if (!m->gone && !m->plan.side_by_side &&
-        sync_send(m->sync_fd, SYNC_GO, (int)maker_groups(m), -1, err) < 0 && err->code != EPIPE &&
-        err->code != ECONNRESET)
+        sync_send(m->sync_fd, SYNC_GO, (int)maker_groups(m), -1, err) < 0 && !sync_is_gone(err))
         return -1;
     m->gone = true;
     return 0;

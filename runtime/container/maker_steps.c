@@ -280,7 +280,7 @@ static int step_make_mount(struct maker *m, size_t index, struct err *err)
 /* A child that has failed already is heard by maker_serve. */
 static int hand(int r, struct err *err)
 {
-    if (r == 0 || (err->code != EPIPE && err->code != ECONNRESET))
+    if (r == 0 || !sync_is_gone(err))
         return r;
     err_reset(err);
     return 0;

@@ -30,6 +30,11 @@ int sync_send(int sock, enum sync_kind kind, int number, int fd, struct err *err
                : 0;
 }
 
+bool sync_is_gone(const struct err *err)
+{
+    return err->code == EPIPE || err->code == ECONNRESET;
+}
+
 void sync_send_error(int sock, const struct err *failure)
 {
     struct frame f = {.kind = SYNC_ERROR, .number = failure->code};

@@ -12,6 +12,7 @@
 #ifndef MR_CONTAINER_SYNC_H
 #define MR_CONTAINER_SYNC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "runtime/base/attr.h"
@@ -38,6 +39,9 @@ struct sync_msg {
 };
 
 must_check int sync_send(int sock, enum sync_kind kind, int number, int fd, struct err *err);
+/* Was a failure to send that the other process has ended? What it said before can still be heard.
+ */
+bool sync_is_gone(const struct err *err);
 /* The failure itself; that it cannot be sent is nobody's to hear. */
 void sync_send_error(int sock, const struct err *failure);
 
