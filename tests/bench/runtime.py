@@ -7,8 +7,9 @@ runtime.py BUILD [--rounds N] [--rest MS] [--many N] [--parallel N] [--runc PATH
 The bundle is busybox with the configuration that `spec` prints: six namespaces, a cgroup, and a seccomp profile of 400
 system calls. All are started by timer.c in one run, round after round and each round in another order, so that what disturbs
 one disturbs all; each call is given 10 ms of rest before it (--rest), for what a call leaves to the kernel, which takes a
-network namespace apart in the background, would else be paid by the next. The figures are medians. Ratios are to the bare program (bare.c). Needs root; what is not installed is left out. Another
-runc or crun than the installed one is named by --runc and --crun, or BENCH_RUNC and BENCH_CRUN for `make bench`.
+network namespace apart in the background, would else be paid by the next. The figures are medians. Ratios are to the bare
+program (bare.c). Needs root; what is not installed is left out. Another runc or crun than the installed one is named by
+--runc and --crun, or BENCH_RUNC and BENCH_CRUN for `make bench`.
 
 crun refuses a unified hierarchy beside those of v1: where there is one, it is started, and lives, where that one is
 not mounted (timer.c's "@", APART here).
@@ -34,6 +35,7 @@ BARE = {"one": "bare", "all": "bare,all-v1-hierarchies"}
 NUMBERS = ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/x86_64-linux-gnu/asm/unistd_32.h",
            "/usr/include/asm-generic/unistd.h")
 PATHS = {"runc": ("/usr/sbin/runc", "/usr/bin/runc"), "crun": ("/usr/bin/crun", "/usr/local/bin/crun")}
+REST_MS = 10
 APART = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"', "sh"]
 
 
@@ -58,7 +60,7 @@ def make_rootfs(path):
 
 
 class Bench:
-    def __init__(self, work, state, build, peers, rest=10):
+    def __init__(self, work, state, build, peers, rest=REST_MS):
         self.work = work
         self.rest = rest
         self.peers = {name: (path,) if path else PATHS[name] for name, path in peers.items()}
@@ -109,8 +111,8 @@ class Bench:
         """{name: (milliseconds, KiB, milliseconds)}: the median, the largest peak, the least."""
         lines = list(lines)
         text = "".join(line + "\n" for line in lines)
-        out = subprocess.run([self.build / "bench/timer", str(rounds), str(self.rest)], input=text, capture_output=True, text=True,
-                             timeout=TIMEOUT, check=False)
+        out = subprocess.run([self.build / "bench/timer", str(rounds), str(self.rest)], input=text, capture_output=True,
+                             text=True, timeout=TIMEOUT, check=False)
         if out.returncode != 0:
             sys.exit(out.stderr)
         found = {line.split()[0]: [] for line in lines}
@@ -253,7 +255,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=100)
-    parser.add_argument("--rest", type=int, default=10, help="milliseconds before each call")
+    parser.add_argument("--rest", type=int, default=REST_MS, help="milliseconds before each call")
     parser.add_argument("--many", type=int, default=1000)
     parser.add_argument("--parallel", type=int, default=50)
     for name in PATHS:
@@ -263,7 +265,8 @@ def main():
         sys.exit("the benchmark of the runtime needs root")
     with tempfile.TemporaryDirectory(prefix="mr-bench-") as d, \
             tempfile.TemporaryDirectory(prefix="mr-bench-", dir="/dev/shm") as state:  # a tmpfs, as /run is
-        b = Bench(pathlib.Path(d), pathlib.Path(state), args.build.resolve(), {n: getattr(args, n) for n in PATHS}, args.rest)
+        b = Bench(pathlib.Path(d), pathlib.Path(state), args.build.resolve(), {n: getattr(args, n) for n in PATHS},
+                  args.rest)
         for name, _, command in b.runtimes():
             print(f"{name}: {version(command[0])} ({command[0]})")
         table("run, to the end of /bin/true", b.timer(run_lines(b), args.rounds), 1.4)

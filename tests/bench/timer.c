@@ -11,9 +11,8 @@
  * another order; the orders are the same each time. Before each line there are REST milliseconds in
  * which the kernel can clear away what the last one left: it takes a network namespace apart in the
  * background, for which the next command would pay, and twice if it uses two processors. Standard
- * output gets "NAME NANOSECONDS KIBIBYTES" for each: the
- * time of the timed parts together, and the largest peak of resident memory among them. The
- * commands' own output goes to /dev/null.
+ * output gets "NAME NANOSECONDS KIBIBYTES" for each: the time of the timed parts together, and the
+ * largest peak of resident memory among them. The commands' own output goes to /dev/null.
  */
 #include <err.h>
 #include <errno.h>
